@@ -1,0 +1,84 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * What a module may ask of the host. The host hands this table to probe_module_entry.create; it lives until destroy
+ * returns. Every function says: purpose, [thread], OWNERSHIP, LIFETIME, errors. None blocks, none throws.
+ */
+#ifndef PROBED_PROBE_HOST_H
+#define PROBED_PROBE_HOST_H
+
+#include "probe_types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct probe_host_context probe_host_context_t;   /* the module as the host sees it */
+typedef struct probe_shard_context probe_shard_context_t; /* one shard of it */
+typedef struct probe_stream probe_stream_t;               /* one stream (socket x layer) of a shard */
+
+enum probe_log_level { PROBE_LOG_DEBUG = 0, PROBE_LOG_INFO = 1, PROBE_LOG_WARN = 2, PROBE_LOG_ERROR = 3 };
+
+typedef struct probe_host {
+  uint32_t struct_size;
+  uint32_t abi_minor;
+  probe_host_context_t *context;
+
+  /* Id of an attribute key, the same for the same text until the module is destroyed. [control]
+   * OWNERSHIP: the text is copied. Errors: 0 when the table is full. */
+  uint32_t (*intern_key)(probe_host_context_t *context, probe_str_t key);
+
+  /* Id of an instrument that the manifest declares. [control] Errors: 0 when the manifest has none of that name. */
+  uint32_t (*intern_instrument)(probe_host_context_t *context, probe_str_t name);
+
+  /* One line for the daemon's log, rate-limited by the host. [any] OWNERSHIP: copied. */
+  void (*log)(probe_host_context_t *context, uint32_t level, probe_str_t text);
+
+  /* An ability by string id, or NULL. [control] LIFETIME: until destroy. */
+  const void *(*get_extension)(probe_host_context_t *context, probe_str_t id);
+
+  /* Memory of a stream, zeroed, counted against the stream's and the module's bound. [shard]
+   * OWNERSHIP: the host's; free it with stream_free or leave it to the end of the stream. Errors: NULL at the bound. */
+  void *(*stream_alloc)(probe_stream_t *stream, size_t size);
+  void (*stream_free)(probe_stream_t *stream, void *memory, size_t size);
+
+  /* Opens an exchange. [shard] Returns its id (never 0). Counts `opened`; emit_span or exchange_abort ends it.
+   * OWNERSHIP: copied. */
+  uint64_t (*exchange_begin)(probe_stream_t *stream, const probe_exchange_t *exchange);
+
+  /* Ends an exchange as a span. [shard] OWNERSHIP: everything is copied before it returns.
+   * Errors: PROBE_INVALID when the exchange is unknown. */
+  probe_result_t (*emit_span)(probe_stream_t *stream, const probe_span_t *span);
+
+  /* Ends an exchange without a span. [shard] reason: an ABORTED, EVICTED or IGNORED value. */
+  void (*exchange_abort)(probe_stream_t *stream, uint64_t exchange, uint32_t reason);
+
+  /* What became of the record now being decoded, if not `used`: call at most once per on_* call. [shard] */
+  void (*count)(probe_stream_t *stream, uint32_t reason);
+
+  /* The stream does not speak this protocol: the kernel classifies it again from its next bytes. [shard] */
+  void (*not_mine)(probe_stream_t *stream);
+
+  /* Gives the stream from `offset` (of the received direction) on to the module named, or to whoever claims it when the
+   * name is empty. [shard] The caller gets no more segments of it. */
+  probe_result_t (*hand_over)(probe_stream_t *stream, uint64_t offset, probe_str_t module_name);
+
+  /* A measurement or a log line that belongs to no exchange. [shard] OWNERSHIP: copied. */
+  void (*emit_metric)(probe_shard_context_t *shard, const probe_metric_point_t *point);
+  void (*emit_log)(probe_shard_context_t *shard, const probe_log_t *log);
+
+  /* Spans of events without a stream. exchange_begin/emit_span/exchange_abort with the shard's own pseudo-stream.
+   * [shard] LIFETIME: until shard_stop. */
+  probe_stream_t *(*shard_stream)(probe_shard_context_t *shard);
+
+  /* The OPEN record of a stream, NULL before it came (its segments are then still delivered). [shard] LIFETIME: the call. */
+  const probe_open_t *(*stream_open)(const probe_stream_t *stream);
+
+  /* 1 if the calling thread is the one the tag names ("control", "shard"). [any] For assertions. */
+  int32_t (*on_thread)(probe_host_context_t *context, probe_str_t tag);
+} probe_host_t;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# add_probe_module(NAME SOURCES... [MANIFEST manifest.json] [BPF bpf/name.bpf.c])
+#   Builds modules/NAME.so the way the ABI asks (docs/adding_a_module.md): hidden symbols, one export, no unique symbols,
+#   the manifest and one BPF object per attach prototype as ELF sections. Works in this tree and from the package.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+set(PROBED_MODULE_TOOLS_DIR ${CMAKE_CURRENT_LIST_DIR})
+# Attach prototypes one author's BPF file is compiled for; bpf/sdk/probed.bpf.h switches on the define.
+set(PROBED_BPF_PROTOTYPES sock fexit_rx fexit_tx fexit_udp_tx uprobe)
+
+function(add_probe_module name)
+  cmake_parse_arguments(ARG "" "MANIFEST;BPF" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_MANIFEST)
+    set(ARG_MANIFEST ${CMAKE_CURRENT_SOURCE_DIR}/manifest.json)
+  endif()
+  set(section_arguments)
+  set(objects)
+  if(ARG_BPF)
+    foreach(prototype IN LISTS PROBED_BPF_PROTOTYPES)
+      string(TOUPPER ${prototype} upper)
+      probed_bpf_object(object ${name}_${prototype} ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_BPF}
+                        DEFINES PROBED_PROTOTYPE_${upper}=1 PROBED_MODULE_NAME=${name})
+      list(APPEND objects ${object})
+      list(APPEND section_arguments --bpf ${prototype}=${object})
+    endforeach()
+  endif()
+
+  set(sections ${CMAKE_CURRENT_BINARY_DIR}/${name}_sections)
+  add_custom_command(
+    OUTPUT ${sections}.s
+    COMMAND ${Python3_EXECUTABLE} ${PROBED_MODULE_TOOLS_DIR}/module_sections.py --name ${name} --manifest ${ARG_MANIFEST}
+            ${section_arguments} --out ${sections}.s
+    DEPENDS ${ARG_MANIFEST} ${objects} ${PROBED_MODULE_TOOLS_DIR}/module_sections.py
+    COMMENT "Sections of module ${name}"
+    VERBATIM)
+  enable_language(ASM)
+  set_source_files_properties(${sections}.s PROPERTIES LANGUAGE ASM)
+
+  add_library(probe_module_${name} MODULE ${ARG_SOURCES} ${sections}.s)
+  set_target_properties(probe_module_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
+                        LINK_DEPENDS ${PROBED_MODULE_TOOLS_DIR}/module.version)
+  target_compile_options(probe_module_${name} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-fvisibility=hidden -fvisibility-inlines-hidden -fno-gnu-unique>)
+  target_link_options(probe_module_${name} PRIVATE
+    -Wl,--version-script=${PROBED_MODULE_TOOLS_DIR}/module.version -Wl,-z,now,-z,relro,-z,noexecstack)
+  if(NOT PROBED_SANITIZE)
+    target_link_options(probe_module_${name} PRIVATE -Wl,-z,defs)
+  endif()
+  target_link_libraries(probe_module_${name} PRIVATE ${ARG_DEPS})
+  if(TARGET probed_options)
+    target_link_libraries(probe_module_${name} PRIVATE probed_options)
+  endif()
+  if(TARGET probed::sdk)
+    target_link_libraries(probe_module_${name} PRIVATE probed::sdk)
+  endif()
+  install(TARGETS probe_module_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/probed/modules)
+endfunction()
