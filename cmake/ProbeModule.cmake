@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# add_probe_module(NAME SOURCES... [MANIFEST manifest.json] [BPF bpf/name.bpf.c])
+# add_probe_module(NAME SOURCES... [MANIFEST manifest.json] [BPF bpf/name.bpf.c] [FIXTURE])
 #   Builds modules/NAME.so the way the ABI asks (docs/adding_a_module.md): hidden symbols, one export, no unique symbols,
 #   the manifest and one BPF object per attach prototype as ELF sections. Works in this tree and from the package.
+#   FIXTURE: a module for tests; it goes to fixture_modules/ and is neither installed nor part of the conformance run.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 set(PROBED_MODULE_TOOLS_DIR ${CMAKE_CURRENT_LIST_DIR})
@@ -11,7 +12,7 @@ set(PROBED_MODULE_TOOLS_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(PROBED_BPF_PROTOTYPES sock fexit_rx fexit_tx fexit_udp_tx uprobe)
 
 function(add_probe_module name)
-  cmake_parse_arguments(ARG "" "MANIFEST;BPF" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "FIXTURE" "MANIFEST;BPF" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_MANIFEST)
     set(ARG_MANIFEST ${CMAKE_CURRENT_SOURCE_DIR}/manifest.json)
   endif()
@@ -55,6 +56,10 @@ function(add_probe_module name)
   endif()
   if(TARGET probed::sdk)
     target_link_libraries(probe_module_${name} PRIVATE probed::sdk)
+  endif()
+  if(ARG_FIXTURE)
+    set_target_properties(probe_module_${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fixture_modules)
+    return()
   endif()
   install(TARGETS probe_module_${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/probed/modules)
 endfunction()

@@ -1,0 +1,367 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Kernel side of the SDK. An author writes PROBED_CLASSIFY(name) and PROBED_SEGMENT(name) once; add_probe_module()
+ * compiles the file for each attach prototype. How it fits: docs/adding_a_module.md. Kernel types come from
+ * bpf/include/kernel_types.h, never from a generated header.
+ *
+ *   PROBED_MODULE();
+ *   PROBED_CLASSIFY(line) { return head->length >= 5 && ... ? PROBED_MINE : PROBED_NOT_MINE; }
+ *   PROBED_SEGMENT(line) { return probed_ship(segment, 0, probed_capture_bytes(segment), 0); }
+ */
+#ifndef PROBED_SDK_BPF_H
+#define PROBED_SDK_BPF_H
+
+#include "bpf/include/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/include/stream.bpf.h"
+
+/* What a classifier says of the first bytes of a direction. */
+enum probed_verdict { PROBED_NOT_MINE = 0, PROBED_MINE = 1, PROBED_MORE = 2 };
+
+/* First bytes of one direction, gathered over segments. bytes beyond `length` are stale: bound every index. */
+struct probed_head {
+  const __u8 *bytes; /* PB_HEAD_BYTES of memory */
+  __u32 length;
+  __u32 direction;
+};
+
+/* What a segment program came to: the ledger line of this hook call. */
+enum probed_outcome {
+  PROBED_SHIPPED = 0, /* a record went out (probed_ship) */
+  PROBED_SKIPPED = 1, /* left out on purpose */
+  PROBED_FAULT = 2,   /* user memory could not be read */
+  PROBED_FULL = 3,    /* no room in the ring */
+  PROBED_AGAIN = 4,   /* run the program once more on the same segment: it keeps its place in its scratch */
+};
+
+/* The segment at hand, with what its module needs. Fields are read through the accessors below. */
+struct probed_segment {
+  struct pb_segment at;
+  struct pb_counters *line;
+  struct pb_settings *settings;
+  void *ring;
+  __u32 slot;
+  __u32 incarnation;
+};
+
+/* Set by the loader before the object is loaded: constants to the verifier. */
+#define PROBED_MODULE()                          \
+  const volatile __u32 cfg_slot = 0;             \
+  const volatile __u32 cfg_incarnation = 0;      \
+  char LICENSE[] SEC("license") = "Dual MIT/GPL"
+
+extern const volatile __u32 cfg_slot;
+extern const volatile __u32 cfg_incarnation;
+
+/* --- accessors for authors ----------------------------------------------------------------------------------- */
+
+static __always_inline __u32 probed_total(const struct probed_segment *segment) { return segment->at.total; }
+static __always_inline __u64 probed_offset(const struct probed_segment *segment) { return segment->at.offset; }
+static __always_inline __u32 probed_direction(const struct probed_segment *segment) { return segment->at.direction; }
+static __always_inline bool probed_readable(const struct probed_segment *segment) { return segment->at.buffer.readable; }
+static __always_inline __u32 probed_capture_bytes(const struct probed_segment *segment) { return segment->settings->capture_bytes; }
+static __always_inline const void *probed_settings(const struct probed_segment *segment) { return segment->settings->values; }
+/* PB_SCRATCH_BYTES of this stream's own memory, zeroed when the module claims the stream. */
+static __always_inline void *probed_scratch(struct probed_segment *segment) { return segment->at.state->raw.scratch; }
+static __always_inline __u64 probed_peek8(const struct probed_segment *segment, __u32 skip) {
+  return pb_peek8(&segment->at.buffer, skip, segment->at.total - skip);
+}
+
+/* The calling thread now works for the request received at `offset` of this stream. */
+static __always_inline void probed_cause_begin(struct probed_segment *segment, __u64 offset) {
+  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!task) return;
+  task->cause_cookie = segment->at.state->cookie;
+  task->cause_offset = offset;
+}
+
+/* Whose request this outgoing one belongs to: at the first one of a connection the reference taken at connect, later
+ * the thread's. */
+static __always_inline void probed_cause_fill(struct probed_segment *segment, struct pb_record *record) {
+  struct pb_sock *state = segment->at.state;
+  if (state->cause_cookie) {
+    record->cause_cookie = state->cause_cookie;
+    record->cause_offset = state->cause_offset;
+    return;
+  }
+  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
+  if (!task) return;
+  record->cause_cookie = task->cause_cookie;
+  record->cause_offset = task->cause_offset;
+}
+
+/* --- shipping ------------------------------------------------------------------------------------------------- */
+
+enum { PROBED_SHIP_CAUSE = 0x80 /* flag of probed_ship: fill in the cause */ };
+
+static __always_inline void probed_record_place(struct probed_segment *segment, struct pb_record *record, __u32 skip,
+                                                __u32 captured, __u32 total, __u8 flags, __u8 hint) {
+  record->size = sizeof(*record) + captured;
+  record->direction = (__u8)segment->at.direction;
+  record->flags = flags & ~PROBED_SHIP_CAUSE;
+  record->hint = hint;
+  record->cookie = segment->at.state->cookie;
+  record->offset = segment->at.offset + skip;
+  record->wire_sequence = segment->at.wire_sequence + skip;
+  record->total = total;
+  record->captured = captured;
+  if (flags & PROBED_SHIP_CAUSE) probed_cause_fill(segment, record);
+}
+
+PB_COPY_VECTOR(256)
+PB_COPY_VECTOR(1024)
+PB_COPY_VECTOR(4096)
+PB_COPY_VECTOR(16384)
+
+/* One reservation of a fixed size: the verifier wants it constant. `copy_call` fills record->data and gives a count. */
+#define PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, room, copy_call)                                 \
+  do {                                                                                                              \
+    struct {                                                                                                        \
+      struct pb_record head;                                                                                        \
+      __u8 data[room];                                                                                              \
+    } *record = bpf_ringbuf_reserve((segment)->ring, sizeof(*record), 0);                                           \
+    if (!record) return PROBED_FULL;                                                                                \
+    const __u32 copied = (__u32)(copy_call);                                                                        \
+    probed_record_finish(segment, &record->head, skip, want, copied, total, flags, hint);                           \
+    return PROBED_SHIPPED;                                                                                          \
+  } while (0)
+
+/* Fills in the head of a reserved record whose bytes are copied, and submits it. */
+static __always_inline void probed_record_finish(struct probed_segment *segment, struct pb_record *head, __u32 skip, __u32 want,
+                                                 __u32 copied, __u32 total, __u8 flags, __u8 hint) {
+  if (copied < want) {
+    flags |= PB_SEGMENT_UNREADABLE;
+    segment->line->unreadable++;
+  }
+  pb_record_fill(head, segment->line, segment->settings, segment->line->sequence++, segment->slot,
+                 (__u16)segment->incarnation, PB_RECORD_SEGMENT);
+  probed_record_place(segment, head, skip, copied, total, flags, hint);
+  bpf_ringbuf_submit(head, pb_wake_flag(segment->ring, segment->at.control));
+}
+
+/* Ships no bytes: that `total` bytes passed from position `skip` on. */
+static __always_inline int probed_ship_count(struct probed_segment *segment, __u32 skip, __u32 total, __u8 flags, __u8 hint) {
+  struct pb_record *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);
+  if (!record) return PROBED_FULL;
+  pb_record_fill(record, segment->line, segment->settings, segment->line->sequence++, segment->slot,
+                 (__u16)segment->incarnation, PB_RECORD_SEGMENT);
+  probed_record_place(segment, record, skip, 0, total, flags, hint);
+  bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control));
+  return PROBED_SHIPPED;
+}
+
+static __always_inline int probed_ship_plain(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags, __u8 hint) {
+  if (want <= 128) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 128, pb_copy_plain(record->data, 128, &segment->at.buffer, skip, want));
+  if (want <= 512) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 512, pb_copy_plain(record->data, 512, &segment->at.buffer, skip, want));
+  if (want <= 1024) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 1024, pb_copy_plain(record->data, 1024, &segment->at.buffer, skip, want));
+  if (want <= 4096) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 4096, pb_copy_plain(record->data, 4096, &segment->at.buffer, skip, want));
+  PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 16384, pb_copy_plain(record->data, 16384, &segment->at.buffer, skip, want));
+}
+
+static __always_inline int probed_ship_vector(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags, __u8 hint) {
+  if (want <= 256) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 256, pb_copy_vector_256((struct pb_room_256 *)record->data, &segment->at.buffer, skip, want));
+  if (want <= 1024) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 1024, pb_copy_vector_1024((struct pb_room_1024 *)record->data, &segment->at.buffer, skip, want));
+  if (want <= 4096) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 4096, pb_copy_vector_4096((struct pb_room_4096 *)record->data, &segment->at.buffer, skip, want));
+  PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 16384, pb_copy_vector_16384((struct pb_room_16384 *)record->data, &segment->at.buffer, skip, want));
+}
+
+/* Ships `want` bytes from position `skip` of the segment, and says that the record stands for `total` bytes from there
+ * (0: for the rest of the segment). flags: enum pb_segment_flag, PROBED_SHIP_CAUSE. Returns a probed_outcome. */
+static __always_inline int probed_ship(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags, __u8 hint) {
+  const __u32 rest = segment->at.total - skip;
+  if (total == 0 || total > rest) total = rest;
+  if (want > total) want = total;
+  if (!probed_readable(segment)) {
+    segment->line->unreadable++;
+    return probed_ship_count(segment, skip, total, flags | PB_SEGMENT_UNREADABLE, hint);
+  }
+  if (want == 0) return probed_ship_count(segment, skip, total, flags, hint);
+  if (want > 16384) want = 16384;
+  if (segment->at.buffer.segments) return probed_ship_vector(segment, skip, want, total, flags, hint);
+  return probed_ship_plain(segment, skip, want, total, flags, hint);
+}
+
+/* --- what stands around an author's function -------------------------------------------------------------------- */
+
+/* Bytes that were gathered for classification before this segment: shipped first, so the new owner misses nothing. */
+static __always_inline void probed_ship_held(struct probed_segment *segment) {
+  struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, segment->at.sk, 0, 0);
+  if (!gather) return;
+  for (__u32 direction = 0; direction < 2; direction++) {
+    const __u32 held = gather->held[direction];
+    if (!held || held > PB_HEAD_BYTES) continue;
+    struct {
+      struct pb_record head;
+      __u8 data[PB_HEAD_BYTES];
+    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);
+    if (!record) {
+      segment->line->ring_full++;
+      continue;
+    }
+    __builtin_memcpy(record->data, gather->bytes[direction], PB_HEAD_BYTES);
+    pb_record_fill(&record->head, segment->line, segment->settings, segment->line->sequence++, segment->slot,
+                   (__u16)segment->incarnation, PB_RECORD_SEGMENT);
+    record->head.size = sizeof(struct pb_record) + held;
+    record->head.direction = (__u8)direction;
+    record->head.flags = 0;
+    record->head.cookie = segment->at.state->cookie;
+    record->head.offset = gather->offset[direction];
+    record->head.wire_sequence =
+        segment->at.state->raw.wire_end[direction] - (__u32)(segment->at.state->raw.end[direction] - gather->offset[direction]);
+    record->head.total = held;
+    record->head.captured = held;
+    if (direction == PB_SENT) probed_cause_fill(segment, &record->head);
+    segment->line->extra++;
+    bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control));
+  }
+  bpf_sk_storage_delete(&pb_gathers, segment->at.sk);
+}
+
+/* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
+static __always_inline bool probed_segment_begin(struct probed_segment *segment, struct sock *sk, int length, __u32 direction) {
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+  struct pb_control *control = pb_control_get();
+  if (!state || !control) return false;
+  segment->slot = cfg_slot;
+  segment->incarnation = cfg_incarnation;
+  const __u32 row = cfg_slot * 2 + (control->parity[cfg_slot & (PB_MAX_SLOTS - 1)] & 1);
+  const __u32 shard = pb_shard_of(state->cookie, control->shards);
+  const __u32 index = cfg_slot * control->shards + shard;
+  segment->settings = bpf_map_lookup_elem(&pb_settings, &row);
+  segment->line = bpf_map_lookup_elem(&pb_counters, &index);
+  segment->ring = bpf_map_lookup_elem(&pb_rings, &index);
+  if (!segment->settings || !segment->line || !segment->ring) return false;
+  segment->at.sk = sk;
+  segment->at.state = state;
+  segment->at.control = control;
+  segment->at.total = (__u32)length;
+  segment->at.direction = direction;
+  segment->at.shard = shard;
+  pb_segment_locate(&segment->at);
+  pb_buffer_find(&segment->at.buffer);
+  if (state->raw.open_incarnation != cfg_incarnation) {
+    pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, cfg_slot, cfg_incarnation);
+    probed_ship_held(segment);
+  }
+  return true;
+}
+
+static __always_inline void probed_segment_end(struct probed_segment *segment, int outcome) {
+  switch (outcome) {
+    case PROBED_SHIPPED: segment->line->submitted++; break;
+    case PROBED_SKIPPED: segment->line->skipped++; break;
+    case PROBED_FULL: segment->line->ring_full++; segment->line->sequence++; break;
+    default: segment->line->fault++; break;
+  }
+  if (segment->at.direction == PB_SENT) segment->at.state->cause_cookie = 0;
+  pb_segment_finish(&segment->at);
+}
+
+#if defined(PROBED_PROTOTYPE_SOCK)
+#define PROBED_PROGS pb_progs_sock
+#define PROBED_SECTION_RX "tp_btf/sock_recv_length"
+#define PROBED_SECTION_TX "tp_btf/sock_send_length"
+#define PROBED_ARGUMENTS struct sock *sk, int length, int flags
+#elif defined(PROBED_PROTOTYPE_FEXIT_RX)
+#define PROBED_PROGS pb_progs_frx
+#define PROBED_SECTION_RX "fexit/tcp_recvmsg"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_ARGUMENTS struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address_length, int length
+#elif defined(PROBED_PROTOTYPE_FEXIT_TX)
+#define PROBED_PROGS pb_progs_ftx
+#define PROBED_SECTION_RX "fexit/tcp_sendmsg"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_ARGUMENTS struct sock *sk, struct msghdr *message, unsigned long size, int length
+#elif defined(PROBED_PROTOTYPE_FEXIT_UDP_TX)
+#define PROBED_PROGS pb_progs_fudp
+#define PROBED_SECTION_RX "fexit/udp_sendmsg"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_ARGUMENTS struct sock *sk, struct msghdr *message, unsigned long size, int length
+#endif
+
+#ifdef PROBED_PROGS
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, PB_MAX_SLOTS * PB_SLOT_PROGRAMS);
+  __type(key, __u32);
+  __type(value, __u32);
+} PROBED_PROGS SEC(".maps");
+
+/* The end of the classifier chain: nobody claimed it. Waits for more bytes while somebody wants them. */
+static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock *state, struct pb_gather *gather,
+                                                struct pb_control *control, __u32 direction) {
+  struct pb_counters *line = pb_line(0, pb_shard_of(state->cookie, control->shards), control->shards);
+  if (line) line->unclassified++;
+  direction &= 1;
+  if (gather->more && gather->length[direction] < PB_HEAD_BYTES) {
+    gather->held[direction] = gather->length[direction];
+    return;
+  }
+  state->raw.chain_generation = control->chain_generation;
+  bpf_sk_storage_delete(&pb_gathers, sk);
+}
+
+/* Runs `body` on the head of the direction at hand and goes on: to the owner's segment program, to the next classifier,
+ * or out. A macro, because a tail call must stand in the program itself. */
+#define PROBED_CLASSIFY(name)                                                                                       \
+  static __always_inline int name##_verdict(const struct probed_head *head);                                        \
+  SEC(PROBED_SECTION_RX)                                                                                            \
+  int BPF_PROG(name##_classify, PROBED_ARGUMENTS) {                                                                 \
+    struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);                                                \
+    struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, sk, 0, 0);                                           \
+    struct pb_control *control = pb_control_get();                                                                  \
+    if (!state || !gather || !control) return 0;                                                                    \
+    const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                             \
+    const struct probed_head head = {                                                                               \
+        .bytes = gather->bytes[direction], .length = gather->length[direction], .direction = direction};            \
+    const int verdict = name##_verdict(&head);                                                                      \
+    if (verdict == PROBED_MINE) {                                                                                   \
+      state->raw.slot = (__u16)cfg_slot;                                                                            \
+      state->raw.incarnation = cfg_incarnation;                                                                     \
+      state->raw.open_incarnation = 0;                                                                              \
+      __builtin_memset(state->raw.scratch, 0, sizeof(state->raw.scratch));                                          \
+      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot * PB_SLOT_PROGRAMS + (direction ? PB_TX : PB_RX));                 \
+      return 0;                                                                                                     \
+    }                                                                                                               \
+    if (verdict == PROBED_MORE) gather->more = 1;                                                                   \
+    const __u32 next = control->next[control->chain_generation & 1][cfg_slot & (PB_MAX_SLOTS - 1)];                 \
+    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next * PB_SLOT_PROGRAMS + PB_CLASSIFY);                             \
+    probed_unclassified(sk, state, gather, control, direction);                                                     \
+    return 0;                                                                                                       \
+  }                                                                                                                 \
+  static __always_inline int name##_verdict(const struct probed_head *head)
+
+#define PROBED_SEGMENT_PROGRAM(name, suffix, section, way, index)                                                   \
+  SEC(section)                                                                                                      \
+  int BPF_PROG(name##suffix, PROBED_ARGUMENTS) {                                                                    \
+    struct probed_segment segment;                                                                                  \
+    if (length <= 0 || !probed_segment_begin(&segment, sk, length, way)) return 0;                                  \
+    const int outcome = name##_segment(&segment);                                                                   \
+    if (outcome == PROBED_AGAIN) {                                                                                  \
+      segment.line->extra++;                                                                                        \
+      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot * PB_SLOT_PROGRAMS + (index));                                     \
+      segment.line->extra--;                                                                                        \
+    }                                                                                                               \
+    probed_segment_end(&segment, outcome == PROBED_AGAIN ? PROBED_SHIPPED : outcome);                               \
+    return 0;                                                                                                       \
+  }
+
+/* One function for both directions; becomes programs <name>_rx and <name>_tx. Returns a probed_outcome. */
+#define PROBED_SEGMENT(name)                                                                                        \
+  static __always_inline int name##_segment(struct probed_segment *segment);                                        \
+  PROBED_SEGMENT_PROGRAM(name, _rx, PROBED_SECTION_RX, PB_RECEIVED, PB_RX)                                          \
+  PROBED_SEGMENT_PROGRAM(name, _tx, PROBED_SECTION_TX, PB_SENT, PB_TX)                                              \
+  static __always_inline int name##_segment(struct probed_segment *segment)
+
+#else /* the plaintext variant has no socket programs */
+#define PROBED_CLASSIFY(name) static __always_inline __attribute__((unused)) int name##_verdict(const struct probed_head *head)
+#define PROBED_SEGMENT(name) static __always_inline __attribute__((unused)) int name##_segment(struct probed_segment *segment)
+#endif
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * What the core does at each socket call, in whatever backend: look up the socket, decide whether it is a target, and
+ * name the program the call goes on to. Knows no protocol.
+ */
+#ifndef PROBED_CORE_HOOKS_BPF_H
+#define PROBED_CORE_HOOKS_BPF_H
+
+#include "bpf/core/targets.bpf.h"
+#include "bpf/include/stream.bpf.h"
+
+enum { PB_MOST_ATTEMPTS = 8, PB_DONE = 0 };
+
+static __always_inline bool pb_is_covered(const struct sock *sk) {
+  const __u16 family = sk->__sk_common.skc_family;
+  if (family == AF_INET || family == AF_INET6) return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_UDP;
+  return family == AF_UNIX && sk->sk_type == SOCK_STREAM;
+}
+
+/* Appends the segment's first bytes to what classifiers look at. False: they cannot be read. */
+static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct pb_gather *gather) {
+  const __u32 direction = segment->direction & 1;
+  const __u64 held = pb_clamp(gather->length[direction], PB_HEAD_BYTES);
+  __u64 want = PB_HEAD_BYTES - held;
+  if (want > segment->total) want = segment->total;
+  if (!held) gather->offset[direction] = segment->offset;
+  __u8 *to = gather->bytes[direction] + held;
+  want = pb_clamp(want, PB_HEAD_BYTES);
+  const __u32 copied = segment->buffer.segments ? pb_copy_vector(to, PB_HEAD_BYTES, &segment->buffer, 0, (__u32)want)
+                                                : pb_copy_plain(to, PB_HEAD_BYTES, &segment->buffer, 0, (__u32)want);
+  if (copied < want) return false;
+  gather->length[direction] = (__u32)(held + want);
+  return true;
+}
+
+/* A stream nobody owns: the first classifier's program, or PB_DONE when it is not looked at again now. */
+static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_counters *line) {
+  struct pb_sock *state = segment->state;
+  struct pb_control *control = segment->control;
+  const __u32 direction = segment->direction & 1;
+  const bool turned = state->raw.last_direction != direction + 1;
+  const __u32 first = control->next[control->chain_generation & 1][0];
+  state->raw.last_direction = (__u8)(direction + 1);
+  pb_segment_locate(segment);
+  pb_segment_finish(segment);
+  if (state->raw.chain_generation == control->chain_generation) {
+    if (!turned || state->raw.attempts >= PB_MOST_ATTEMPTS) line->unclassified++;
+    if (!turned || state->raw.attempts >= PB_MOST_ATTEMPTS) return PB_DONE;
+    state->raw.attempts++;
+  } else {
+    state->raw.attempts = 0;
+  }
+  pb_buffer_find(&segment->buffer);
+  if (!first || !segment->buffer.readable) {
+    line->unclassified++;
+    return PB_DONE;
+  }
+  struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, segment->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!gather || !pb_gather_bytes(segment, gather)) {
+    line->fault++;
+    return PB_DONE;
+  }
+  state->flags |= PB_SOCK_FINISHED;
+  return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
+}
+
+/* First look at a socket, or a look under new rules: makes its state and asks the targets. */
+static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
+  if (!state) {
+    state = bpf_sk_storage_get(&pb_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!state) return 0;
+    state->cookie = bpf_get_socket_cookie(sk);
+  }
+  if (!state->cookie) state->cookie = bpf_get_socket_cookie(sk);
+  pb_target_decide(sk, control, state);
+  return state;
+}
+
+/* The hook's whole decision. Returns the index of the program to tail-call, or PB_DONE. */
+static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u32 direction) {
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+  struct pb_control *control = pb_control_get();
+  const __u32 core_line = 0;
+  struct pb_counters *line = bpf_map_lookup_elem(&pb_counters, &core_line);
+  if (!control || !line) return PB_DONE;
+  line->hooked++;
+  const bool judged = state && state->target_generation == control->target_generation;
+  if (judged && !state->included) {
+    line->filtered++;
+    return PB_DONE;
+  }
+  if (length <= 0) {
+    line->error++;
+    if (length < 0) pb_message_reset();
+    return PB_DONE;
+  }
+  if (direction == PB_RECEIVED && flags & MSG_PEEK) {
+    line->peek++;
+    return PB_DONE;
+  }
+  if (!judged) {
+    if (!pb_is_covered(sk)) {
+      line->filtered++;
+      return PB_DONE;
+    }
+    state = pb_judge(sk, control, state);
+    if (!state) {
+      line->fault++;
+      return PB_DONE;
+    }
+    if (!state->included) {
+      line->filtered++;
+      return PB_DONE;
+    }
+  }
+  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  if (slot && state->raw.incarnation == control->incarnation[slot])
+    return slot * PB_SLOT_PROGRAMS + (direction == PB_SENT ? PB_TX : PB_RX);
+  if (slot) {
+    state->raw.slot = 0;
+    state->raw.chain_generation = 0;
+  }
+  struct pb_segment segment = {.sk = sk, .state = state, .control = control, .total = (__u32)length, .direction = direction};
+  return pb_unowned(&segment, line);
+}
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Life of connections (references taken at connect, CLOSE records) and of processes.
+ */
+#ifndef PROBED_CORE_LIFE_BPF_H
+#define PROBED_CORE_LIFE_BPF_H
+
+#include "bpf/core/targets.bpf.h"
+#include "bpf/include/stream.bpf.h"
+
+/* api/module/probe_types.h: enum probe_close_reason. */
+enum { PB_CLOSE_LOCAL = 0, PB_CLOSE_PEER = 1, PB_CLOSE_RESET = 2, PB_CLOSE_TIMEOUT = 3 };
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 256 * 1024);
+} pb_life SEC(".maps");
+
+/* Counts process events that found no room. */
+__u64 pb_life_full = 0;
+
+static __always_inline void pb_process_ship(struct task_struct *task, __u32 parent, __u32 event) {
+  struct pb_process *record = bpf_ringbuf_reserve(&pb_life, sizeof(*record), 0);
+  if (!record) {
+    __sync_fetch_and_add(&pb_life_full, 1);
+    return;
+  }
+  record->start_ns = task->group_leader->start_boottime;
+  record->cgroup_id = bpf_get_current_cgroup_id();
+  record->tgid = (__u32)task->tgid;
+  record->parent = parent;
+  record->inode = 0;
+  record->device = 0;
+  record->event = event;
+  bpf_ringbuf_submit(record, 0);
+}
+
+/* Connecting: remembers whose request the thread is handling, and marks the daemon's own connections. */
+static __always_inline void pb_connecting(struct sock *sk, struct pb_control *control) {
+  const bool self = (__u32)(bpf_get_current_pid_tgid() >> 32) == control->self_tgid;
+  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
+  const bool caused = task && task->cause_cookie;
+  if (!self && !caused) return;
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!state) return;
+  if (self) state->flags |= PB_SOCK_SELF;
+  if (!caused) return;
+  state->cause_cookie = task->cause_cookie;
+  state->cause_offset = task->cause_offset;
+}
+
+/* The daemon's connection stands: now its ports are known, so its other end can be recognised. */
+static __always_inline void pb_connected(struct sock *sk) {
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+  if (!state || !(state->flags & PB_SOCK_SELF)) return;
+  struct pb_tuple tuple;
+  const __u32 one = 1;
+  pb_tuple_of(&tuple, sk, true);
+  bpf_map_update_elem(&pb_self_tuples, &tuple, &one, BPF_ANY);
+}
+
+static __always_inline __u8 pb_close_reason(const struct sock *sk, int new_state) {
+  if (new_state == TCP_LAST_ACK) return PB_CLOSE_PEER;
+  if (new_state == TCP_FIN_WAIT1) return PB_CLOSE_LOCAL;
+  const int error = sk->sk_err;
+  if (error == ETIMEDOUT) return PB_CLOSE_TIMEOUT;
+  return error == ECONNRESET || error == EPIPE ? PB_CLOSE_RESET : PB_CLOSE_LOCAL;
+}
+
+/* Tells the owner of the stream that nothing more comes. */
+static __always_inline void pb_closed(struct sock *sk, struct pb_control *control, struct pb_sock *state, __u8 reason) {
+  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  if (!slot || state->raw.incarnation != control->incarnation[slot]) return;
+  const __u32 row = slot * 2 + (control->parity[slot] & 1);
+  const __u32 index = slot * control->shards + pb_shard_of(state->cookie, control->shards);
+  struct pb_settings *settings = bpf_map_lookup_elem(&pb_settings, &row);
+  struct pb_counters *line = bpf_map_lookup_elem(&pb_counters, &index);
+  void *ring = bpf_map_lookup_elem(&pb_rings, &index);
+  if (!settings || !line || !ring) return;
+  struct pb_record *record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+  if (!record) {
+    line->open_full++;
+    return;
+  }
+  pb_record_fill(record, line, settings, line->sequence++, slot, (__u16)state->raw.incarnation, PB_RECORD_CLOSE);
+  record->size = sizeof(*record);
+  record->direction = 0;
+  record->flags = 0;
+  record->hint = reason;
+  record->cookie = state->cookie;
+  record->offset = state->raw.end[PB_RECEIVED];
+  record->wire_sequence = 0;
+  record->total = 0;
+  record->captured = 0;
+  line->opens++;
+  state->flags |= PB_SOCK_CLOSED;
+  bpf_ringbuf_submit(record, pb_wake_flag(ring, control));
+}
+
+static __always_inline void pb_connection_state(struct sock *sk, int old_state, int new_state) {
+  struct pb_control *control = pb_control_get();
+  if (!control) return;
+  if (new_state == TCP_SYN_SENT) {
+    pb_connecting(sk, control);
+    return;
+  }
+  if (new_state == TCP_ESTABLISHED) {
+    if (old_state == TCP_SYN_SENT) pb_connected(sk);
+    return;
+  }
+  if (new_state != TCP_CLOSE && new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK) return;
+  /* shutdown(SHUT_WR) also enters FIN_WAIT1, but the stream goes on. */
+  if (new_state != TCP_CLOSE && sk->sk_shutdown != SHUTDOWN_MASK) return;
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+  if (!state || !state->included || state->flags & PB_SOCK_CLOSED) return;
+  pb_closed(sk, control, state, pb_close_reason(sk, new_state));
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Stream positions, control words, counters, and the records a stream ships. Shared by the core and, through the SDK,
+ * by every module.
+ */
+#ifndef PROBED_STREAM_BPF_H
+#define PROBED_STREAM_BPF_H
+
+#include "bpf/include/user_buffer.bpf.h"
+
+/* api/module/probe_types.h: enum probe_direction, enum probe_close_reason. */
+enum pb_direction { PB_RECEIVED = 0, PB_SENT = 1 };
+
+static __always_inline struct pb_control *pb_control_get(void) {
+  const __u32 zero = 0;
+  return bpf_map_lookup_elem(&pb_controls, &zero);
+}
+
+/* The shard of a socket: mixes the cookie, which counts up in small steps per CPU. */
+static __always_inline __u32 pb_shard_of(__u64 cookie, __u32 shards) {
+  return (__u32)((cookie * 0x9e3779b97f4a7c15ULL) >> 60) & (shards - 1);
+}
+
+static __always_inline struct pb_counters *pb_line(__u32 slot, __u32 shard, __u32 shards) {
+  const __u32 index = slot * shards + shard;
+  return bpf_map_lookup_elem(&pb_counters, &index);
+}
+
+/* A hook call as its segment: where its bytes stand in the stream and in user memory. */
+struct pb_segment {
+  struct sock *sk;
+  struct pb_sock *state;
+  struct pb_control *control;
+  struct pb_buffer buffer;
+  __u64 offset;        /* of the segment's first byte */
+  __u32 wire_sequence; /* of the same */
+  __u32 total;
+  __u32 direction;
+  __u32 shard;
+};
+
+/* Position of the segment that just ended, from the socket's own sequence numbers (never by counting: splice moves them
+ * without a hook). Unix streams have none and are counted. Does not move the stream: several programs may ask. */
+static __always_inline void pb_segment_locate(struct pb_segment *segment) {
+  struct pb_stream *stream = &segment->state->raw;
+  const __u32 direction = segment->direction & 1;
+  struct tcp_sock *tcp = bpf_skc_to_tcp_sock(segment->sk);
+  if (!tcp) {
+    segment->wire_sequence = 0;
+    segment->offset = stream->end[direction] - (segment->state->flags & PB_SOCK_FINISHED ? segment->total : 0);
+    return;
+  }
+  const __u32 wire_end = direction == PB_SENT ? tcp->write_seq : tcp->copied_seq;
+  segment->wire_sequence = wire_end - segment->total;
+  const __u16 seen = direction == PB_SENT ? PB_SOCK_SEEN_TX : PB_SOCK_SEEN_RX;
+  if (!(segment->state->flags & seen)) {
+    segment->offset = 0;
+    return;
+  }
+  segment->offset = stream->end[direction] + (__u64)(__s64)(__s32)(segment->wire_sequence - stream->wire_end[direction]);
+}
+
+/* Moves the stream past the segment. Once per hook call: a classified stream was moved before its owner was known. */
+static __always_inline void pb_segment_finish(struct pb_segment *segment) {
+  if (segment->state->flags & PB_SOCK_FINISHED) {
+    segment->state->flags &= (__u16)~PB_SOCK_FINISHED;
+    return;
+  }
+  struct pb_stream *stream = &segment->state->raw;
+  const __u32 direction = segment->direction & 1;
+  stream->end[direction] = segment->offset + segment->total;
+  stream->wire_end[direction] = segment->wire_sequence + segment->total;
+  segment->state->flags |= direction == PB_SENT ? PB_SOCK_SEEN_TX : PB_SOCK_SEEN_RX;
+}
+
+/* Wakes the consumer when the ring is more than half full; below that the kernel's own rule does it, which wakes only a
+ * consumer that has caught up (capture design, "Rings and wake-ups"). */
+static __always_inline __u64 pb_wake_flag(void *ring, const struct pb_control *control) {
+  return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > control->ring_half_bytes ? BPF_RB_FORCE_WAKEUP : 0;
+}
+
+static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line, const struct pb_settings *settings,
+                                           __u64 sequence, __u32 slot, __u16 incarnation, __u8 type) {
+  const __u64 thread = bpf_get_current_pid_tgid();
+  record->type = type;
+  record->layer = 0;
+  record->slot = (__u16)slot;
+  record->cpu = (__u16)bpf_get_smp_processor_id();
+  record->generation = settings->generation;
+  record->ktime_ns = bpf_ktime_get_ns();
+  record->sequence = sequence;
+  record->thread_id = (__u32)thread;
+  record->tgid = (__u32)(thread >> 32);
+  record->incarnation = incarnation;
+  record->hint = 0;
+  record->cause_layer = 0;
+  record->cause_cookie = 0;
+  record->cause_offset = 0;
+  line->generation[settings->generation & 1]++;
+}
+
+static __always_inline void pb_copy_address(__u8 to[16], const struct sock *sk, bool peer) {
+  __builtin_memset(to, 0, 16);
+  if (sk->__sk_common.skc_family == AF_INET) {
+    const __u32 address = peer ? sk->__sk_common.skc_daddr : sk->__sk_common.skc_rcv_saddr;
+    __builtin_memcpy(to, &address, 4);
+  } else if (sk->__sk_common.skc_family == AF_INET6) {
+    const struct in6_addr *address = peer ? &sk->__sk_common.skc_v6_daddr : &sk->__sk_common.skc_v6_rcv_saddr;
+    bpf_probe_read_kernel(to, 16, address);
+  }
+}
+
+/* Tells a new owner what the stream is. Tried again at each segment until it found room. */
+static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring, struct pb_counters *line,
+                                         const struct pb_settings *settings, __u32 slot, __u32 incarnation) {
+  struct {
+    struct pb_record head;
+    struct pb_open open;
+  } *record;
+  struct sock *sk = segment->sk;
+  record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+  if (!record) {
+    line->open_full++;
+    return;
+  }
+  pb_record_fill(&record->head, line, settings, line->sequence++, slot, (__u16)incarnation, PB_RECORD_OPEN);
+  record->head.size = sizeof(*record);
+  record->head.direction = (__u8)segment->direction;
+  record->head.flags = 0;
+  record->head.cookie = segment->state->cookie;
+  record->head.offset = segment->offset;
+  record->head.wire_sequence = segment->wire_sequence;
+  record->head.total = 0;
+  record->head.captured = sizeof(struct pb_open);
+  struct task_struct *task = bpf_get_current_task_btf();
+  record->open.tgid_start_ns = task->group_leader->start_boottime;
+  record->open.cgroup_id = bpf_get_current_cgroup_id();
+  pb_copy_address(record->open.local, sk, false);
+  pb_copy_address(record->open.peer, sk, true);
+  record->open.local_port = sk->__sk_common.skc_num;
+  record->open.peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
+  record->open.family = (__u8)sk->__sk_common.skc_family;
+  record->open.transport = record->open.family == AF_UNIX ? 0 : sk->sk_protocol;
+  record->open.from_start = (segment->state->flags & PB_SOCK_FROM_START) != 0;
+  record->open.netns = sk->__sk_common.skc_net.net->ns.inum;
+  record->open.rule = segment->state->rule;
+  segment->state->raw.open_incarnation = incarnation;
+  line->opens++;
+  bpf_ringbuf_submit(record, pb_wake_flag(ring, segment->control));
+}
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Maps that the core owns and every module's object shares (the loader replaces the module's definitions by the core's
+ * file descriptors). Stream state lives in the socket: created at its first segment, freed with it.
+ */
+#ifndef PROBED_BPF_MAPS_H
+#define PROBED_BPF_MAPS_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/shared/layout.h"
+
+/* Where a stream stands: one layer of a socket. */
+struct pb_stream {
+  __u16 slot; /* owner; 0: none */
+  __u8 attempts;
+  __u8 last_direction; /* + 1; 0: nothing seen */
+  __u32 incarnation;
+  __u32 chain_generation; /* under which it was found unclassified */
+  __u32 wire_end[2];      /* TCP sequence number after the last byte seen */
+  __u32 open_incarnation; /* OPEN was delivered to this incarnation */
+  __u64 end[2];           /* offset after the last byte seen */
+  __u64 scratch[PB_SCRATCH_BYTES / 8];
+};
+
+enum pb_sock_flag { PB_SOCK_SELF = 1, PB_SOCK_CLOSED = 2, PB_SOCK_SEEN_RX = 4, PB_SOCK_SEEN_TX = 8, PB_SOCK_FROM_START = 16, PB_SOCK_FINISHED = 32 /* end[] already covers the segment at hand */ };
+
+struct pb_sock {
+  __u32 target_generation;
+  __u8 included; /* verdict under that generation */
+  __u8 rule;
+  __u16 flags;
+  __u64 cookie;
+  __u64 cause_cookie; /* reference at connect: the request being handled then */
+  __u64 cause_offset;
+  struct pb_stream raw;
+};
+
+/* First bytes of each direction, while nobody owns the stream. */
+struct pb_gather {
+  __u32 length[2];
+  __u32 held[2]; /* of them, bytes of earlier segments: not yet shipped to anybody */
+  __u64 offset[2]; /* of the first gathered byte */
+  __u32 more;      /* somebody wants to see more before it decides */
+  __u32 reserved;
+  __u8 bytes[2][PB_HEAD_BYTES * 3]; /* a third is used: room for the verifier's worst case (pb_copy_vector) */
+};
+
+/* What a thread is doing. The execution context is the thread until a provider says otherwise. */
+struct pb_task {
+  __u64 cause_cookie;
+  __u64 cause_offset;
+  __u64 message_vector; /* recvmmsg/sendmmsg under way: its vector, and the next message's index */
+  __u32 message_index;
+  __u32 reserved;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct pb_sock);
+} pb_socks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct pb_gather);
+} pb_gathers SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct pb_task);
+} pb_tasks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct pb_control);
+} pb_controls SEC(".maps");
+
+/* index = slot * 2 + parity */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, PB_MAX_SLOTS * 2);
+  __type(key, __u32);
+  __type(value, struct pb_settings);
+} pb_settings SEC(".maps");
+
+/* index = slot * shards + shard; sized by the loader */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, PB_MAX_SLOTS);
+  __type(key, __u32);
+  __type(value, struct pb_counters);
+} pb_counters SEC(".maps");
+
+/* Rings of the modules, index as above; an element is set while its module is loaded. */
+struct pb_ring_template {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 21);
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, PB_MAX_SLOTS);
+  __type(key, __u32);
+  __array(values, struct pb_ring_template);
+} pb_rings SEC(".maps");
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Kernel side of the HTTP/1 module: recognises HTTP, ships heads, leaves bodies out. The rule is: what it is not sure
+ * to be a body is shipped, at least as a record without bytes, so the decoder can follow by offsets. A head is searched
+ * for its end and its Content-Length only where that saves something (http_must_scan).
+ */
+#include "api/sdk/bpf/probed.bpf.h"
+
+#include "modules/http/bpf/http_classify.h"
+#include "modules/http/bpf/http_scan.h"
+
+PROBED_MODULE();
+
+PROBED_CLASSIFY(http) { return http_recognise(head->bytes, head->length); }
+
+/* Below this, shipping head and body together is cheaper than looking for the end of the head. */
+enum { HTTP_SMALL_BYTES = 1024 };
+
+/* This module's memory per stream. */
+struct http_stream {
+  __u64 body_end[2]; /* offset up to which bytes are known to be body */
+  __u64 resume;      /* where the program goes on in a segment that holds several messages */
+  __u32 budget[2];   /* bytes that may still be shipped in this turn of the conversation */
+  __u8 request_direction; /* + 1 */
+  __u8 last_direction;    /* + 1 */
+  __u8 chunked[2];
+};
+
+static __always_inline bool http_is_request(const struct http_stream *stream, __u32 direction) {
+  return stream->request_direction == direction + 1;
+}
+
+/* A new turn of the conversation: what comes now begins a message, unless a body is still under way. */
+static __always_inline void http_turn(struct probed_segment *segment, struct http_stream *stream, __u32 direction) {
+  if (stream->last_direction == direction + 1) return;
+  stream->last_direction = (__u8)(direction + 1);
+  stream->budget[direction] = probed_capture_bytes(segment);
+}
+
+static __always_inline void http_learn_roles(struct http_stream *stream, __u32 direction, __u64 word) {
+  if (stream->request_direction) return;
+  stream->request_direction = (__u8)(http_begins_response(word) ? 2 - direction : direction + 1);
+}
+
+/* Whether finding the end of this head pays: a long segment, or a head that ends here with a body to come. */
+static __always_inline bool http_must_scan(struct probed_segment *segment, __u32 skip, bool request, __u64 word) {
+  const __u32 rest = probed_total(segment) - skip;
+  if (request && http_has_no_body(word)) return false;
+  if (rest > HTTP_SMALL_BYTES) return true;
+  return rest >= 4 && (__u32)probed_peek8(segment, skip + rest - 4) == HTTP_END_OF_HEAD;
+}
+
+/* What one run of the program ships of a segment, and where the next run goes on. */
+struct http_plan {
+  __u32 skip;
+  __u32 want;
+  __u32 total; /* bytes the record stands for; 0: the rest */
+  __u8 flags;
+  __u8 scan; /* a head whose end is looked for first */
+  __u64 next;
+};
+
+/* A chunk of a body: its size line is shipped, its data is not. False: the line does not end here. */
+static __always_inline bool http_plan_chunk(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
+                                            struct http_plan *plan, __u64 at) {
+  struct http_chunk chunk = {};
+  const __u32 rest = probed_total(segment) - plan->skip;
+  if (!http_read_chunk(&segment->at.buffer, plan->skip, rest, &chunk)) {
+    stream->chunked[direction] = 0; /* split over two segments: from here on the budget decides */
+    return false;
+  }
+  stream->chunked[direction] = !chunk.last;
+  stream->body_end[direction] = at + chunk.line + chunk.data;
+  plan->want = chunk.line;
+  plan->total = chunk.line;
+  plan->next = stream->body_end[direction];
+  return true;
+}
+
+/* Bytes that are no known body: a head, or what the budget of this turn allows. */
+static __always_inline void http_plan_bytes(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
+                                            struct http_plan *plan, __u64 at) {
+  const __u32 rest = probed_total(segment) - plan->skip;
+  const __u64 word = probed_peek8(segment, plan->skip);
+  http_learn_roles(stream, direction, word);
+  const bool request = http_is_request(stream, direction);
+  const bool head = http_begins_message(word, request);
+  if (request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
+  if (request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
+  if (head)
+    stream->budget[direction] = probed_capture_bytes(segment);
+  else if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at))
+    return;
+  plan->scan = head && http_must_scan(segment, plan->skip, request, word);
+  plan->want = rest < stream->budget[direction] ? rest : stream->budget[direction];
+  stream->budget[direction] -= plan->want;
+  /* Pipelined requests beyond one capture: piece by piece. */
+  if (head && request && http_has_no_body(word) && plan->want < rest) {
+    plan->total = plan->want;
+    plan->next = at + plan->want;
+  }
+}
+
+/* A head was shipped: what follows it is body. */
+static __always_inline void http_after_head(struct http_stream *stream, __u32 direction, struct http_plan *plan, __u64 at,
+                                            const struct http_head *head) {
+  stream->chunked[direction] = head->chunked != 0;
+  plan->next = at + head->length;
+  if (!head->complete) return;
+  stream->body_end[direction] = at + head->length + head->body;
+  plan->next = stream->body_end[direction];
+}
+
+PROBED_SEGMENT(http) {
+  struct http_stream *stream = probed_scratch(segment);
+  const __u32 direction = probed_direction(segment) & 1;
+  const __u64 begin = probed_offset(segment);
+  const __u64 end = begin + probed_total(segment);
+  http_turn(segment, stream, direction);
+  if (stream->body_end[direction] > end) return PROBED_SKIPPED;
+
+  __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
+  struct http_plan plan = {.next = end};
+  if (stream->body_end[direction] == end) {
+    plan.flags = PB_SEGMENT_SKIPPED; /* tells the decoder that the body is complete */
+  } else {
+    if (stream->body_end[direction] > at) at = stream->body_end[direction];
+    plan.skip = (__u32)(at - begin);
+    if (probed_readable(segment)) http_plan_bytes(segment, stream, direction, &plan, at);
+  }
+  int outcome;
+  if (plan.scan) {
+    struct http_head found = {};
+    outcome = http_ship_head(segment, plan.skip, plan.flags, &found);
+    if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, &plan, at, &found);
+  } else {
+    outcome = probed_ship(segment, plan.skip, plan.want, plan.total, plan.flags, 0);
+  }
+  stream->resume = outcome == PROBED_SHIPPED && plan.next < end ? plan.next : 0;
+  return stream->resume ? PROBED_AGAIN : outcome;
+}

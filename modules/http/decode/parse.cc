@@ -1,0 +1,275 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/http/decode/parse.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "api/sdk/text.h"
+
+namespace probed::mod::http {
+namespace {
+
+using sdk::FindByte;
+using sdk::NameIs;
+using sdk::ParseState;
+
+constexpr std::size_t kMaxMethod = 32;            // longest in the IANA registry: 17 (BASELINE-CONTROL: 16)
+constexpr std::string_view kVersion = "HTTP/1.";  // and one digit
+constexpr std::size_t kVersionSize = 8;
+constexpr std::size_t kStatusLineSize = 12;  // "HTTP/1.1 200"
+
+std::size_t LeadingToken(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size() && sdk::IsTchar(text[size])) ++size;
+  return size;
+}
+
+Slice SliceOf(const char* base, std::string_view text) {
+  return {static_cast<std::uint32_t>(text.data() - base), static_cast<std::uint32_t>(text.size())};
+}
+
+/// A block with its line ends; remembers where reading stands.
+class Lines {
+ public:
+  explicit Lines(std::string_view block) : base_(block.data()), at_(base_), end_(base_ + block.size()) {}
+
+  /// The next line without its end. False: it has none yet.
+  bool Next(std::string_view* line) {
+    const char* end = FindByte(base_, at_, end_, '\n');
+    if (end == end_) return false;
+    const std::size_t carriage_return = end != at_ && end[-1] == '\r' ? 1 : 0;
+    *line = {at_, static_cast<std::size_t>(end - at_) - carriage_return};
+    at_ = end + 1;
+    return true;
+  }
+  std::string_view Rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
+  std::uint32_t position() const { return static_cast<std::uint32_t>(at_ - base_); }
+  const char* base() const { return base_; }
+
+ private:
+  const char* base_;
+  const char* at_;
+  const char* end_;
+};
+
+/// One length of a Content-Length field; the field may hold a list.
+void AddLength(std::string_view item, BodyHeaders* body) {
+  std::uint64_t length = 0;
+  if (!sdk::ParseDecimal(sdk::TrimBlanks(item), &length) || body->has_length) {
+    body->conflict = true;
+    return;
+  }
+  body->has_length = true;
+  body->length = length;
+}
+
+void AddContentLength(std::string_view value, BodyHeaders* body) {
+  while (true) {
+    const std::size_t comma = value.find(',');
+    AddLength(value.substr(0, comma), body);
+    if (comma == std::string_view::npos) return;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+/// Only the last coding of the last field frames the body.
+void AddTransferEncoding(std::string_view value, BodyHeaders* body) {
+  const std::size_t comma = value.rfind(',');
+  const std::string_view last = sdk::TrimBlanks(comma == std::string_view::npos ? value : value.substr(comma + 1));
+  if (body->chunked) body->conflict = true;  // chunked twice, or something applied on top of it
+  body->chunked = sdk::EqualsIgnoreCase(last, "chunked");
+  body->other_coding = !body->chunked;
+}
+
+void Capture(const char* base, std::size_t index, std::string_view value, CapturedHeaders* captured) {
+  if (captured->count == captured->items.size()) return;
+  captured->items[captured->count++] = {static_cast<std::uint32_t>(index), SliceOf(base, value)};
+}
+
+/// Puts a value where the head keeps it; the first of several wins.
+void Set(const char* base, std::string_view value, Slice* out) {
+  if (out->size == 0) *out = SliceOf(base, value);
+}
+
+void AddRequestHeader(const char* base, std::string_view name, std::string_view value, RequestHead* head) {
+  const char* p = name.data();
+  switch (name.size()) {
+    case 4:
+      if (NameIs(p, "host")) Set(base, value, &head->host);
+      break;
+    case 9:
+      if (NameIs(p, "forwarded")) Set(base, value, &head->forwarded);
+      break;
+    case 10:
+      if (NameIs(p, "user-agent")) {
+        Set(base, value, &head->user_agent);
+      } else if (NameIs(p, "tracestate") && head->tracestates < head->tracestate.size()) {
+        head->tracestate[head->tracestates++] = SliceOf(base, value);
+      }
+      break;
+    case 11:
+      if (NameIs(p, "traceparent")) {
+        head->traceparent = SliceOf(base, value);
+        if (head->traceparents < 2) ++head->traceparents;
+      }
+      break;
+    case 14:
+      if (NameIs(p, "content-length")) AddContentLength(value, &head->body);
+      break;
+    case 15:
+      if (NameIs(p, "x-forwarded-for")) Set(base, value, &head->x_forwarded_for);
+      break;
+    case 16:
+      if (NameIs(p, "x-forwarded-host")) Set(base, value, &head->x_forwarded_host);
+      break;
+    case 17:
+      if (NameIs(p, "transfer-encoding")) {
+        AddTransferEncoding(value, &head->body);
+      } else if (NameIs(p, "x-forwarded-proto")) {
+        Set(base, value, &head->x_forwarded_proto);
+      }
+      break;
+    default: break;
+  }
+}
+
+void AddResponseHeader(const char*, std::string_view name, std::string_view value, ResponseHead* head) {
+  if (name.size() == 14 && NameIs(name.data(), "content-length")) AddContentLength(value, &head->body);
+  if (name.size() == 17 && NameIs(name.data(), "transfer-encoding")) AddTransferEncoding(value, &head->body);
+}
+
+bool IsFold(std::string_view line) { return line.front() == ' ' || line.front() == '\t'; }
+
+/// The header line with the folded lines behind it, as one view over all of them; `line` is its first.
+std::string_view Unfold(Lines& lines, std::string_view line, bool* folded) {
+  while (true) {
+    const std::string_view rest = lines.Rest();
+    if (rest.empty() || !IsFold(rest)) return line;
+    std::string_view more;
+    if (!lines.Next(&more)) return line;
+    *folded = true;
+    line = {line.data(), static_cast<std::size_t>(more.data() + more.size() - line.data())};
+  }
+}
+
+/// Reads header lines up to the empty one. `add` takes (base, name, value).
+template <class Head, class Add>
+ParseState ParseHeaders(Lines& lines, const ParseOptions& options, Head* head, CapturedHeaders* captured, Add add) {
+  const bool filtering = options.filter != nullptr && !options.filter->empty();
+  std::string_view line;
+  while (lines.Next(&line)) {
+    if (line.empty()) {
+      head->size = lines.position();
+      return ParseState::kOk;
+    }
+    const char* end = line.data() + line.size();
+    const char* colon = FindByte(lines.base(), line.data(), end, ':');
+    if (colon == end || colon == line.data() || IsFold(line)) return ParseState::kInvalid;
+    line = Unfold(lines, line, &head->folded);
+    end = line.data() + line.size();
+    const std::string_view name(line.data(), static_cast<std::size_t>(colon - line.data()));
+    const std::string_view value = sdk::TrimBlanks({colon + 1, static_cast<std::size_t>(end - colon - 1)});
+    add(lines.base(), name, value, head);
+    if (!filtering) continue;
+    const std::size_t index = options.filter->Find(name);
+    if (index != sdk::http::HeaderFilter::kNone) Capture(lines.base(), index, value, captured);
+  }
+  head->size = lines.position();
+  return options.cut ? ParseState::kOk : ParseState::kNeedMore;
+}
+
+void CheckFraming(std::uint8_t minor_version, BodyHeaders* body) {
+  const bool coded = body->chunked || body->other_coding;
+  if (coded && (body->has_length || minor_version == 0)) body->conflict = true;
+}
+
+/// "method target HTTP/1.x" taken apart.
+ParseState ParseRequestLine(const char* base, std::string_view line, RequestHead* head) {
+  const std::size_t method = LeadingToken(line);
+  if (method == 0 || method > kMaxMethod || method == line.size() || line[method] != ' ') return ParseState::kInvalid;
+  if (line.size() < method + 3 + kVersionSize) return ParseState::kInvalid;
+  const std::string_view version = line.substr(line.size() - kVersionSize);
+  if (line[line.size() - kVersionSize - 1] != ' ') return ParseState::kInvalid;
+  if (version == "HTTP/2.0") return ParseState::kEndOfStream;
+  if (!version.starts_with(kVersion) || !sdk::IsDigit(version.back())) return ParseState::kInvalid;
+  head->method = SliceOf(base, line.substr(0, method));
+  head->target = SliceOf(base, line.substr(method + 1, line.size() - kVersionSize - method - 2));
+  head->minor_version = version.back() == '0' ? 0 : 1;
+  return ParseState::kOk;
+}
+
+/// A request line cut off by the capture limit: the method and as much of the target as there is.
+ParseState ParseCutRequestLine(std::string_view line, RequestHead* head) {
+  const std::size_t method = LeadingToken(line);
+  if (method == 0 || method + 1 >= line.size() || line[method] != ' ') return ParseState::kInvalid;
+  head->method = {0, static_cast<std::uint32_t>(method)};
+  head->target = SliceOf(line.data(), line.substr(method + 1));
+  head->size = static_cast<std::uint32_t>(line.size());
+  return ParseState::kOk;
+}
+
+}  // namespace
+
+Likeness LooksLikeResponse(std::string_view block) {
+  constexpr std::string_view kShape = "HTTP/1.d ddd";
+  const std::size_t size = std::min(block.size(), kShape.size());
+  for (std::size_t i = 0; i < size; ++i) {
+    if (kShape[i] == 'd' ? !sdk::IsDigit(block[i]) : block[i] != kShape[i]) return Likeness::kNo;
+  }
+  if (size < kShape.size()) return Likeness::kMaybe;
+  if (block.size() == size) return Likeness::kMaybe;
+  return block[size] == ' ' || block[size] == '\r' || block[size] == '\n' ? Likeness::kYes : Likeness::kNo;
+}
+
+Likeness LooksLikeRequest(std::string_view block) {
+  const std::size_t method = LeadingToken(block);
+  if (method > kMaxMethod) return Likeness::kNo;
+  if (method == block.size()) return Likeness::kMaybe;
+  if (method == 0 || block[method] != ' ') return Likeness::kNo;
+  if (block.size() > method + 1 && static_cast<std::uint8_t>(block[method + 1]) <= ' ') return Likeness::kNo;
+  std::string_view line;
+  if (!Lines(block).Next(&line)) return Likeness::kMaybe;
+  RequestHead head;
+  return ParseRequestLine(line.data(), line, &head) == ParseState::kInvalid ? Likeness::kNo : Likeness::kYes;
+}
+
+ParseState ParseRequest(std::string_view block, const ParseOptions& options, RequestHead* head,
+                        CapturedHeaders* captured) {
+  Lines lines(block);
+  std::string_view line;
+  if (!lines.Next(&line)) {
+    if (LooksLikeRequest(block) == Likeness::kNo) return ParseState::kInvalid;
+    return options.cut ? ParseCutRequestLine(block, head) : ParseState::kNeedMore;
+  }
+  const ParseState first = ParseRequestLine(block.data(), line, head);
+  if (first != ParseState::kOk) return first;
+  const ParseState state = ParseHeaders(lines, options, head, captured, AddRequestHeader);
+  CheckFraming(head->minor_version, &head->body);
+  return state;
+}
+
+ParseState ParseResponse(std::string_view block, const ParseOptions& options, ResponseHead* head,
+                         CapturedHeaders* captured) {
+  const Likeness likeness = LooksLikeResponse(block);
+  if (likeness == Likeness::kNo || (likeness == Likeness::kMaybe && options.cut && block.size() < kStatusLineSize)) {
+    return ParseState::kInvalid;
+  }
+  if (likeness == Likeness::kMaybe && !options.cut) return ParseState::kNeedMore;
+  head->minor_version = block[kVersion.size()] == '0' ? 0 : 1;
+  for (std::size_t i = kStatusLineSize - 3; i < kStatusLineSize; ++i) {
+    head->status = static_cast<std::uint16_t>(head->status * 10 + (block[i] - '0'));
+  }
+  if (head->status < 100) return ParseState::kInvalid;
+  Lines lines(block);
+  std::string_view line;
+  if (!lines.Next(&line)) {
+    head->size = static_cast<std::uint32_t>(block.size());
+    return options.cut ? ParseState::kOk : ParseState::kNeedMore;
+  }
+  const ParseState state = ParseHeaders(lines, options, head, captured, AddResponseHeader);
+  CheckFraming(head->minor_version, &head->body);
+  return state;
+}
+
+}  // namespace probed::mod::http

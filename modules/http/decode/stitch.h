@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Segments to exchanges: finds the heads in both directions of a connection, follows the bodies, joins each response
+// with its request, and ends every exchange as a span or with a reason. The rules where bytes are missing:
+//
+//  * A hole inside a body of known length is nothing special. One that crosses a boundary gives up the exchanges whose
+//    order it makes uncertain (PROBE_ABORTED_GAP) and the direction searches for the next plausible head.
+//  * A chunked body whose sizes were not shipped ends with the record that the kernel marks (SKIPPED, nothing captured,
+//    or kHintMessageEnd), else where the next head begins.
+//  * Who sends requests decides the role, at any moment of a connection's life.
+//
+// One Stitcher per shard. [shard] No locks, no I/O; memory is the stream's.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "api/sdk/generations.h"
+#include "api/sdk/host.h"
+#include "modules/http/config.h"
+#include "modules/http/decode/connection.h"
+#include "modules/http/decode/emit.h"
+#include "modules/http/decode/parse.h"
+
+namespace probed::mod::http {
+
+class Stitcher {
+ public:
+  static constexpr std::uint32_t kMaxOpen = 1024;        // exchanges of one connection
+  static constexpr std::uint64_t kIdleNs = 200'000'000;  // silence after which a drained connection is trusted again
+  static constexpr std::uint32_t kUndecodableBeforeGivingUp = 4;  // records, on a stream that never showed a head
+
+  Stitcher(const Keys& keys, const sdk::Generations<Config>& configs) : configs_(configs), emitter_(keys) {}
+
+  void OnOpen(sdk::Stream stream, Connection& connection, const probe_open_t& open);
+  void OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment);
+  void OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
+             std::uint64_t length);
+  /// Ends what is open and gives all memory back; the connection is not used again.
+  void OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns);
+  /// Ends what is open on all connections.
+  template <class Wrap>
+  void Flush(Wrap wrap) {
+    for (Connection* c = connections_; c != nullptr; c = c->next) {
+      Enter(wrap(c->stream), *c);
+      AbortAll(PROBE_ABORTED_UNLOAD);
+      c->tombstones = 0;
+      c->draining = true;  // what still comes belongs to nobody
+    }
+  }
+  std::uint32_t OldestGeneration() const { return pins_.Oldest(); }
+
+ private:
+  void Enter(sdk::Stream stream, Connection& connection);
+  void Leave();
+  void Settle();
+
+  // Heads.
+  void Consume(Direction& d, std::string_view bytes);
+  std::string_view ReadHead(Direction& d, std::string_view bytes);
+  sdk::ParseState TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut);
+  sdk::ParseState TryRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut);
+  sdk::ParseState TryResponse(Direction& d, std::string_view block, const HeadStart& start, bool cut);
+  bool MustWait(const Direction& d, std::string_view bytes, std::size_t kept) const;
+  void KeepHead(Direction& d, std::string_view rest, const HeadStart& start);
+  void DropHead(Direction& d);
+  void CutHead(Direction& d);
+  HeadStart StartAt(std::uint64_t offset) const;
+  void Undecodable(Direction& d);
+
+  // Bodies, and bytes that were not shipped.
+  std::string_view ReadChunks(Direction& d, std::string_view bytes);
+  void Advance(Direction& d, std::uint64_t count);
+  void AdvanceLength(Direction& d, std::uint64_t count);
+  void SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length);
+  void LoseChunks(Direction& d);
+  void LoseBoundary(Direction& d);
+  bool MarksMessageEnd() const;
+
+  // Messages.
+  void OnRequest(Direction& d, std::string_view head, const HeadStart& start, bool cut);
+  void OnResponse(Direction& d, std::string_view head, const HeadStart& start, bool cut);
+  Exchange* Begin(const HeadStart& start, std::string_view head, bool cut);
+  Exchange* OwnerOfResponse(const HeadStart& start);
+  void NoteResponse(Exchange& owner, std::string_view head, bool cut);
+  void KeepCaptured(Exchange& owner, std::string_view head);
+  void BeginMessage(Direction& d, Exchange* owner, bool untrusted);
+  void FrameRequest(Direction& d);
+  void FrameResponse(Direction& d, const Exchange* owner);
+  void FrameLength(Direction& d, std::uint64_t length);
+  void EndMessage(Direction& d);
+  void CountLost(const HeadStart& start, probe_reason reason);
+
+  // Exchanges.
+  void FinishFront(std::uint64_t end_ns, std::string_view failure);
+  void DropFront(probe_reason reason);
+  void ForgetFront();
+  void AbortAll(probe_reason reason);
+  void EvictIfFull();
+  void NoteCutResponse(Direction& d);
+
+  Direction& RequestDirection() const {
+    return c_->directions[c_->role == Role::kServer ? PROBE_RECEIVED : PROBE_SENT];
+  }
+  Direction& ResponseDirection() const {
+    return c_->directions[c_->role == Role::kServer ? PROBE_SENT : PROBE_RECEIVED];
+  }
+  void SetRole(const Direction& d, bool sends_request);
+  const Config* ConfigFor(std::uint32_t generation);
+
+  const sdk::Generations<Config>& configs_;
+  sdk::Pins pins_;
+  Emitter emitter_;
+  Connection* connections_ = nullptr;
+  const Config* cached_config_ = nullptr;
+  std::uint32_t cached_generation_ = 0;
+
+  // The call under way.
+  sdk::Stream stream_{nullptr, nullptr};
+  Connection* c_ = nullptr;
+  const probe_segment_t* segment_ = nullptr;
+  bool used_ = false;
+  bool used_request_ = false;                      // which of request_ and response_ TryHead filled
+  probe_reason idle_reason_ = PROBE_IGNORED_BODY;  // what the record is when nothing of it was used
+  probe_reason failure_ = PROBE_REASON_COUNT;      // what went wrong in it; PROBE_REASON_COUNT: nothing
+  RequestHead request_;
+  ResponseHead response_;
+  CapturedHeaders captured_;
+};
+
+}  // namespace probed::mod::http

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# The counting frame of scripts/test.sh: runs named checks, keeps their logs, prints one closing line. Sourced.
+
+passed=0
+failed=0
+skipped=0
+failures=()
+
+# run_check NAME COMMAND...: one check; its output goes to $LOGS/NAME.log, the last lines are shown if it fails.
+run_check() {
+  local name=$1 log="$LOGS/$1.log" began=$SECONDS
+  shift
+  printf '%-28s ' "$name"
+  if "$@" >"$log" 2>&1 </dev/null; then
+    passed=$((passed + 1))
+    printf 'ok      %4d s\n' $((SECONDS - began))
+    return 0
+  fi
+  failed=$((failed + 1))
+  failures+=("$name")
+  printf 'FAILED  %4d s  %s\n' $((SECONDS - began)) "$log"
+  tail -n 40 "$log" | sed 's/^/    | /'
+  return 1
+}
+
+# run_ctest NAME BUILD_DIR ARGUMENT...: every test of the run counts by itself.
+run_ctest() {
+  local name=$1 build=$2 log="$LOGS/$1.log" began=$SECONDS bad skip total
+  shift 2
+  printf '%-28s ' "$name"
+  ctest --test-dir "$build" --output-on-failure --no-tests=error "$@" >"$log" 2>&1 </dev/null || true
+  total=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#' "$log" || true)
+  skip=$(grep -cE 'Test +#.*\*\*\*(Skipped|Not Run \(Disabled\))' "$log" || true)
+  bad=$(grep -cE 'Test +#.*(\*\*\*|Exception: )' "$log" || true)
+  bad=$((bad - skip))
+  if [ "$total" -eq 0 ]; then
+    bad=1
+    total=1
+  fi
+  passed=$((passed + total - bad - skip))
+  skipped=$((skipped + skip))
+  failed=$((failed + bad))
+  grep -hE 'SKIPPED: ' "$log" | sort -u | sed 's/^/    | /' || true
+  if [ "$bad" -eq 0 ]; then
+    printf 'ok      %4d s  %d tests, %d skipped\n' $((SECONDS - began)) "$total" "$skip"
+    return 0
+  fi
+  failures+=("$name")
+  printf 'FAILED  %4d s  %d of %d, %s\n' $((SECONDS - began)) "$bad" "$total" "$log"
+  tail -n 60 "$log" | sed 's/^/    | /'
+  return 1
+}
+
+# skip_check NAME REASON: a check that cannot run here, said aloud.
+skip_check() {
+  skipped=$((skipped + 1))
+  printf '%-28s skipped: %s\n' "$1" "$2"
+}
+
+# close_checks: names what failed, prints the closing line, returns 1 on any failure (or when nothing ran).
+close_checks() {
+  if [ ${#failures[@]} -gt 0 ]; then echo "failed: ${failures[*]}"; fi
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything CI runs, in one command. From a fresh clone it installs what is missing (scripts/setup.sh), builds and
+# tests. The last line is "N passed, N failed, N skipped".
+#
+#   scripts/test.sh            the run of CI
+#   scripts/test.sh --quick    dev build, unit tests, conformance, format
+#   scripts/test.sh --full     also TSan, long fuzzing, 1000 module cycles, clang-tidy over every file, long VM runs
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib/checks.sh
+
+usage() { sed -n '5,11s/^# \{0,1\}//p' "$0"; }
+
+mode=ci
+for argument in "$@"; do
+  case $argument in
+    --quick) mode=quick ;;
+    --full) mode=full ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+LOGS=$PWD/build/logs
+mkdir -p "$LOGS"
+JOBS=${PROBED_JOBS:-$(nproc)}
+
+configure_and_build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$JOBS"; }
+source_files() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cc' '*.c' | grep -v '^build/'; }
+check_format() { source_files | xargs clang-format-19 --dry-run -Werror; }
+
+# Files that differ from the branch's base, or all of them.
+tidy_files() {
+  local base=""
+  if [ "$mode" != full ]; then base=$(git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q --verify HEAD~1); fi
+  if [ -n "$base" ]; then git diff --name-only --diff-filter=d "$base" -- '*.cc'; else git ls-files '*.cc'; fi
+}
+
+check_tidy() {
+  local files
+  files=$(tidy_files)
+  if [ -z "$files" ]; then echo "no C++ file differs"; return 0; fi
+  echo "$files" | xargs -P "$JOBS" -n 4 clang-tidy-19 -p build/dev --quiet
+}
+
+check_fuzz() { scripts/fuzz.sh build/fuzz "$1"; }
+
+can_capture() {
+  if [ "$(id -u)" -ne 0 ]; then reason="needs root"; return 1; fi
+  if [ ! -r /sys/kernel/btf/vmlinux ]; then reason="the running kernel has no BTF (/sys/kernel/btf/vmlinux)"; return 1; fi
+}
+
+run_live() {
+  if can_capture; then
+    run_ctest live build/dev -L live
+  else
+    skip_check live "$reason"
+  fi
+}
+
+run_kernels() {
+  if ! command -v qemu-system-x86_64 >/dev/null; then skip_check kernels "qemu-system-x86_64 is not installed"; return; fi
+  run_check kernels-6.1 tests/kernels/check.sh 6.1 build/dev "$1"
+  run_check kernels-6.12 tests/kernels/check.sh 6.12 build/dev "$1"
+}
+
+run_sanitizer() {
+  if run_check "build-$1" configure_and_build "$1"; then run_ctest "unit-$1" "build/$1" -L unit -j "$JOBS"; fi
+}
+
+run_fuzz() { if run_check build-fuzz configure_and_build fuzz; then run_check fuzz check_fuzz "$1"; fi; }
+
+# Sets up, or stops: nothing after it could work.
+run_check setup scripts/setup.sh || { close_checks; exit 1; }
+run_check format check_format
+run_check apt-sources tests/integration/apt_sources_test.sh
+if run_check build-dev configure_and_build dev; then
+  run_ctest unit build/dev -L unit -j "$JOBS"
+  [ "$mode" = full ] && export PROBED_CONFORMANCE_CYCLES=1000
+  run_ctest conformance build/dev -L conformance
+  if [ "$mode" != quick ]; then
+    run_ctest integration build/dev -L integration
+    run_live
+    run_check clang-tidy check_tidy
+    run_kernels "$mode"
+  fi
+fi
+case $mode in
+  ci)
+    run_sanitizer asan-ubsan
+    run_fuzz 15
+    ;;
+  full)
+    run_sanitizer asan-ubsan
+    run_sanitizer tsan
+    run_fuzz 600
+    ;;
+esac
+close_checks

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Inside the VM: mounts, nginx, agents under test, CPU times. Sourced by the init scripts (busybox sh).
+
+vm_start() {
+  mount -t proc none /proc
+  mount -t sysfs none /sys
+  mount -t devtmpfs none /dev
+  mkdir -p /dev/shm /sys/fs/cgroup
+  mount -t tmpfs none /dev/shm
+  mount -t tmpfs none /tmp
+  mount -t cgroup2 none /sys/fs/cgroup
+  mount -t bpf none /sys/fs/bpf
+  mount -t tracefs none /sys/kernel/tracing
+  ifconfig lo 127.0.0.1 up
+  ulimit -l unlimited
+  ulimit -n 65536
+  echo "vm-kernel $(uname -r)"
+}
+
+vm_stop() {
+  echo "vm-exit $1"
+  poweroff -f
+}
+
+nginx_start() {
+  nginx -c /etc/nginx.conf
+  until [ -s /run/nginx.pid ]; do sleep 0.1; done
+  nginx_master=$(cat /run/nginx.pid)
+  until nginx_worker=$(pgrep -P "$nginx_master") && [ -n "$nginx_worker" ]; do sleep 0.1; done
+}
+
+# cpu_of PID: nanoseconds (instructions) that all live threads of a process have run.
+cpu_of() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{sum += $1} END {printf "%.0f\n", sum}'; }
+
+# agent_start COMMAND...: runs it in the background until it says "ready"; 0 if it did.
+agent_start() {
+  : > /run/agent.out
+  "$@" >> /run/agent.out 2>&1 &
+  agent=$!
+  for attempt in $(seq 300); do
+    if grep -q ready /run/agent.out; then return 0; fi
+    kill -0 $agent 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "agent did not get ready: $*"
+  cat /run/agent.out
+  return 1
+}
+
+agent_stop() {
+  kill -TERM $agent 2>/dev/null
+  wait $agent
+}
+
+# agent_pid: the daemon if the agent's script has started one, else the agent itself.
+agent_pid() { pidof probed || echo $agent; }
