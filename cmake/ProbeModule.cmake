@@ -6,6 +6,7 @@
 #   the manifest and one BPF object per attach prototype as ELF sections. Works in this tree and from the package.
 #   FIXTURE: a module for tests; it goes to fixture_modules/ and is neither installed nor part of the conformance run.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
+enable_language(ASM)  # not inside the function: CMake wants it at file scope, above every folder that uses it
 
 set(PROBED_MODULE_TOOLS_DIR ${CMAKE_CURRENT_LIST_DIR})
 # Attach prototypes one author's BPF file is compiled for; bpf/sdk/probed.bpf.h switches on the define.
@@ -36,7 +37,6 @@ function(add_probe_module name)
     DEPENDS ${ARG_MANIFEST} ${objects} ${PROBED_MODULE_TOOLS_DIR}/module_sections.py
     COMMENT "Sections of module ${name}"
     VERBATIM)
-  enable_language(ASM)
   set_source_files_properties(${sections}.s PROPERTIES LANGUAGE ASM)
 
   add_library(probe_module_${name} MODULE ${ARG_SOURCES} ${sections}.s)

@@ -15,7 +15,8 @@ constexpr const char* kRedacted = "[redacted]";
 
 std::vector<std::string> PropertyNames(const json& schema) {
   std::vector<std::string> names;
-  for (const auto& [name, unused] : schema.value("properties", json::object()).items()) names.push_back(name);
+  const json properties = schema.value("properties", json::object());
+  for (const auto& [name, unused] : properties.items()) names.push_back(name);
   return names;
 }
 

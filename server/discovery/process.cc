@@ -56,6 +56,11 @@ void Replace(AttributeList& list, const std::string& key, const std::string& val
   }
 }
 
+void PutDistribution(AttributeList& list) {
+  list.emplace_back("telemetry.distro.name", std::string("probed"));
+  list.emplace_back("telemetry.distro.version", std::string(PROBED_VERSION));
+}
+
 }  // namespace
 
 std::string Iso8601(std::uint64_t utc_ns) {
@@ -77,8 +82,8 @@ Process MakeProcess(std::uint64_t id, ProcessInfo info, const HostInfo& host) {
   Process process;
   process.id = id;
   process.service_name = ServiceNameOf(info);
-  process.instance_id = ServiceInstanceUuid(
-      fmt::format("{}/{}/{}/{}", host.id, host.boot_id, info.key.tgid, info.key.start_ticks));
+  process.instance_id =
+      ServiceInstanceUuid(fmt::format("{}/{}/{}/{}", host.id, host.boot_id, info.key.tgid, info.key.start_ticks));
   if (host.boot_utc_ns != 0) process.start_utc_ns = host.boot_utc_ns + info.key.start_ns();
   process.info = std::move(info);
   return process;
@@ -94,8 +99,15 @@ AttributeList ResourceAttributes(const Process& process, const HostInfo& host, s
   for (const auto& [key, value] : process.info.env.attributes) {
     if (key != "service.name" && !key.starts_with("telemetry.distro.")) Replace(list, key, value);
   }
-  list.emplace_back("telemetry.distro.name", std::string("probed"));
-  list.emplace_back("telemetry.distro.version", std::string(PROBED_VERSION));
+  PutDistribution(list);
+  return list;
+}
+
+AttributeList HostResourceAttributes(const HostInfo& host) {
+  AttributeList list;
+  list.emplace_back("service.name", std::string("probed"));
+  PutHost(list, host);
+  PutDistribution(list);
   return list;
 }
 

@@ -26,8 +26,8 @@ struct Process {
   std::uint64_t id = 0;  // one per program image (fork and exec make new ones); never reused
   bool known = true;     // false: gone before anything could be read
   ProcessInfo info;
-  std::string service_name;      // by the process's own account, see ServiceNameOf
-  std::string instance_id;       // service.instance.id
+  std::string service_name;        // by the process's own account, see ServiceNameOf
+  std::string instance_id;         // service.instance.id
   std::uint64_t start_utc_ns = 0;  // 0: unknown
 };
 
@@ -44,6 +44,9 @@ Process MakeProcess(std::uint64_t id, ProcessInfo info, const HostInfo& host);
 /// Attributes of the resource. service.name is `service_override` unless that is empty. What the process says in
 /// OTEL_RESOURCE_ATTRIBUTES replaces what was detected, except service.name and telemetry.distro.*.
 AttributeList ResourceAttributes(const Process& process, const HostInfo& host, std::string_view service_override = {});
+
+/// Of what belongs to the machine and to no process. It is the daemon that reports it: service.name is "probed".
+AttributeList HostResourceAttributes(const HostInfo& host);
 
 /// 2026-01-31T23:59:59.120Z
 std::string Iso8601(std::uint64_t utc_ns);

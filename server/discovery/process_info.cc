@@ -102,7 +102,8 @@ std::string FindOwner(std::string_view passwd, std::uint32_t uid) {
     const std::size_t password_end = line.find(':', name_end == std::string_view::npos ? name_end : name_end + 1);
     if (password_end == std::string_view::npos) continue;
     std::uint32_t number = 0;
-    if (ParseNumber(line.substr(password_end + 1), number) && number == uid) return std::string(line.substr(0, name_end));
+    if (ParseNumber(line.substr(password_end + 1), number) && number == uid)
+      return std::string(line.substr(0, name_end));
   }
   return std::to_string(uid);
 }
@@ -133,7 +134,7 @@ std::optional<ProcessInfo> ProcReader::Read(std::uint32_t tgid) {
 
 void ProcReader::ReadExecutable(const std::string& dir, ProcessInfo& info) {
   const std::string link = dir + "/exe";
-  struct stat file {};
+  struct stat file{};
   info.exe_path = ReadLink(link);
   if (stat(link.c_str(), &file) != 0) return;
   info.exe = {KernelDevice(file.st_dev), file.st_ino};

@@ -34,7 +34,7 @@ class KeyTable {
 
   /// KeyValue.key on the wire: 0x0a, length, text. Empty for an id nobody was given. [any]
   std::string_view EncodedKey(std::uint32_t id) const {
-    if (id == 0 || id > count_.load(std::memory_order_acquire)) return {};
+    if (id > count_.load(std::memory_order_acquire)) return {};
     return {entries_[id].encoded, entries_[id].size};
   }
 

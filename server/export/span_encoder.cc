@@ -96,7 +96,7 @@ void EncodeSpan(WireWriter& out, const KeyTable& keys, const SpanRecord& span) {
   const std::size_t body = out.Open(EnvelopeBuilder::kItemField, kSpanLengthBytes);
   PutHead(out, span);
   if (!span.trace_state.empty()) out.Text(kTraceStateField, span.trace_state);
-  out.Text(kNameField, span.name);
+  if (!span.name.empty()) out.Text(kNameField, span.name);
   PutKindAndTimes(out, span);
   const std::uint32_t dropped = EncodeAttributes(out, keys, kAttributesField, span.attributes);
   if (!span.error_type.empty()) EncodeTextAttribute(out, kAttributesField, kErrorType, span.error_type);

@@ -60,8 +60,12 @@ void WireWriter::Bytes(std::uint32_t field, std::string_view value) {
 }
 
 void WireWriter::Text(std::uint32_t field, std::string_view value) {
-  if (IsValidUtf8(value)) return Bytes(field, value);
-  Bytes(field, ToValidUtf8(value));
+  char* out = wire::PutVarint(Ensure(kLengthRoom + value.size()), wire::Tag(field, wire::kBytes));
+  out = wire::PutVarint(out, value.size());
+  if (!wire::CopyAscii(out, value.data(), value.size()) && !IsValidUtf8(value)) [[unlikely]] {
+    return Bytes(field, ToValidUtf8(value));  // nothing was advanced: this overwrites
+  }
+  Advance(out + value.size());
 }
 
 std::size_t WireWriter::Open(std::uint32_t field, std::size_t length_bytes) {

@@ -57,8 +57,10 @@ inline bool CopyAscii(char* out, const char* in, std::size_t size) {
   } else if (size >= 4) {
     copy(0, std::uint32_t{});
     copy(size - 4, std::uint32_t{});
-  } else {
-    for (std::size_t at = 0; at < size; ++at) copy(at, std::uint8_t{});
+  } else if (size > 0) {  // one to three bytes: first, middle and last are all of them
+    copy(0, std::uint8_t{});
+    copy(size / 2, std::uint8_t{});
+    copy(size - 1, std::uint8_t{});
   }
   return (seen & kHighBits) == 0;
 }
@@ -79,6 +81,7 @@ class WireWriter {
     if (capacity_ - size_ < room) Grow(room);
     return bytes_.get() + size_;
   }
+  const char* limit() const { return bytes_.get() + capacity_; }
   void Advance(const char* end) { size_ = static_cast<std::size_t>(end - bytes_.get()); }
 
   // --- whole fields, defaults included -------------------------------------------------------------------------------

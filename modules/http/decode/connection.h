@@ -61,6 +61,7 @@ struct Connection {
   sdk::AddressText peer;
   sdk::AddressText local;
   std::uint32_t tombstones;   // responses to come that belong to evicted requests
+  std::uint32_t owed;         // responses that may come to requests given up after a hole
   std::uint32_t undecodable;  // records since the last head, while there was none at all
   Role role;
   std::uint8_t layer;
@@ -68,7 +69,6 @@ struct Connection {
   bool confirmed;        // a request and a response were seen: the role is certain
   bool pipelined;        // a response came while more than one request waited
   bool draining;         // order is lost on a pipelined connection: nothing is matched until it was idle
-  bool owed;             // requests were given up after a hole; a response of theirs may still come
   bool upgraded;         // another protocol now
   Connection* previous;  // the shard's list
   Connection* next;

@@ -79,6 +79,12 @@ std::string_view Stitcher::ReadHead(Direction& d, std::string_view bytes) {
   const std::uint64_t base = d.expected - bytes.size() - kept;
   const bool wait = MustWait(d, bytes, kept);
   const std::string_view view = d.buffer.Join(stream_, bytes, kMaxHead);
+  if (view.empty()) {  // no memory for the longer head
+    pins_.Unpin(d.start.generation);
+    failure_ = PROBE_UNDECODABLE_GAP;
+    LoseBoundary(d);
+    return {};
+  }
   std::size_t at = 0;
   while (true) {
     at += LeadingLineEnds(view.substr(at));
@@ -330,7 +336,7 @@ void Stitcher::LoseBoundary(Direction& d) {
   } else if (&d == &RequestDirection()) {
     return;  // what waits for a response still gets it first
   } else {
-    c_->owed = c_->queue.front() != nullptr;
+    c_->owed = c_->queue.size();
   }
   AbortAll(PROBE_ABORTED_GAP);
 }

@@ -71,7 +71,7 @@ void Stitcher::OnRequest(Direction& d, std::string_view head, const HeadStart& s
   }
   if (!c_->pipelined) {
     // Whoever waits for responses has had all that were owed before it asks again.
-    c_->owed = false;
+    c_->owed = 0;
     if (c_->queue.front() == nullptr) c_->tombstones = 0;
   }
   Exchange* exchange = nullptr;
@@ -103,8 +103,11 @@ Exchange* Stitcher::OwnerOfResponse(const HeadStart& start) {
     c_->pipelined = c_->pipelined || c_->queue.size() > 1;
     return front;
   }
-  if (!c_->owed) CountLost(start, PROBE_ABORTED_UNMATCHED);
-  c_->owed = false;
+  if (c_->owed == 0) {
+    CountLost(start, PROBE_ABORTED_UNMATCHED);
+  } else {
+    --c_->owed;
+  }
   return nullptr;
 }
 

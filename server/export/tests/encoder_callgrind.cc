@@ -3,9 +3,11 @@
 //
 // What encoding costs, in instructions:
 //
-//   valgrind --tool=callgrind --toggle-collect='EncodeByHand*' encoder_cost hand
-//   valgrind --tool=callgrind --toggle-collect='EncodeByArena*' encoder_cost arena
+//   export GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824
+//   valgrind --tool=callgrind --toggle-collect='*EncodeByHand*' encoder_cost hand
+//   valgrind --tool=callgrind --toggle-collect='*EncodeByArena*' encoder_cost arena
 //
+// (Callgrind counts each byte that one `rep movsb` moves as an instruction; the tunable makes memcpy use vectors.)
 // Both encode the same 512 spans of 12 attributes 20 times and say how many bytes came out. Instructions collected
 // divided by 10240 is the price of a span. The arena gets everything it can use: a block of its own, no growth.
 #include <google/protobuf/arena.h>

@@ -1,0 +1,364 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/bpf/capture_core.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "bpf/embedded.h"
+
+namespace probed::bpf {
+namespace {
+
+/// A program of the core that is attached, and the prototype whose PROG_ARRAY it tail-calls into.
+struct Hook {
+  const char* program;
+  bool required;
+};
+
+/// A prototype of a backend: the define modules are compiled with, the array, and which programs of a slot it has.
+struct Prototype {
+  const char* name;
+  const char* array;
+  std::span<const pb_slot_program> programs;
+};
+
+constexpr pb_slot_program kAll[] = {PB_CLASSIFY, PB_RX, PB_TX};
+constexpr pb_slot_program kReceive[] = {PB_CLASSIFY, PB_RX};
+constexpr pb_slot_program kSend[] = {PB_CLASSIFY, PB_TX};
+
+constexpr Hook kSockHooks[] = {{"pb_recv", true}, {"pb_send", true}};
+constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true},  {"pb_tcp_tx", true},  {"pb_udp_rx", true},
+                                {"pb_udp_tx", true},  {"pb_udp6_rx", false}, {"pb_udp6_tx", false}};
+constexpr const char* kLifeHooks[] = {"pb_state", "pb_fork", "pb_exec", "pb_exit"};
+constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
+constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
+                                          {"fexit_tx", "pb_progs_ftx", kSend},
+                                          {"fexit_udp_tx", "pb_progs_fudp", kSend}};
+constexpr const char* kSharedMaps[] = {"pb_socks",    "pb_gathers", "pb_tasks",      "pb_controls", "pb_settings",
+                                       "pb_counters", "pb_rings",   "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",
+                                       "pb_progs_fudp"};
+
+std::span<const Hook> HooksOf(Backend backend) {
+  return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
+}
+
+std::span<const Prototype> PrototypesOf(Backend backend) {
+  return backend == Backend::kSock ? std::span<const Prototype>(kSockPrototypes)
+                                   : std::span<const Prototype>(kFexitPrototypes);
+}
+
+const char* SuffixOf(pb_slot_program program) {
+  switch (program) {
+    case PB_CLASSIFY: return "_classify";
+    case PB_RX: return "_rx";
+    case PB_TX: return "_tx";
+    case PB_PLAINTEXT: return "_plain";
+    case PB_SLOT_PROGRAMS: break;
+  }
+  return "";
+}
+
+Status MapError(std::string_view what, int error) {
+  return MakeStatus(absl::StatusCode::kInternal, fmt::format("{}: {}", what, std::strerror(error)));
+}
+
+template <typename Key, typename Value>
+Status Update(int map, const Key& key, const Value& value, std::string_view what) {
+  return bpf_map_update_elem(map, &key, &value, BPF_ANY) == 0 ? OkStatus() : MapError(what, errno);
+}
+
+/// Makes a map hold exactly `wanted`.
+template <typename Key, typename Value>
+Status Replace(int map, const std::map<Key, Value>& wanted, std::string_view what) {
+  std::vector<Key> stale;
+  Key key{};
+  const Key* previous = nullptr;
+  while (bpf_map_get_next_key(map, previous, &key) == 0) {
+    if (!wanted.contains(key)) stale.push_back(key);
+    previous = &key;
+  }
+  for (const Key& old : stale) bpf_map_delete_elem(map, &old);
+  for (const auto& [wanted_key, value] : wanted) RETURN_IF_ERROR(Update(map, wanted_key, value, what));
+  return OkStatus();
+}
+
+Result<Object> LoadCore(const CoreOptions& options, Backend backend) {
+  ASSIGN_OR_RETURN(Object core, Object::Open("pb_core", EmbeddedCore()));
+  std::vector<std::string> programs(std::begin(kLifeHooks), std::end(kLifeHooks));
+  for (const Hook& hook : HooksOf(backend)) programs.emplace_back(hook.program);
+  core.SelectPrograms(programs);
+  RETURN_IF_ERROR(core.ResizeMap("pb_counters", PB_MAX_SLOTS * options.shards));
+  RETURN_IF_ERROR(core.ResizeMap("pb_rings", PB_MAX_SLOTS * options.shards));
+  RETURN_IF_ERROR(core.Load());
+  return core;
+}
+
+std::vector<Backend> Candidates(const std::string& wanted) {
+  if (wanted == "sock") return {Backend::kSock};
+  if (wanted == "fexit") return {Backend::kFexit};
+  return {Backend::kSock, Backend::kFexit};
+}
+
+}  // namespace
+
+std::string_view BackendName(Backend backend) { return backend == Backend::kSock ? "sock" : "fexit"; }
+
+Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& options) {
+  Status last = MakeStatus(absl::StatusCode::kInternal, "no backend was tried");
+  for (const Backend backend : Candidates(options.backend)) {
+    Result<Object> core = LoadCore(options, backend);
+    if (!core.ok()) {
+      last = core.status();
+      spdlog::info("backend {} is not available: {}", BackendName(backend), Message(last));
+      continue;
+    }
+    std::unique_ptr<CaptureCore> capture(new CaptureCore(options, backend, std::move(core).value()));
+    RETURN_IF_ERROR(capture->MapControl());
+    for (const char* program : kLifeHooks) {
+      ASSIGN_OR_RETURN(Link link, capture->core_.Attach(program));
+      capture->life_.push_back(std::move(link));
+    }
+    return capture;
+  }
+  return last;
+}
+
+CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core)
+    : options_(options), backend_(backend), core_(std::move(core)) {}
+
+CaptureCore::~CaptureCore() {
+  DetachHooks();
+  life_.clear();
+  if (control_ != nullptr) munmap(control_, sizeof(pb_control));
+}
+
+Status CaptureCore::MapControl() {
+  void* page = mmap(nullptr, sizeof(pb_control), PROT_READ | PROT_WRITE, MAP_SHARED, core_.MapFd("pb_controls"), 0);
+  if (page == MAP_FAILED) return MapError("cannot map the control words", errno);
+  control_ = static_cast<pb_control*>(page);
+  control_->self_tgid = options_.self_tgid;
+  control_->shards = options_.shards;
+  control_->ring_half_bytes = options_.ring_bytes / 2;
+  control_->target_generation = 1;
+  control_->chain_generation = 2;
+  return OkStatus();
+}
+
+Status CaptureCore::MakeRings(const std::string& name, ModuleSlot& slot) {
+  const std::string map_name = name.substr(0, 8) + "_ring";
+  for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
+    Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, map_name.c_str(), 0, 0, options_.ring_bytes, nullptr));
+    if (!ring.valid()) return MapError("cannot make a ring of " + std::to_string(options_.ring_bytes) + " bytes", errno);
+    slot.rings_.push_back(std::move(ring));
+  }
+  return OkStatus();
+}
+
+Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) {
+  const auto bytes = objects.bytes_by_prototype.find(prototype);
+  if (bytes == objects.bytes_by_prototype.end())
+    return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                      fmt::format("module {} has no BPF object for prototype {}, which backend {} needs", objects.name,
+                                  prototype, BackendName(backend_)));
+  ASSIGN_OR_RETURN(Object object, Object::Open("pb_" + objects.name, bytes->second));
+  RETURN_IF_ERROR(object.SetConstant("cfg_slot", slot.slot_));
+  RETURN_IF_ERROR(object.SetConstant("cfg_incarnation", slot.incarnation_));
+  for (const char* map : kSharedMaps) RETURN_IF_ERROR(object.ShareMap(map, core_.MapFd(map)));
+  std::vector<std::string> programs;
+  for (const Prototype& candidate : PrototypesOf(backend_)) {
+    if (prototype != candidate.name) continue;
+    for (const std::string& name : objects.programs)
+      for (const pb_slot_program program : candidate.programs)
+        if (name.ends_with(SuffixOf(program))) programs.push_back(name);
+  }
+  object.SelectPrograms(programs);
+  RETURN_IF_ERROR(object.Load());
+  return object;
+}
+
+Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects& objects) {
+  auto slot = std::make_unique<ModuleSlot>();
+  while (slot->slot_ < PB_MAX_SLOTS && (used_slots_ >> slot->slot_ & 1U) != 0) ++slot->slot_;
+  if (slot->slot_ == PB_MAX_SLOTS)
+    return MakeStatus(absl::StatusCode::kResourceExhausted, fmt::format("all {} module slots are in use", PB_MAX_SLOTS - 1));
+  slot->incarnation_ = next_incarnation_++;
+  for (const Prototype& prototype : PrototypesOf(backend_)) {
+    ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, *slot));
+    slot->objects_.push_back(std::move(object));
+    slot->prototypes_.emplace_back(prototype.name);
+  }
+  RETURN_IF_ERROR(MakeRings(objects.name, *slot));
+  used_slots_ |= 1U << slot->slot_;
+  return slot;
+}
+
+Status CaptureCore::FillSlotPrograms(const ModuleSlot& slot, bool set) {
+  for (const Prototype& prototype : PrototypesOf(backend_)) {
+    const auto at = std::find(slot.prototypes_.begin(), slot.prototypes_.end(), prototype.name);
+    if (at == slot.prototypes_.end()) continue;
+    const Object& object = slot.objects_[static_cast<std::size_t>(at - slot.prototypes_.begin())];
+    const int array = core_.MapFd(prototype.array);
+    for (const pb_slot_program program : prototype.programs) {
+      const std::uint32_t index = slot.slot_ * PB_SLOT_PROGRAMS + program;
+      if (!set) {
+        bpf_map_delete_elem(array, &index);
+        continue;
+      }
+      for (const std::string& name : object.ProgramNames()) {
+        if (!name.ends_with(SuffixOf(program))) continue;
+        RETURN_IF_ERROR(Update(array, index, object.ProgramFd(name), "cannot publish " + name));
+      }
+    }
+  }
+  return OkStatus();
+}
+
+void CaptureCore::SetChain(const std::vector<std::uint32_t>& chain) {
+  const std::uint32_t generation = control_->chain_generation + 1;
+  __u8* next = control_->next[generation & 1U];
+  std::memset(next, 0, sizeof(control_->next[0]));
+  std::uint32_t at = 0;
+  for (const std::uint32_t slot : chain) {
+    next[at] = static_cast<__u8>(slot);
+    at = slot;
+  }
+  std::atomic_ref<__u32>(control_->chain_generation).store(generation, std::memory_order_release);
+}
+
+Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
+  const int rings = core_.MapFd("pb_rings");
+  for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const std::uint32_t index = slot.slot_ * options_.shards + shard;
+    const int fd = slot.RingFd(shard);
+    RETURN_IF_ERROR(Update(rings, index, fd, "cannot publish the ring"));
+  }
+  RETURN_IF_ERROR(FillSlotPrograms(slot, true));
+  std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
+  SetChain(chain);
+  return AttachHooks();
+}
+
+Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
+  std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(0, std::memory_order_release);
+  SetChain(chain);
+  if (chain.empty()) DetachHooks();
+  RETURN_IF_ERROR(FillSlotPrograms(slot, false));
+  return Grace();
+}
+
+void CaptureCore::Release(std::unique_ptr<ModuleSlot> slot) {
+  if (slot == nullptr) return;
+  const int rings = core_.MapFd("pb_rings");
+  for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const std::uint32_t index = slot->slot_ * options_.shards + shard;
+    bpf_map_delete_elem(rings, &index);
+  }
+  const std::vector<pb_counters> zero(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const std::uint32_t index = slot->slot_ * options_.shards + shard;
+    bpf_map_update_elem(core_.MapFd("pb_counters"), &index, zero.data(), BPF_ANY);
+  }
+  used_slots_ &= ~(1U << slot->slot_);
+}
+
+Status CaptureCore::SetSettings(std::uint32_t slot, const pb_settings& settings) {
+  const std::uint32_t parity = settings.generation & 1U;
+  const std::uint32_t row = slot * 2 + parity;
+  RETURN_IF_ERROR(Update(core_.MapFd("pb_settings"), row, settings, "cannot write settings"));
+  std::atomic_ref<__u32>(control_->parity[slot]).store(parity, std::memory_order_release);
+  return OkStatus();
+}
+
+// The kernel waits for an RCU grace period when user space changes a map in a map (kernel/bpf/syscall.c,
+// maybe_wait_bpf_programs), and that covers every program that runs now. The last slot's last element is the one touched.
+Status CaptureCore::Grace() {
+  const int rings = core_.MapFd("pb_rings");
+  const std::uint32_t index = 0;
+  const Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "pb_grace", 0, 0, static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
+  if (!ring.valid()) return MapError("cannot wait for running programs", errno);
+  const int fd = ring.get();
+  RETURN_IF_ERROR(Update(rings, index, fd, "cannot wait for running programs"));
+  bpf_map_delete_elem(rings, &index);
+  return OkStatus();
+}
+
+Status CaptureCore::AttachHooks() {
+  if (!hooks_.empty()) return OkStatus();
+  for (const Hook& hook : HooksOf(backend_)) {
+    Result<Link> link = core_.Attach(hook.program);
+    if (link.ok()) {
+      hooks_.push_back(std::move(link).value());
+    } else if (hook.required) {
+      hooks_.clear();
+      return link.status();
+    } else {
+      spdlog::warn("hook {} is missing: {}", hook.program, Message(link.status()));
+    }
+  }
+  return OkStatus();
+}
+
+void CaptureCore::DetachHooks() { hooks_.clear(); }
+
+Status CaptureCore::SetRules(const KernelRules& rules) {
+  std::map<std::array<std::uint64_t, 2>, std::uint64_t> exes;
+  for (const auto& [key, mask] : rules.exes) exes[{key.second, key.first}] = mask;
+  static_assert(sizeof(pb_exe_key) == 2 * sizeof(std::uint64_t));
+  RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_exes"), exes, "cannot write exe rules"));
+  RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_ports"), rules.ports, "cannot write port rules"));
+  RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_pids"), rules.pids, "cannot write pid rules"));
+  RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_cgrps"), rules.cgroups, "cannot write cgroup rules"));
+  RETURN_IF_ERROR(Update(core_.MapFd("pb_rules"), std::uint32_t{0}, rules.masks, "cannot write rules"));
+  rules_ = rules;
+  std::atomic_ref<__u32>(control_->target_generation).fetch_add(1, std::memory_order_release);
+  return OkStatus();
+}
+
+Status CaptureCore::SetPidRules(std::uint32_t tgid, std::uint64_t mask) {
+  const int map = core_.MapFd("pb_rule_pids");
+  if (mask == 0) {
+    bpf_map_delete_elem(map, &tgid);
+    return OkStatus();
+  }
+  RETURN_IF_ERROR(Update(map, tgid, mask, "cannot write a pid rule"));
+  std::atomic_ref<__u32>(control_->target_generation).fetch_add(1, std::memory_order_release);
+  return OkStatus();
+}
+
+Status CaptureCore::AddSelfPort(std::uint16_t port) {
+  return Update(core_.MapFd("pb_self_ports"), std::uint32_t{port}, std::uint32_t{1}, "cannot note an own port");
+}
+
+pb_counters CaptureCore::ReadCounters(std::uint32_t slot, std::uint32_t shard) const {
+  std::vector<pb_counters> lines(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  const std::uint32_t index = slot * options_.shards + shard;
+  pb_counters sum{};
+  if (bpf_map_lookup_elem(core_.MapFd("pb_counters"), &index, lines.data()) != 0) return sum;
+  constexpr std::size_t kFields = sizeof(pb_counters) / sizeof(__u64);
+  auto* total = reinterpret_cast<__u64*>(&sum);
+  for (const pb_counters& line : lines)
+    for (std::size_t i = 0; i < kFields; ++i) total[i] += reinterpret_cast<const __u64*>(&line)[i];
+  return sum;
+}
+
+std::uint64_t CaptureCore::RecursionMisses() const {
+  std::uint64_t misses = 0;
+  for (const Hook& hook : HooksOf(backend_)) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_prog_get_info_by_fd(core_.ProgramFd(hook.program), &info, &size) == 0) misses += info.recursion_misses;
+  }
+  return misses;
+}
+
+}  // namespace probed::bpf

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel side of the daemon: the core object in one backend, its control words, rules, counters, and the slots that
+// modules live in. One instance per daemon. [control], except where a function says otherwise.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bpf/shared/layout.h"
+#include "server/base/fd.h"
+#include "server/base/status.h"
+#include "server/bpf/object.h"
+
+namespace probed::bpf {
+
+enum class Backend { kSock, kFexit };
+std::string_view BackendName(Backend backend);
+
+struct CoreOptions {
+  std::string backend;  // "", "sock" or "fexit"; empty: the first that works
+  std::uint32_t shards = 1;
+  std::uint32_t ring_bytes = 2U << 20U;
+  std::uint32_t self_tgid = 0;
+};
+
+/// Kernel programs of one module, one set per attach prototype, as its file carries them.
+struct ModuleObjects {
+  std::string name;
+  std::map<std::string, std::string> bytes_by_prototype;  // "sock", "fexit_rx", ...
+  std::vector<std::string> programs;                      // names of the manifest
+};
+
+/// Target rules as the kernel reads them; masks are by rule index.
+struct KernelRules {
+  pb_rules masks{};
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> exes;  // (kernel device, inode)
+  std::map<std::uint32_t, std::uint64_t> ports;
+  std::map<std::uint32_t, std::uint64_t> pids;
+  std::map<std::uint64_t, std::uint64_t> cgroups;
+};
+
+/// A module's programs in the kernel. Destroying it unloads them; the slot must be cleared before.
+class ModuleSlot {
+ public:
+  std::uint32_t slot() const { return slot_; }
+  std::uint32_t incarnation() const { return incarnation_; }
+  /// The ring of a shard.
+  int RingFd(std::uint32_t shard) const { return rings_[shard].get(); }
+
+ private:
+  friend class CaptureCore;
+  std::uint32_t slot_ = 0;
+  std::uint32_t incarnation_ = 0;
+  std::vector<Object> objects_;
+  std::vector<std::string> prototypes_;  // of objects_, in order
+  std::vector<Fd> rings_;
+};
+
+class CaptureCore {
+ public:
+  static Result<std::unique_ptr<CaptureCore>> Load(const CoreOptions& options);
+  ~CaptureCore();
+
+  Backend backend() const { return backend_; }
+  std::uint32_t shards() const { return options_.shards; }
+  std::uint32_t ring_bytes() const { return options_.ring_bytes; }
+
+  /// Loads a module's programs through the verifier and makes its rings. Nothing reaches them yet.
+  Result<std::unique_ptr<ModuleSlot>> LoadModule(const ModuleObjects& objects);
+  /// Makes the slot reachable: programs, incarnation, then the classifier chain (slots in this order).
+  Status Publish(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain);
+  /// Makes it unreachable and waits until no program of it runs.
+  Status Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain);
+  /// Gives the slot's number back, after the objects and rings are no longer needed.
+  void Release(std::unique_ptr<ModuleSlot> slot);
+
+  /// Writes the settings row that is not in use, then flips the slot to it.
+  Status SetSettings(std::uint32_t slot, const pb_settings& settings);
+  /// Waits until every program that may have read an old control word has ended.
+  Status Grace();
+
+  /// Attaches the socket hooks; they run only while some module is loaded. Idempotent both ways.
+  Status AttachHooks();
+  void DetachHooks();
+  bool hooks_attached() const { return !hooks_.empty(); }
+
+  Status SetRules(const KernelRules& rules);
+  Status SetPidRules(std::uint32_t tgid, std::uint64_t mask);
+  Status AddSelfPort(std::uint16_t port);
+
+  /// Counters of a slot and shard, summed over CPUs; slot 0 is the core's line. [any]
+  pb_counters ReadCounters(std::uint32_t slot, std::uint32_t shard) const;
+  /// Hook calls the kernel skipped because a program was already running on that CPU. [any]
+  std::uint64_t RecursionMisses() const;
+  int LifeRingFd() const { return core_.MapFd("pb_life"); }
+  static constexpr std::uint32_t kLifeRingBytes = 256 * 1024;
+
+ private:
+  CaptureCore(const CoreOptions& options, Backend backend, Object core);
+  Status MapControl();
+  Status FillSlotPrograms(const ModuleSlot& slot, bool set);
+  void SetChain(const std::vector<std::uint32_t>& chain);
+  Result<Object> LoadObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot);
+  Status MakeRings(const std::string& name, ModuleSlot& slot);
+
+  CoreOptions options_;
+  Backend backend_;
+  Object core_;
+  pb_control* control_ = nullptr;
+  std::vector<Link> hooks_;
+  std::vector<Link> life_;
+  std::uint32_t used_slots_ = 1;  // bit mask; slot 0 is the core's
+  std::uint32_t next_incarnation_ = 1;
+  KernelRules rules_;
+};
+
+}  // namespace probed::bpf

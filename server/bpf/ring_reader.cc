@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/bpf/ring_reader.h"
+
+#include <linux/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace probed::bpf {
+namespace {
+
+std::size_t PageBytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
+Status MapError(const char* what) {
+  return MakeStatus(absl::StatusCode::kInternal, std::string("cannot map ring buffer (") + what + "): " + std::strerror(errno));
+}
+
+}  // namespace
+
+Result<RingReader> RingReader::Map(int fd, std::uint32_t bytes) {
+  const std::size_t page = PageBytes();
+  void* consumer = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (consumer == MAP_FAILED) return MapError("consumer page");
+  void* producer = mmap(nullptr, page + 2ULL * bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
+  if (producer == MAP_FAILED) {
+    const Status error = MapError("data");
+    munmap(consumer, page);
+    return error;
+  }
+  return RingReader(consumer, producer, bytes);
+}
+
+RingReader::RingReader(void* consumer, void* producer, std::uint32_t bytes)
+    : consumer_(static_cast<std::atomic<unsigned long>*>(consumer)),
+      mapping_(producer),
+      data_(static_cast<const char*>(producer) + PageBytes()),
+      bytes_(bytes) {}
+
+RingReader::RingReader(RingReader&& other) noexcept
+    : consumer_(std::exchange(other.consumer_, nullptr)),
+      mapping_(std::exchange(other.mapping_, nullptr)),
+      data_(other.data_),
+      bytes_(other.bytes_),
+      position_(other.position_),
+      last_start_(other.last_start_),
+      published_(other.published_) {}
+
+RingReader::~RingReader() {
+  if (consumer_ != nullptr) munmap(consumer_, PageBytes());
+  if (mapping_ != nullptr) munmap(mapping_, PageBytes() + 2ULL * bytes_);
+}
+
+std::uint64_t RingReader::producer_position() const {
+  return static_cast<const std::atomic<unsigned long>*>(mapping_)->load(std::memory_order_acquire);
+}
+
+// Layout of a record: kernel/bpf/ringbuf.c, struct bpf_ringbuf_hdr: length and flags, page offset, then the bytes.
+RingReader::Step RingReader::Next(std::string_view* record) {
+  if (position_ >= producer_position()) return Step::kEmpty;
+  const char* at = data_ + (position_ & (bytes_ - 1));
+  const auto* header = reinterpret_cast<const std::atomic<std::uint32_t>*>(at);
+  const std::uint32_t word = header->load(std::memory_order_acquire);
+  if ((word & BPF_RINGBUF_BUSY_BIT) != 0) return Step::kEmpty;
+  const std::uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+  last_start_ = position_;
+  position_ += (length + BPF_RINGBUF_HDR_SZ + 7U) & ~7U;
+  if ((word & BPF_RINGBUF_DISCARD_BIT) != 0) return Step::kDiscarded;
+  *record = {at + BPF_RINGBUF_HDR_SZ, length};
+  return Step::kRecord;
+}
+
+void RingReader::PublishHeldBack() {
+  if (last_start_ <= published_) return;
+  published_ = last_start_;
+  consumer_->store(published_, std::memory_order_release);
+}
+
+bool RingReader::PublishAll() {
+  published_ = position_;
+  consumer_->store(position_, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return position_ < producer_position();
+}
+
+}  // namespace probed::bpf
