@@ -81,6 +81,10 @@ class Pins {
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
   void Pin(std::uint32_t generation) {
+    if (rows_[0].count != 0 && rows_[0].generation == generation) {
+      ++rows_[0].count;
+      return;
+    }
     Row& row = rows_[IndexFor(generation)];
     row.generation = row.count == 0 ? generation : std::min(row.generation, generation);
     ++row.count;

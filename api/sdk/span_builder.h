@@ -27,6 +27,7 @@ class Scratch {
   void Start() { start_ = used_; }
   void Append(std::string_view text) {
     const std::size_t count = text.size() < kSize - used_ ? text.size() : kSize - used_;
+    if (count == 0) return;
     std::memcpy(data_.get() + used_, text.data(), count);
     used_ += count;
   }

@@ -98,6 +98,57 @@ inline const char* FindByte(const char* floor, const char* p, const char* end, c
   return found != nullptr ? static_cast<const char*>(found) : end;
 }
 
+/// Walks the line ends of a block, 64 bytes at a time.
+class LineEnds {
+ public:
+  explicit LineEnds(std::string_view block)
+      : base_(block.data()), end_(base_ + block.size()), chunk_(base_), mask_(MaskAt(base_, end_, base_)) {}
+
+  /// The next line feed, or nullptr.
+  [[gnu::always_inline]] inline const char* Next() {
+    while (mask_ == 0) [[unlikely]] {
+      if (end_ - chunk_ <= 64) return nullptr;
+      chunk_ += 64;
+      mask_ = MaskAt(base_, end_, chunk_);
+    }
+    const char* found = chunk_ + std::countr_zero(mask_);
+    mask_ &= mask_ - 1;
+    return found;
+  }
+
+ private:
+#if defined(__SSE2__)
+  static std::uint64_t Mask16(const char* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'))));
+  }
+  static std::uint64_t Mask64(const char* p) {
+    return Mask16(p) | Mask16(p + 16) << 16U | Mask16(p + 32) << 32U | Mask16(p + 48) << 48U;
+  }
+#else
+  static std::uint64_t Mask64(const char* p) {
+    std::uint64_t mask = 0;
+    for (unsigned i = 0; i < 64; ++i) mask |= std::uint64_t{p[i] == '\n'} << i;
+    return mask;
+  }
+#endif
+
+  /// The last chunk may be short: it is read from its end backwards where the block allows, else from a copy.
+  static std::uint64_t MaskAt(const char* base, const char* end, const char* p) {
+    const auto left = static_cast<std::size_t>(end - p);
+    if (left >= 64) return Mask64(p);
+    if (end - base >= 64) return Mask64(end - 64) >> (64 - left);
+    char copy[64] = {};
+    if (left != 0) std::memcpy(copy, p, left);
+    return Mask64(copy);
+  }
+
+  const char* base_;
+  const char* end_;
+  const char* chunk_;
+  std::uint64_t mask_;
+};
+
 /// Decimal digits only, no sign, no overflow.
 inline bool ParseDecimal(std::string_view text, std::uint64_t* out) {
   if (text.empty() || text.size() > 19) return false;

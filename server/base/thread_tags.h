@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The symbolic threads of docs/threading.md. A thread takes its tag once, when it starts; functions that belong to one
-// thread assert it in debug builds. A thread without a tag (a unit test, main before the daemon runs) passes any assert.
+// thread assert it in debug builds. A thread without a tag (a unit test, main before the daemon runs) passes any
+// assert.
 #pragma once
 
 #include <cstdint>

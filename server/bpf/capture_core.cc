@@ -319,18 +319,16 @@ Status CaptureCore::SetRules(const KernelRules& rules) {
   RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_pids"), rules.pids, "cannot write pid rules"));
   RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_cgrps"), rules.cgroups, "cannot write cgroup rules"));
   RETURN_IF_ERROR(Update(core_.MapFd("pb_rules"), std::uint32_t{0}, rules.masks, "cannot write rules"));
-  rules_ = rules;
   std::atomic_ref<__u32>(control_->target_generation).fetch_add(1, std::memory_order_release);
   return OkStatus();
 }
 
-Status CaptureCore::SetPidRules(std::uint32_t tgid, std::uint64_t mask) {
-  const int map = core_.MapFd("pb_rule_pids");
-  if (mask == 0) {
-    bpf_map_delete_elem(map, &tgid);
-    return OkStatus();
-  }
-  RETURN_IF_ERROR(Update(map, tgid, mask, "cannot write a pid rule"));
+Status CaptureCore::AddExeRule(std::uint32_t device, std::uint64_t inode, std::uint64_t mask) {
+  const int map = core_.MapFd("pb_rule_exes");
+  const pb_exe_key key{.inode = inode, .device = device, .reserved = 0};
+  std::uint64_t known = 0;
+  if (bpf_map_lookup_elem(map, &key, &known) == 0 && known == mask) return OkStatus();
+  RETURN_IF_ERROR(Update(map, key, mask, "cannot write an exe rule"));
   std::atomic_ref<__u32>(control_->target_generation).fetch_add(1, std::memory_order_release);
   return OkStatus();
 }

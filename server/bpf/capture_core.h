@@ -90,7 +90,8 @@ class CaptureCore {
   bool hooks_attached() const { return !hooks_.empty(); }
 
   Status SetRules(const KernelRules& rules);
-  Status SetPidRules(std::uint32_t tgid, std::uint64_t mask);
+  /// An executable that appeared after SetRules. `device` in the kernel's encoding. [control, discovery]
+  Status AddExeRule(std::uint32_t device, std::uint64_t inode, std::uint64_t mask);
   Status AddSelfPort(std::uint16_t port);
 
   /// Counters of a slot and shard, summed over CPUs; slot 0 is the core's line. [any]
@@ -116,7 +117,6 @@ class CaptureCore {
   std::vector<Link> life_;
   std::uint32_t used_slots_ = 1;  // bit mask; slot 0 is the core's
   std::uint32_t next_incarnation_ = 1;
-  KernelRules rules_;
 };
 
 }  // namespace probed::bpf

@@ -85,6 +85,27 @@ void CheckTransport(Checker& check, const Sink& sink) {
   }
 }
 
+/// A setting that the sink's type has no use for was meant for another sink, or is a misunderstanding: refused.
+void CheckApplies(Checker& check, const Sink& sink) {
+  static const Sink kDefault;
+  const std::string type(SinkTypeName(sink.type));
+  const bool file = sink.type == SinkType::kFile;
+  const bool otlp = sink.type == SinkType::kOtlpGrpc || sink.type == SinkType::kOtlpHttp;
+  const auto only = [&](bool applies, bool set, const char* field) {
+    check.Require(applies || !set, field, "does not apply to a sink of type " + type);
+  };
+  only(otlp || sink.type == SinkType::kPrometheus, !sink.endpoint.empty(), "endpoint");
+  only(file, !sink.path.empty(), "path");
+  only(file, sink.rotate_bytes != kDefault.rotate_bytes, "rotate_bytes");
+  only(file, sink.rotate_keep != kDefault.rotate_keep, "rotate_keep");
+  only(otlp, !sink.headers.empty(), "headers");
+  only(otlp, sink.compression != kDefault.compression, "compression");
+  only(otlp, !sink.insecure, "insecure");
+  only(otlp, !sink.ca_file.empty(), "ca_file");
+  only(otlp, !sink.cert_file.empty(), "cert_file");
+  only(otlp, !sink.key_file.empty(), "key_file");
+}
+
 }  // namespace
 
 Violations ValidateModule(const Module& module, const std::string& prefix) {
@@ -140,10 +161,11 @@ Violations ValidateSink(const Sink& sink, const std::string& prefix) {
   Checker check(prefix);
   check.Name(sink.name);
   CheckTransport(check, sink);
+  CheckApplies(check, sink);
   CheckRetry(check, sink.retry);
   check.Require(sink.timeout.count() > 0, "timeout", "must be above 0");
   check.Require(sink.queue_batches > 0, "queue_batches", "must be above 0");
-  check.Require(sink.rotate_bytes >= 4096, "rotate_bytes", "must be 4KiB or more");
+  check.Require(sink.rotate_bytes == 0 || sink.rotate_bytes >= 4096, "rotate_bytes", "must be 0 or 4KiB and more");
   for (const auto& [name, value] : sink.headers) {
     check.Require(IsHeader(name, value), "headers." + name, "is no header: no control characters, no spaces in names");
   }

@@ -65,6 +65,11 @@ class Writer {
     if (json.is_object()) return JsonMap(json);
     if (json.is_array()) return JsonList(json);
     if (json.is_string()) return Quoted(json.get<std::string>());
+    // A text "null" would be put into quotes.
+    if (json.is_null()) {
+      out_ << YAML::Null;
+      return;
+    }
     Raw(json.dump());
   }
 

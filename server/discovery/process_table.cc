@@ -34,7 +34,10 @@ ProcessPtr ProcessTable::Store(const ProcessKey& key, ProcessPtr made) {
   Stripe& stripe = StripeOf(key.tgid);
   const std::lock_guard lock(stripe.mutex);
   Entry& entry = stripe.entries[key];
-  if (!entry.process) entry.process = std::move(made);
+  if (!entry.process) {
+    if (!made->known) stripe.unknown.push_back(key);
+    entry.process = std::move(made);
+  }
   entry.forked_from.reset();
   std::uint64_t& latest = stripe.latest[key.tgid];
   latest = std::max(latest, key.start_ticks);
@@ -144,7 +147,20 @@ void ProcessTable::Scan(std::uint64_t now_ns) {
   }
 }
 
+// To be forgotten like what exited now.
+void ProcessTable::RetireUnknown(std::uint64_t now_ns) {
+  for (Stripe& stripe : stripes_) {
+    std::vector<ProcessKey> unknown;
+    {
+      const std::lock_guard lock(stripe.mutex);
+      unknown.swap(stripe.unknown);
+    }
+    for (const ProcessKey& key : unknown) OnExit(key, now_ns);
+  }
+}
+
 std::vector<std::uint64_t> ProcessTable::Expire(std::uint64_t now_ns) {
+  RetireUnknown(now_ns);
   std::vector<std::uint64_t> gone;
   const auto keep = static_cast<std::uint64_t>(options_.keep_after_exit.count());
   while (!departures_.empty() && departures_.front().at_ns + keep <= now_ns) {

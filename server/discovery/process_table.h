@@ -72,6 +72,7 @@ class ProcessTable {
     mutable std::mutex mutex;
     absl::flat_hash_map<ProcessKey, Entry> entries;
     absl::flat_hash_map<std::uint32_t, std::uint64_t> latest;  // tgid → start ticks
+    std::vector<ProcessKey> unknown;                           // answered though gone: no exit event will come
   };
   struct Departure {
     std::uint64_t at_ns = 0;
@@ -83,6 +84,7 @@ class ProcessTable {
   void OnFork(const ProcessEvent& event);
   ProcessPtr OnExec(const ProcessEvent& event, std::uint64_t now_ns);
   void OnExit(const ProcessKey& key, std::uint64_t now_ns);
+  void RetireUnknown(std::uint64_t now_ns);
   ProcessPtr Image(const ProcessKey& key);
   ProcessPtr Make(ProcessInfo info, bool known);
   ProcessPtr ReadOrDerive(const ProcessKey& key, const ProcessPtr& forked_from);

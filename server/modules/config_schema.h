@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Checks a module's configuration against the schema of its manifest and fills in the defaults, before the module sees
-// it. The part of JSON Schema that configurations need: type, properties, required, additionalProperties, default, enum,
-// minimum, maximum, minLength, maxLength, items, minItems, maxItems, uniqueItems. Other keywords are left to the module.
-// Stricter than JSON Schema in one thing: a key that `properties` does not list is an error unless
+// it. The part of JSON Schema that configurations need: type, properties, required, additionalProperties, default,
+// enum, minimum, maximum, minLength, maxLength, items, minItems, maxItems, uniqueItems. Other keywords are left to the
+// module. Stricter than JSON Schema in one thing: a key that `properties` does not list is an error unless
 // additionalProperties allows it, because a misspelt key must not be ignored.
 #pragma once
 

@@ -140,12 +140,12 @@ Status InstallCrashHandler(const std::string& path) {
     return MakeStatus(absl::StatusCode::kInvalidArgument, "the path of the crash file is too long");
   }
   std::memcpy(crash_path, path.c_str(), path.size() + 1);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = OnFatalSignal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (const int signal : kFatalSignals) {
-    struct sigaction before {};
+    struct sigaction before{};
     sigaction(signal, &action, &before);
     const bool is_ours = (before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction == OnFatalSignal;
     if (!is_ours) actions_before[signal] = before;
@@ -154,7 +154,8 @@ Status InstallCrashHandler(const std::string& path) {
 }
 
 SignalStack::SignalStack() {
-  void* memory = mmap(nullptr, kSignalStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  void* memory =
+      mmap(nullptr, kSignalStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) return;  // the normal stack serves, except for its own overflow
   stack_t stack{};
   stack.ss_sp = memory;

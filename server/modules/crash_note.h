@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who to blame when the process dies: each thread notes which module it is about to call, in memory a signal handler can
-// read, and the handler appends one line about it to a file. quarantine.h reads that file at the next start.
+// Who to blame when the process dies: each thread notes which module it is about to call, in memory a signal handler
+// can read, and the handler appends one line about it to a file. quarantine.h reads that file at the next start.
 #pragma once
 
 #include <atomic>

@@ -49,8 +49,8 @@ Status CheckIdentity(const Elf64_Ehdr& header) {
     return Malformed("is not a 64-bit little-endian ELF file");
   }
   if (header.e_machine != kNativeMachine) {
-    return Malformed(fmt::format("is built for another machine (ELF machine {}, this one is {})", header.e_machine,
-                                 kNativeMachine));
+    return Malformed(
+        fmt::format("is built for another machine (ELF machine {}, this one is {})", header.e_machine, kNativeMachine));
   }
   if (header.e_type != ET_DYN) return Malformed("is not a shared object");
   return OkStatus();
@@ -85,8 +85,8 @@ Result<Bytes> Content(Bytes file, const Elf64_Shdr& section, std::size_t index) 
   if (section.sh_type == SHT_NOBITS || section.sh_type == SHT_NULL) return Bytes{};
   const auto content = Slice(file, section.sh_offset, section.sh_size);
   if (content) return *content;
-  return Malformed(fmt::format("is truncated: section {} needs {} bytes at {}, the file has {}", index,
-                               section.sh_size, section.sh_offset, file.size()));
+  return Malformed(fmt::format("is truncated: section {} needs {} bytes at {}, the file has {}", index, section.sh_size,
+                               section.sh_offset, file.size()));
 }
 
 }  // namespace

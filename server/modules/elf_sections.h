@@ -24,8 +24,8 @@ struct ElfSection {
   std::string name;
   std::uint32_t type = 0;
   std::uint32_t link = 0;
-  Bytes bytes;              // empty for sections without content in the file
-  std::uint64_t size = 0;   // also for those
+  Bytes bytes;             // empty for sections without content in the file
+  std::uint64_t size = 0;  // also for those
 };
 
 struct ElfSymbol {

@@ -60,7 +60,7 @@ Status CheckMode(const struct stat& info, std::string_view subject, std::string_
 /// A parent may be writable if it is sticky, like /tmp: in it others can neither rename nor replace what is not
 /// theirs, and what lies in it is checked next.
 Status CheckComponent(int fd, const std::string& path, bool is_last, TrustPolicy policy) {
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0) return Untrusted(path, path, "cannot be examined: " + ErrnoText(errno));
   RETURN_IF_ERROR(CheckOwner(info, path, path, policy));
   if (!is_last && (info.st_mode & S_ISVTX) != 0) return OkStatus();
@@ -70,7 +70,7 @@ Status CheckComponent(int fd, const std::string& path, bool is_last, TrustPolicy
 /// Whether `name` in `parent` is a symbolic link: the kernel's answer to the attempt to open one is not the same for
 /// directories and files.
 bool IsLink(int parent, const std::string& name) {
-  struct stat info {};
+  struct stat info{};
   return fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
 }
 
@@ -184,7 +184,7 @@ Result<Fd> Finder::Open(const Candidate& candidate, std::string_view file) const
   // Non-blocking: a FIFO of that name must not hang the daemon.
   Result<Fd> opened = OpenBeneath(directory.get(), leaf, O_RDONLY | O_NONBLOCK);
   if (!opened.ok()) return CannotOpen(directory.get(), leaf, candidate.name, path, opened.status());
-  struct stat info {};
+  struct stat info{};
   if (fstat(opened->get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return Untrusted(candidate.name, path, "is no regular file");
   }

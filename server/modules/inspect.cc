@@ -47,9 +47,9 @@ Status CheckDigest(const ManifestBpfObject& object, Bytes content, const std::st
   const std::string digest = Sha256Hex(content);
   const auto same = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
   if (std::equal(digest.begin(), digest.end(), object.sha256.begin(), object.sha256.end(), same)) return OkStatus();
-  return Refused(kModuleDigestMismatch, name,
-                 fmt::format("module {}: {} has digest {}, the manifest says {}", name, object.section, digest,
-                             object.sha256));
+  return Refused(
+      kModuleDigestMismatch, name,
+      fmt::format("module {}: {} has digest {}, the manifest says {}", name, object.section, digest, object.sha256));
 }
 
 Result<BpfObjectPlace> PlaceObject(const ElfImage& elf, Bytes image, const ManifestBpfObject& object,

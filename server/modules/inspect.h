@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Looks into the sealed image of a module without running it: manifest, ABI range, kernel objects and their digests, the
-// one symbol. What passes here may be handed to the loader and the verifier.
+// Looks into the sealed image of a module without running it: manifest, ABI range, kernel objects and their digests,
+// the one symbol. What passes here may be handed to the loader and the verifier.
 #pragma once
 
 #include <cstdint>

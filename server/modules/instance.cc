@@ -12,7 +12,7 @@
 namespace probed::modules {
 namespace {
 
-constexpr std::size_t kMaxFields = 64;      // of one configuration: a module must not fill the memory
+constexpr std::size_t kMaxFields = 64;  // of one configuration: a module must not fill the memory
 constexpr std::size_t kMaxFieldText = 4096;
 
 std::string Copy(probe_str_t text) {
@@ -92,9 +92,7 @@ ModuleInstance::~ModuleInstance() {
 Status ModuleInstance::Failed(CallPhase phase, probe_result_t result, std::vector<FieldViolation> fields) const {
   const std::string cause = faulted() ? fault() : fmt::format("{} gave {}", CallPhaseName(phase), ResultName(result));
   const bool is_config = phase == CallPhase::kPrepare && result == PROBE_INVALID;
-  const std::string_view reason = is_config   ? kConfigInvalid
-                                  : faulted() ? kModuleInternal
-                                              : kModuleCreateFailed;
+  const std::string_view reason = is_config ? kConfigInvalid : faulted() ? kModuleInternal : kModuleCreateFailed;
   std::string message = fmt::format("module {}: {}", name_, cause);
   if (is_config) {
     if (fields.empty()) fields.push_back({"", "refused by the module, which did not say why"});

@@ -35,8 +35,9 @@ const nlohmann::json* JsonFields::Get(const char* key) {
   return found == object_.end() ? nullptr : &*found;
 }
 
-const nlohmann::json* JsonFields::Object(const char* key) {
+const nlohmann::json* JsonFields::Object(const char* key, Need need) {
   const nlohmann::json* value = Get(key);
+  if (value == nullptr && need == Need::kRequired) Fail(key, "is missing");
   if (value == nullptr || value->is_object()) return value;
   Fail(key, "must be an object");
   return nullptr;
@@ -122,8 +123,7 @@ std::vector<double> JsonFields::Reals(const char* key) {
   return reals;
 }
 
-std::size_t JsonFields::Word(const char* key, const std::vector<std::string>& words, Need need,
-                             std::size_t otherwise) {
+std::size_t JsonFields::Word(const char* key, const std::vector<std::string>& words, Need need, std::size_t otherwise) {
   const std::size_t before = violations_.size();
   const std::string text = Text(key, need);
   if (text.empty() || violations_.size() != before) return otherwise;

@@ -60,7 +60,7 @@ class JsonFields {
 
   /// The value of that key, whatever it is, or nullptr. Marks the key as known.
   const nlohmann::json* Get(const char* key);
-  const nlohmann::json* Object(const char* key);
+  const nlohmann::json* Object(const char* key, Need need = Need::kOptional);
 
   /// Keys nobody asked for.
   std::vector<std::string> Unknown() const;

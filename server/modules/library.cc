@@ -69,8 +69,8 @@ Status AdoptEntry(const void* theirs, std::uint64_t available, const std::string
                                       head.abi_minor, +PROBE_ABI_MAJOR, +PROBE_ABI_MINOR));
   }
   if (head.struct_size < kSmallestEntry) {
-    return Mismatch(name, fmt::format("its entry says {} bytes, at least {} are needed", head.struct_size,
-                                      kSmallestEntry));
+    return Mismatch(name,
+                    fmt::format("its entry says {} bytes, at least {} are needed", head.struct_size, kSmallestEntry));
   }
   if (available != 0 && head.struct_size > available) {
     return Refused(kModuleCorrupt, name,
@@ -122,8 +122,7 @@ Result<Library> Library::Load(const SealedImage& image, const std::string& name,
   auto handle = std::make_unique<Handle>();
   try {
     // The throwing overload: the one with an error code loses the loader's own text.
-    handle->library.load(UnusedPathOf(image.fd()),
-                         boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    handle->library.load(UnusedPathOf(image.fd()), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const std::exception& error) {
     return Refused(kModuleLoadFailed, name, fmt::format("module {}: the loader says: {}", name, error.what()));
   }

@@ -25,7 +25,8 @@ struct UnloadOutcome {
 };
 
 /// Checks an entry as found in a library and copies what both sides know; a field beyond theirs is null in `*ours`.
-/// `available` is the size of the object that holds the entry (0: unknown). Errors: MODULE_ABI_MISMATCH, MODULE_CORRUPT.
+/// `available` is the size of the object that holds the entry (0: unknown). Errors: MODULE_ABI_MISMATCH,
+/// MODULE_CORRUPT.
 [[nodiscard]] Status AdoptEntry(const void* theirs, std::uint64_t available, const std::string& name,
                                 probe_module_entry_t* ours);
 

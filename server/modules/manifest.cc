@@ -46,12 +46,19 @@ bool IsInstrumentName(std::string_view text) {
          });
 }
 
+void ReadAbi(JsonFields& top, Manifest& manifest) {
+  const nlohmann::json* object = top.Object("abi", Need::kRequired);
+  if (object == nullptr) return;
+  JsonFields fields(*object, "abi", top.violations());
+  manifest.abi_major = fields.Number("major", 0, UINT16_MAX, Need::kRequired);
+  manifest.abi_minor_min = fields.Number("min_minor", 0, UINT16_MAX);
+}
+
 void ReadIdentity(JsonFields& top, Manifest& manifest) {
   manifest.name = top.Text("name", Need::kRequired);
   if (!manifest.name.empty() && !IsModuleName(manifest.name)) top.Fail("name", "must match [a-z][a-z0-9_]{0,31}");
   manifest.version = top.Text("version", Need::kRequired);
-  manifest.abi_major = top.Number("abi_major", 0, UINT16_MAX, Need::kRequired);
-  manifest.abi_minor_min = top.Number("abi_minor_min", 0, UINT16_MAX);
+  ReadAbi(top, manifest);
   manifest.description = top.Text("description");
   manifest.license = top.Text("license", Need::kRequired);
   manifest.status = static_cast<ModuleStatus>(top.Word("status", kStatuses, Need::kOptional));
@@ -102,7 +109,7 @@ void ReadRequirements(JsonFields& top, Manifest& manifest) {
   if (object == nullptr) return;
   JsonFields fields(*object, "requirements", top.violations());
   manifest.requirements.kernel = fields.Text("kernel");
-  manifest.requirements.features = fields.Texts("features");
+  manifest.requirements.kernel_features = fields.Texts("kernel_features");
   manifest.requirements.capabilities = fields.Texts("capabilities");
 }
 
@@ -144,26 +151,41 @@ void ReadInstrument(JsonFields& fields, std::set<std::string>& names, Manifest& 
   manifest.metrics.push_back(std::move(instrument));
 }
 
-void ReadSignals(JsonFields& top, Manifest& manifest) {
-  std::set<std::string> names;
-  for (const char* key : {"metrics", "instruments"}) {
-    top.Each(key, [&](JsonFields& fields) { ReadInstrument(fields, names, manifest); });
-  }
-  top.Each("spans", [&](JsonFields& fields) {
+void ReadMetrics(JsonFields& fields, std::set<std::string>& names, Manifest& manifest) {
+  fields.Each("metrics", [&](JsonFields& metric) { ReadInstrument(metric, names, manifest); });
+}
+
+void ReadSpans(JsonFields& fields, Manifest& manifest) {
+  fields.Each("spans", [&](JsonFields& entry) {
     ManifestSpan span;
-    span.name = fields.Text("name", Need::kRequired);
-    span.kind = kSpanKinds[fields.Word("kind", kSpanKinds, Need::kOptional)];
-    span.attributes = fields.Texts("attributes");
+    span.name = entry.Text("name", Need::kRequired);
+    span.kind = kSpanKinds[entry.Word("kind", kSpanKinds, Need::kOptional)];
+    span.attributes = entry.Texts("attributes");
     manifest.spans.push_back(std::move(span));
   });
 }
 
+void ReadSignals(JsonFields& top, Manifest& manifest) {
+  std::set<std::string> names;
+  ReadMetrics(top, names, manifest);
+  const nlohmann::json* object = top.Object("signals");
+  if (object == nullptr) return;
+  JsonFields signals(*object, "signals", top.violations());
+  ReadMetrics(signals, names, manifest);
+  ReadSpans(signals, manifest);
+}
+
 void ReadSchema(JsonFields& top, Manifest& manifest) {
-  const nlohmann::json* schema = top.Object("config_schema");
+  const nlohmann::json* schema = top.Object("config");
   if (schema == nullptr) return;
   const auto type = schema->find("type");
-  if (type != schema->end() && *type != "object") top.Fail("config_schema", "must describe an object");
+  if (type != schema->end() && *type != "object") top.Fail("config", "must describe an object");
   manifest.config_schema = schema->dump();
+}
+
+void ReadTable(JsonFields& top, Manifest& manifest) {
+  const nlohmann::json* table = top.Object("table");
+  if (table != nullptr) manifest.table = table->dump();
 }
 
 Status Invalid(std::string_view subject, std::vector<FieldViolation> violations) {
@@ -197,7 +219,8 @@ std::string_view ModuleStatusName(ModuleStatus status) { return kStatuses[static
 bool IsModuleName(std::string_view name) {
   const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
   const auto is_rest = [&](char c) { return is_lower(c) || (c >= '0' && c <= '9') || c == '_'; };
-  return !name.empty() && name.size() <= kMaxName && is_lower(name[0]) && std::all_of(name.begin(), name.end(), is_rest);
+  return !name.empty() && name.size() <= kMaxName && is_lower(name[0]) &&
+         std::all_of(name.begin(), name.end(), is_rest);
 }
 
 const ManifestInstrument* Manifest::FindInstrument(std::string_view name_of_it) const {
@@ -218,6 +241,7 @@ Result<Manifest> ParseManifest(std::string_view text) {
   ReadRequirements(top, manifest);
   ReadSignals(top, manifest);
   ReadSchema(top, manifest);
+  ReadTable(top, manifest);
   manifest.unknown_keys = top.Unknown();
   manifest.raw = std::string(text);
   if (!violations.empty()) return Invalid(manifest.name, std::move(violations));

@@ -1,9 +1,13 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a module says about itself, read before any of its code runs. The JSON keys are the field names below, but for
-// `config_schema`, `requirements` and `raw`, explained there. Unknown keys are kept in `unknown_keys` and otherwise
-// ignored: a module may be newer than the daemon. Everything known is checked, and every error names its field.
+// What a module says about itself, read before any of its code runs. The JSON:
+//   name version description license status priority protocols dependencies programs bpf_objects maps
+//   abi: {major, min_minor}      requirements: {kernel, kernel_features, capabilities}
+//   signals: {spans, metrics}    (a module without code may have "metrics" at the top, too)
+//   config: JSON Schema of the configuration    table: {...} what README and docs show of the module
+// Entries have the field names of the structs below. Unknown keys are kept in `unknown_keys` and otherwise ignored: a
+// module may be newer than the daemon. Everything known is checked, and every error names its field.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +50,7 @@ struct ManifestMap {
 
 struct ManifestRequirements {
   std::string kernel;  // lowest release, "6.1"; empty: the daemon's own
-  std::vector<std::string> features;
+  std::vector<std::string> kernel_features;
   std::vector<std::string> capabilities;
 };
 
@@ -92,9 +96,10 @@ struct Manifest {
   std::vector<ManifestBpfObject> bpf_objects;
   std::vector<ManifestMap> maps;
   ManifestRequirements requirements;
-  std::vector<ManifestInstrument> metrics;  // the key "instruments" means the same
+  std::vector<ManifestInstrument> metrics;
   std::vector<ManifestSpan> spans;
-  std::string config_schema = "{}";  // JSON text of the schema object
+  std::string config_schema = "{}";  // JSON text of "config"
+  std::string table = "{}";          // JSON text
   std::vector<std::string> unknown_keys;
   std::string raw;  // the manifest's own text
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which modules brought the process down, over restarts. The crash handler appends lines to the file; a start reads and
-// compacts it. One crash: the module is held for the next run and tried again in the one after. Two in a row: held until
-// a user clears it. All [control].
+// compacts it. One crash: the module is held for the next run and tried again in the one after. Two in a row: held
+// until a user clears it. All [control].
 #pragma once
 
 #include <cstdint>

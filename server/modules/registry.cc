@@ -37,13 +37,13 @@ Result<Files> OpenFiles(const Finder& finder, const Candidate& candidate) {
 std::vector<std::uint64_t> StampOf(const Files& files) {
   std::vector<std::uint64_t> stamp;
   for (const Fd& file : files) {
-    struct stat info {};
+    struct stat info{};
     if (fstat(file.get(), &info) != 0) return {};
-    for (const auto part : {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino),
-                            static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_mtim.tv_sec),
-                            static_cast<std::uint64_t>(info.st_mtim.tv_nsec),
-                            static_cast<std::uint64_t>(info.st_ctim.tv_sec),
-                            static_cast<std::uint64_t>(info.st_ctim.tv_nsec)}) {
+    for (const auto part :
+         {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino),
+          static_cast<std::uint64_t>(info.st_size), static_cast<std::uint64_t>(info.st_mtim.tv_sec),
+          static_cast<std::uint64_t>(info.st_mtim.tv_nsec), static_cast<std::uint64_t>(info.st_ctim.tv_sec),
+          static_cast<std::uint64_t>(info.st_ctim.tv_nsec)}) {
       stamp.push_back(part);
     }
   }

@@ -69,7 +69,7 @@ Result<SealedImage> SealedImage::Copy(int source, std::string_view label, std::u
   ASSIGN_OR_RETURN(image.fd_, NewMemory(label));
   ASSIGN_OR_RETURN(image.size_, CopyAll(source, image.fd(), label, max_bytes));
   if (fcntl(image.fd(), F_ADD_SEALS, kAllSeals) != 0) return Unreadable(label, "cannot seal the copy of it", errno);
-  struct stat info {};
+  struct stat info{};
   if (fstat(image.fd(), &info) != 0) return Unreadable(label, "cannot stat the copy of it", errno);
   image.device_ = info.st_dev;
   image.inode_ = info.st_ino;

@@ -9,7 +9,7 @@ namespace probed::pipeline {
 namespace {
 
 constexpr std::array<std::string_view, PROBE_SPAN_CONSUMER + 1> kKindNames = {"",       "internal", "server",
-                                                                             "client", "producer", "consumer"};
+                                                                              "client", "producer", "consumer"};
 
 std::uint64_t NextGeneration() {
   static std::atomic<std::uint64_t> next{1};

@@ -35,9 +35,9 @@ class UtcClock {
   /// How often the difference jumped.
   std::uint64_t steps() const { return steps_; }
 
-  static constexpr std::int64_t kStepNs = 100'000'000;    // a larger difference is a step
-  static constexpr std::int64_t kNoiseNs = 10'000;        // a smaller one is the noise of sampling
-  static constexpr std::int64_t kMaxSlewPpm = 499;        // NTP's own limit is 500
+  static constexpr std::int64_t kStepNs = 100'000'000;  // a larger difference is a step
+  static constexpr std::int64_t kNoiseNs = 10'000;      // a smaller one is the noise of sampling
+  static constexpr std::int64_t kMaxSlewPpm = 499;      // NTP's own limit is 500
 
  private:
   struct Reading {

@@ -24,11 +24,20 @@ vm_stop() {
   poweroff -f
 }
 
+# nginx_start: sets nginx_master and nginx_worker. (This busybox has no pgrep.)
 nginx_start() {
   nginx -c /etc/nginx.conf
-  until [ -s /run/nginx.pid ]; do sleep 0.1; done
-  nginx_master=$(cat /run/nginx.pid)
-  until nginx_worker=$(pgrep -P "$nginx_master") && [ -n "$nginx_worker" ]; do sleep 0.1; done
+  nginx_worker=
+  for attempt in $(seq 100); do
+    nginx_master=$(cat /run/nginx.pid 2>/dev/null)
+    for pid in $(pidof nginx); do
+      [ -n "$nginx_master" ] && [ "$pid" != "$nginx_master" ] && nginx_worker=$pid
+    done
+    [ -n "$nginx_worker" ] && return 0
+    sleep 0.1
+  done
+  echo "nginx did not start"
+  vm_stop 1
 }
 
 # cpu_of PID: nanoseconds (instructions) that all live threads of a process have run.

@@ -18,25 +18,28 @@ struct HostPort {
   std::uint16_t port = 0;  // 0: not given
 };
 
-/// Reads "host", "host:port", "[v6]", "[v6]:port" and a bare IPv6 address. A port that is no number is left out.
+/// Reads "host", "host:port", "[v6]", "[v6]:port" and a bare IPv6 address; user information is left out, and so is a
+/// port that is no number.
 inline HostPort SplitHostPort(std::string_view text) {
-  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) text.remove_prefix(at + 1);
+  while (const std::size_t at = text.find('@') + 1) text.remove_prefix(at);
+  std::size_t digits = text.size();  // where the number at the end begins
+  while (digits > 0 && IsDigit(text[digits - 1])) --digits;
   HostPort out{text, 0};
-  std::size_t colon = std::string_view::npos;
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return out;
-    out.host = text.substr(1, close - 1);
-    if (close + 1 < text.size() && text[close + 1] == ':') colon = close + 1;
-  } else {
-    colon = text.find(':');
-    if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos) return out;
+  if (digits > 1 && text[digits - 1] == ':') {
+    std::uint64_t port = 0;
+    const std::string_view before = text.substr(0, digits - 1);
+    // A colon before the colon: an IPv6 address, and the number is its last group unless brackets say otherwise.
+    if (before.back() == ']' || before.find(':') == std::string_view::npos) {
+      out.host = before;
+      if (ParseDecimal(text.substr(digits), &port) && port <= 65535) out.port = static_cast<std::uint16_t>(port);
+    }
+  } else if (const std::size_t colon = text.find(':'); colon != std::string_view::npos && text.front() != '[' &&
+                                                       text.find(':', colon + 1) == std::string_view::npos) {
     out.host = text.substr(0, colon);
   }
-  std::uint64_t port = 0;
-  if (colon != std::string_view::npos && ParseDecimal(text.substr(colon + 1), &port) && port <= 65535) {
-    out.port = static_cast<std::uint16_t>(port);
-  }
+  if (!out.host.starts_with('[')) return out;
+  const std::size_t close = out.host.find(']');
+  if (close != std::string_view::npos) out.host = out.host.substr(1, close - 1);
   return out;
 }
 

@@ -5,7 +5,6 @@
 // series.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,7 +26,10 @@ class MethodTable {
   explicit MethodTable(std::vector<std::string> known = DefaultKnownMethods()) : known_(std::move(known)) {}
 
   bool IsKnown(std::string_view method) const {
-    return std::any_of(known_.begin(), known_.end(), [&](const std::string& name) { return name == method; });
+    for (const std::string& name : known_) {
+      if (name.size() == method.size() && name.front() == method.front() && name == method) return true;
+    }
+    return false;
   }
 
  private:

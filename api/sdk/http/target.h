@@ -22,8 +22,6 @@ struct Target {
 
 namespace detail {
 inline void SplitPath(std::string_view text, Target* out) {
-  const std::size_t fragment = text.find('#');
-  if (fragment != std::string_view::npos) text = text.substr(0, fragment);
   const std::size_t question = text.find('?');
   out->path = text.substr(0, question);
   if (question != std::string_view::npos) out->query = text.substr(question + 1);
@@ -43,7 +41,7 @@ inline Target ParseTarget(std::string_view text) {
   }
   out.scheme = text.substr(0, scheme);
   text.remove_prefix(scheme + 3);
-  const std::size_t path = text.find_first_of("/?#");
+  const std::size_t path = text.find_first_of("/?");
   out.authority = text.substr(0, path);
   if (path != std::string_view::npos) detail::SplitPath(text.substr(path), &out);
   if (out.path.empty()) out.path = "/";

@@ -49,6 +49,7 @@ struct Direction {
   ChunkReader chunks;
   Mode mode;
   bool started;       // `expected` is set
+  bool torn;          // in kSearch: a hole came before, so a record need not begin at a boundary
   bool message_open;  // a head was taken and its message has not ended
   bool untrusted;     // the framing of the message under way is contradictory
 };
@@ -60,6 +61,7 @@ struct Connection {
   ExchangeQueue queue;
   sdk::AddressText peer;
   sdk::AddressText local;
+  std::uint64_t drain_ns;     // when `draining` began
   std::uint32_t tombstones;   // responses to come that belong to evicted requests
   std::uint32_t owed;         // responses that may come to requests given up after a hole
   std::uint32_t undecodable;  // records since the last head, while there was none at all

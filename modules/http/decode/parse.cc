@@ -3,7 +3,9 @@
 #include "modules/http/decode/parse.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "api/sdk/text.h"
 
@@ -19,6 +21,56 @@ constexpr std::string_view kVersion = "HTTP/1.";  // and one digit
 constexpr std::size_t kVersionSize = 8;
 constexpr std::size_t kStatusLineSize = 12;  // "HTTP/1.1 200"
 
+/// The IANA method registry.
+constexpr std::array<std::string_view, 39> kRegistered = {"GET",
+                                                          "POST",
+                                                          "PUT",
+                                                          "HEAD",
+                                                          "DELETE",
+                                                          "PATCH",
+                                                          "OPTIONS",
+                                                          "CONNECT",
+                                                          "TRACE",
+                                                          "ACL",
+                                                          "BIND",
+                                                          "CHECKIN",
+                                                          "CHECKOUT",
+                                                          "COPY",
+                                                          "LABEL",
+                                                          "LINK",
+                                                          "LOCK",
+                                                          "MERGE",
+                                                          "MKACTIVITY",
+                                                          "MKCALENDAR",
+                                                          "MKCOL",
+                                                          "MKREDIRECTREF",
+                                                          "MKWORKSPACE",
+                                                          "MOVE",
+                                                          "ORDERPATCH",
+                                                          "PROPFIND",
+                                                          "PROPPATCH",
+                                                          "QUERY",
+                                                          "REBIND",
+                                                          "REPORT",
+                                                          "SEARCH",
+                                                          "UNBIND",
+                                                          "UNCHECKOUT",
+                                                          "UNLINK",
+                                                          "UNLOCK",
+                                                          "UPDATE",
+                                                          "UPDATEREDIRECTREF",
+                                                          "VERSION-CONTROL",
+                                                          "BASELINE-CONTROL"};
+
+bool IsRegistered(std::string_view method) {
+  return std::find(kRegistered.begin(), kRegistered.end(), method) != kRegistered.end();
+}
+
+/// Whether `text` may still become a registered method.
+bool BeginsRegistered(std::string_view text) {
+  return std::any_of(kRegistered.begin(), kRegistered.end(), [&](std::string_view m) { return m.starts_with(text); });
+}
+
 std::size_t LeadingToken(std::string_view text) {
   std::size_t size = 0;
   while (size < text.size() && sdk::IsTchar(text[size])) ++size;
@@ -29,29 +81,11 @@ Slice SliceOf(const char* base, std::string_view text) {
   return {static_cast<std::uint32_t>(text.data() - base), static_cast<std::uint32_t>(text.size())};
 }
 
-/// A block with its line ends; remembers where reading stands.
-class Lines {
- public:
-  explicit Lines(std::string_view block) : base_(block.data()), at_(base_), end_(base_ + block.size()) {}
-
-  /// The next line without its end. False: it has none yet.
-  bool Next(std::string_view* line) {
-    const char* end = FindByte(base_, at_, end_, '\n');
-    if (end == end_) return false;
-    const std::size_t carriage_return = end != at_ && end[-1] == '\r' ? 1 : 0;
-    *line = {at_, static_cast<std::size_t>(end - at_) - carriage_return};
-    at_ = end + 1;
-    return true;
-  }
-  std::string_view Rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
-  std::uint32_t position() const { return static_cast<std::uint32_t>(at_ - base_); }
-  const char* base() const { return base_; }
-
- private:
-  const char* base_;
-  const char* at_;
-  const char* end_;
-};
+/// The line from `begin` to the line feed at `end`, without its end.
+std::string_view Line(const char* begin, const char* end) {
+  const std::size_t carriage_return = end != begin && end[-1] == '\r' ? 1 : 0;
+  return {begin, static_cast<std::size_t>(end - begin) - carriage_return};
+}
 
 /// One length of a Content-Length field; the field may hold a list.
 void AddLength(std::string_view item, BodyHeaders* body) {
@@ -65,6 +99,10 @@ void AddLength(std::string_view item, BodyHeaders* body) {
 }
 
 void AddContentLength(std::string_view value, BodyHeaders* body) {
+  if (!body->has_length && sdk::ParseDecimal(value, &body->length)) {
+    body->has_length = true;
+    return;
+  }
   while (true) {
     const std::size_t comma = value.find(',');
     AddLength(value.substr(0, comma), body);
@@ -139,43 +177,62 @@ void AddResponseHeader(const char*, std::string_view name, std::string_view valu
   if (name.size() == 17 && NameIs(name.data(), "transfer-encoding")) AddTransferEncoding(value, &head->body);
 }
 
-bool IsFold(std::string_view line) { return line.front() == ' ' || line.front() == '\t'; }
-
-/// The header line with the folded lines behind it, as one view over all of them; `line` is its first.
-std::string_view Unfold(Lines& lines, std::string_view line, bool* folded) {
-  while (true) {
-    const std::string_view rest = lines.Rest();
-    if (rest.empty() || !IsFold(rest)) return line;
-    std::string_view more;
-    if (!lines.Next(&more)) return line;
-    *folded = true;
-    line = {line.data(), static_cast<std::size_t>(more.data() + more.size() - line.data())};
+/// First letters of the headers somebody reads; lines that begin otherwise are passed over unless the user named
+/// headers.
+constexpr std::array<bool, 256> Initials(std::string_view letters) {
+  std::array<bool, 256> table{};
+  for (const char c : letters) {
+    table[static_cast<std::uint8_t>(c)] = true;
+    table[static_cast<std::uint8_t>(c - ('a' - 'A'))] = true;
   }
+  return table;
 }
+constexpr std::array<bool, 256> kRequestInitials = Initials("cfhtux");
+constexpr std::array<bool, 256> kResponseInitials = Initials("ct");
 
-/// Reads header lines up to the empty one. `add` takes (base, name, value).
+constexpr std::array<bool, 256> kAllInitials = [] {
+  std::array<bool, 256> table{};
+  table.fill(true);
+  return table;
+}();
+
+bool IsBlank(char c) { return c == ' ' || c == '\t'; }
+
+/// Reads header lines up to the empty one, from behind the first line feed of `block`. `add` takes (base, name, value).
+/// The walk over line ends stays in registers: this is the innermost loop of the decoder.
 template <class Head, class Add>
-ParseState ParseHeaders(Lines& lines, const ParseOptions& options, Head* head, CapturedHeaders* captured, Add add) {
+ParseState ParseHeaders(std::string_view block, sdk::LineEnds ends, const char* at, const ParseOptions& options,
+                        const std::array<bool, 256>& initials, Head* head, CapturedHeaders* captured, Add add) {
   const bool filtering = options.filter != nullptr && !options.filter->empty();
-  std::string_view line;
-  while (lines.Next(&line)) {
-    if (line.empty()) {
-      head->size = lines.position();
+  const bool* wanted = filtering ? kAllInitials.data() : initials.data();
+  const char* const base = block.data();
+  const char* const end = base + block.size();
+  if (at != end && IsBlank(*at)) return ParseState::kInvalid;  // continues nothing
+  while (const char* eol = ends.Next()) {
+    if (eol == at || (eol == at + 1 && *at == '\r')) {
+      head->size = static_cast<std::uint32_t>(eol + 1 - base);
       return ParseState::kOk;
     }
-    const char* end = line.data() + line.size();
-    const char* colon = FindByte(lines.base(), line.data(), end, ':');
-    if (colon == end || colon == line.data() || IsFold(line)) return ParseState::kInvalid;
-    line = Unfold(lines, line, &head->folded);
-    end = line.data() + line.size();
-    const std::string_view name(line.data(), static_cast<std::size_t>(colon - line.data()));
-    const std::string_view value = sdk::TrimBlanks({colon + 1, static_cast<std::size_t>(end - colon - 1)});
-    add(lines.base(), name, value, head);
+    const char* const begin = at;
+    at = eol + 1;
+    if (!wanted[static_cast<std::uint8_t>(*begin)]) continue;
+    const char* colon = FindByte(base, begin, eol, ':');
+    if (colon == eol || colon == begin) return ParseState::kInvalid;
+    while (at != end && IsBlank(*at)) {
+      const char* more = ends.Next();
+      if (more == nullptr) break;
+      head->folded = true;
+      eol = more;
+      at = eol + 1;
+    }
+    const std::string_view name(begin, static_cast<std::size_t>(colon - begin));
+    const std::string_view value = sdk::TrimBlanks(Line(colon + 1, eol));
+    add(base, name, value, head);
     if (!filtering) continue;
     const std::size_t index = options.filter->Find(name);
-    if (index != sdk::http::HeaderFilter::kNone) Capture(lines.base(), index, value, captured);
+    if (index != sdk::http::HeaderFilter::kNone) Capture(base, index, value, captured);
   }
-  head->size = lines.position();
+  head->size = static_cast<std::uint32_t>(at - base);
   return options.cut ? ParseState::kOk : ParseState::kNeedMore;
 }
 
@@ -213,13 +270,20 @@ ParseState ParseCutRequestLine(std::string_view line, RequestHead* head) {
 
 Likeness LooksLikeResponse(std::string_view block) {
   constexpr std::string_view kShape = "HTTP/1.d ddd";
+  if (block.empty()) return Likeness::kMaybe;
+  if (block.front() != kShape.front()) return Likeness::kNo;
+  if (block.size() > kShape.size()) {
+    const char* p = block.data();
+    const bool shaped = std::memcmp(p, kVersion.data(), kVersion.size()) == 0 && sdk::IsDigit(p[7]) && p[8] == ' ' &&
+                        sdk::IsDigit(p[9]) && sdk::IsDigit(p[10]) && sdk::IsDigit(p[11]) &&
+                        (p[12] == ' ' || p[12] == '\r' || p[12] == '\n');
+    return shaped ? Likeness::kYes : Likeness::kNo;
+  }
   const std::size_t size = std::min(block.size(), kShape.size());
   for (std::size_t i = 0; i < size; ++i) {
     if (kShape[i] == 'd' ? !sdk::IsDigit(block[i]) : block[i] != kShape[i]) return Likeness::kNo;
   }
-  if (size < kShape.size()) return Likeness::kMaybe;
-  if (block.size() == size) return Likeness::kMaybe;
-  return block[size] == ' ' || block[size] == '\r' || block[size] == '\n' ? Likeness::kYes : Likeness::kNo;
+  return Likeness::kMaybe;
 }
 
 Likeness LooksLikeRequest(std::string_view block) {
@@ -228,23 +292,30 @@ Likeness LooksLikeRequest(std::string_view block) {
   if (method == block.size()) return Likeness::kMaybe;
   if (method == 0 || block[method] != ' ') return Likeness::kNo;
   if (block.size() > method + 1 && static_cast<std::uint8_t>(block[method + 1]) <= ' ') return Likeness::kNo;
-  std::string_view line;
-  if (!Lines(block).Next(&line)) return Likeness::kMaybe;
+  const std::size_t end = block.find('\n');
+  if (end == std::string_view::npos) return Likeness::kMaybe;
   RequestHead head;
-  return ParseRequestLine(line.data(), line, &head) == ParseState::kInvalid ? Likeness::kNo : Likeness::kYes;
+  return ParseRequestLine(block.data(), Line(block.data(), block.data() + end), &head) == ParseState::kInvalid
+             ? Likeness::kNo
+             : Likeness::kYes;
 }
 
 ParseState ParseRequest(std::string_view block, const ParseOptions& options, RequestHead* head,
                         CapturedHeaders* captured) {
-  Lines lines(block);
-  std::string_view line;
-  if (!lines.Next(&line)) {
+  if (options.torn) {
+    const std::string_view method = block.substr(0, LeadingToken(block));
+    if (method.size() == block.size() ? !BeginsRegistered(method) : !IsRegistered(method)) return ParseState::kInvalid;
+  }
+  sdk::LineEnds ends(block);
+  const char* first_end = ends.Next();
+  if (first_end == nullptr) {
     if (LooksLikeRequest(block) == Likeness::kNo) return ParseState::kInvalid;
     return options.cut ? ParseCutRequestLine(block, head) : ParseState::kNeedMore;
   }
-  const ParseState first = ParseRequestLine(block.data(), line, head);
+  const ParseState first = ParseRequestLine(block.data(), Line(block.data(), first_end), head);
   if (first != ParseState::kOk) return first;
-  const ParseState state = ParseHeaders(lines, options, head, captured, AddRequestHeader);
+  const ParseState state =
+      ParseHeaders(block, ends, first_end + 1, options, kRequestInitials, head, captured, AddRequestHeader);
   CheckFraming(head->minor_version, &head->body);
   return state;
 }
@@ -261,13 +332,14 @@ ParseState ParseResponse(std::string_view block, const ParseOptions& options, Re
     head->status = static_cast<std::uint16_t>(head->status * 10 + (block[i] - '0'));
   }
   if (head->status < 100) return ParseState::kInvalid;
-  Lines lines(block);
-  std::string_view line;
-  if (!lines.Next(&line)) {
+  sdk::LineEnds ends(block);
+  const char* first_end = ends.Next();
+  if (first_end == nullptr) {
     head->size = static_cast<std::uint32_t>(block.size());
     return options.cut ? ParseState::kOk : ParseState::kNeedMore;
   }
-  const ParseState state = ParseHeaders(lines, options, head, captured, AddResponseHeader);
+  const ParseState state =
+      ParseHeaders(block, ends, first_end + 1, options, kResponseInitials, head, captured, AddResponseHeader);
   CheckFraming(head->minor_version, &head->body);
   return state;
 }

@@ -20,9 +20,11 @@
 namespace probed::mod::http {
 
 /// cut: the block is all there will ever be of this head; what is complete of it is taken, kOk even without an end.
+/// torn: the block may begin in the middle of anything ("ET / HTTP/1.1" is no request then): only registered methods.
 struct ParseOptions {
   const sdk::http::HeaderFilter* filter = nullptr;
   bool cut = false;
+  bool torn = false;
 };
 
 sdk::ParseState ParseRequest(std::string_view block, const ParseOptions& options, RequestHead* head,

@@ -124,7 +124,7 @@ void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t
     if (open && orderly && d.mode == Mode::kUntilClose) {
       d.last_ns = ktime_ns;
       EndMessage(d);
-    } else if (open && orderly && d.mode == Mode::kSearch) {
+    } else if (open && orderly && d.mode == Mode::kSearch && !d.torn) {
       EndMessage(d);
     }
     NoteCutResponse(d);

@@ -46,7 +46,7 @@ class Stitcher {
       Enter(wrap(c->stream), *c);
       AbortAll(PROBE_ABORTED_UNLOAD);
       c->tombstones = 0;
-      c->draining = true;  // what still comes belongs to nobody
+      if (c->role != Role::kUnknown) Drain();  // what still comes belongs to nobody
     }
   }
   std::uint32_t OldestGeneration() const { return pins_.Oldest(); }
@@ -76,6 +76,8 @@ class Stitcher {
   void SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length);
   void LoseChunks(Direction& d);
   void LoseBoundary(Direction& d);
+  void LoseHead(Direction& d);
+  void Drain();
   bool MarksMessageEnd() const;
 
   // Messages.

@@ -24,6 +24,11 @@ std::size_t LeadingLineEnds(std::string_view text) {
 }  // namespace
 
 void Stitcher::Consume(Direction& d, std::string_view bytes) {
+  // Framed without knowing the request: after HEAD there is no body, whatever the head says.
+  if (d.message_open && d.current == nullptr && &d == &ResponseDirection() &&
+      LooksLikeResponse(bytes) == Likeness::kYes) {
+    EndMessage(d);
+  }
   while (!bytes.empty() && !c_->upgraded) {
     switch (d.mode) {
       case Mode::kSearch:
@@ -75,6 +80,10 @@ bool Stitcher::MustWait(const Direction& d, std::string_view bytes, std::size_t 
 
 /// Returns what is left of `bytes`, the tail of the current record, behind the head.
 std::string_view Stitcher::ReadHead(Direction& d, std::string_view bytes) {
+  if (d.buffer.empty() && bytes.front() > '\r') {  // nearly always: a whole head, right here
+    const ParseState state = TryHead(d, bytes, StartAt(d.expected - bytes.size()), false);
+    if (state == ParseState::kOk) return bytes.substr(used_request_ ? request_.size : response_.size);
+  }
   const std::size_t kept = d.buffer.size();
   const std::uint64_t base = d.expected - bytes.size() - kept;
   const bool wait = MustWait(d, bytes, kept);
@@ -157,13 +166,14 @@ void Stitcher::CutHead(Direction& d) {
 }
 
 ParseState Stitcher::TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
-  const Likeness response = LooksLikeResponse(block);
   bool expects_response = c_->role != Role::kUnknown && &d == &ResponseDirection();
+  if (c_->confirmed) return expects_response ? TryResponse(d, block, start, cut) : TryRequest(d, block, start, cut);
+  const Likeness response = LooksLikeResponse(block);
   if (c_->role == Role::kUnknown) {
     // "HTTP" may yet become a method.
     if (response == Likeness::kMaybe && block.size() < 5 && !cut) return ParseState::kNeedMore;
     expects_response = response != Likeness::kNo;
-  } else if (!c_->confirmed && block.size() >= 5) {
+  } else if (block.size() >= 5) {
     expects_response = response != Likeness::kNo;
   }
   return expects_response ? TryResponse(d, block, start, cut) : TryRequest(d, block, start, cut);
@@ -182,7 +192,7 @@ ParseState Stitcher::TryRequest(Direction& d, std::string_view block, const Head
   request_ = {};
   captured_.count = 0;
   const Config* config = ConfigFor(start.generation);
-  const ParseOptions options{config == nullptr ? nullptr : &config->http.request_headers, cut};
+  const ParseOptions options{config == nullptr ? nullptr : &config->http.request_headers, cut, d.torn};
   const ParseState state = ParseRequest(block, options, &request_, &captured_);
   if (state == ParseState::kEndOfStream) {
     failure_ = PROBE_UNDECODABLE_MALFORMED;
@@ -192,6 +202,7 @@ ParseState Stitcher::TryRequest(Direction& d, std::string_view block, const Head
   used_ = used_request_ = true;
   if (d.message_open) EndMessage(d);
   SetRole(d, true);
+  if (d.torn && start.offset != segment_->offset) Drain();  // sent together with something that was lost
   d.last_ns = segment_->ktime_ns;
   OnRequest(d, block.substr(0, request_.size), start, cut);
   return state;
@@ -245,6 +256,7 @@ bool Stitcher::MarksMessageEnd() const {
 /// The place in the chunks is lost; the message goes on until something shows its end.
 void Stitcher::LoseChunks(Direction& d) {
   d.mode = Mode::kSearch;
+  d.torn = segment_ == nullptr;
   if (d.current == nullptr) return;
   (&d == &ResponseDirection() ? d.current->has_response_body : d.current->has_request_body) = false;
 }
@@ -304,8 +316,9 @@ void Stitcher::SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length
   if (end <= d.expected) return;
   std::uint64_t count = end - d.expected;
   d.expected = end;
+  d.torn = d.torn || d.mode == Mode::kSearch;
   const bool in_head = !d.buffer.empty();
-  DropHead(d);
+  if (in_head) LoseHead(d);
   switch (d.mode) {
     case Mode::kLength: {
       const std::uint64_t taken = std::min(count, d.remaining);
@@ -325,18 +338,45 @@ void Stitcher::SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length
   LoseBoundary(d);
 }
 
+/// The order of a pipelined connection is lost: nothing is matched until it was idle.
+void Stitcher::Drain() {
+  c_->draining = c_->pipelined = true;
+  c_->tombstones = 0;
+  c_->drain_ns = std::max(RequestDirection().last_ns, ResponseDirection().last_ns);
+  AbortAll(PROBE_ABORTED_GAP);
+}
+
+/// A hole in a request's head: the request is lost. Its response comes, if it did not yet, and is nobody else's.
+void Stitcher::LoseHead(Direction& d) {
+  const bool request =
+      LooksLikeRequest(d.buffer.view()) == Likeness::kYes && (!c_->confirmed || &d == &RequestDirection());
+  if (request && !c_->draining) {
+    SetRole(d, true);
+    const bool answered = ResponseDirection().last_ns > d.start.ktime_ns;
+    if (!answered) CountLost(d.start, PROBE_ABORTED_GAP);
+    if (c_->queue.front() != nullptr) {
+      Drain();
+    } else if (!answered) {
+      ++c_->tombstones;
+    }
+  }
+  DropHead(d);
+}
+
 /// Unknown messages went by. Whatever their order makes uncertain is given up.
 void Stitcher::LoseBoundary(Direction& d) {
   d.mode = Mode::kSearch;
   d.message_open = d.untrusted = false;
+  d.torn = true;
   d.current = nullptr;
   if (c_->role == Role::kUnknown) return;
   if (c_->pipelined) {
-    c_->draining = true;
+    Drain();
   } else if (&d == &RequestDirection()) {
     return;  // what waits for a response still gets it first
   } else {
-    c_->owed = c_->queue.size();
+    c_->owed = c_->queue.size() + c_->tombstones;
+    c_->tombstones = 0;
   }
   AbortAll(PROBE_ABORTED_GAP);
 }

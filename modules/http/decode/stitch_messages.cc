@@ -66,14 +66,10 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
 }
 
 void Stitcher::OnRequest(Direction& d, std::string_view head, const HeadStart& start, bool cut) {
-  if (c_->draining && start.ktime_ns > ResponseDirection().last_ns + kIdleNs) {
+  if (c_->draining && start.ktime_ns > std::max(ResponseDirection().last_ns, c_->drain_ns) + kIdleNs) {
     c_->draining = c_->pipelined = false;
   }
-  if (!c_->pipelined) {
-    // Whoever waits for responses has had all that were owed before it asks again.
-    c_->owed = 0;
-    if (c_->queue.front() == nullptr) c_->tombstones = 0;
-  }
+  if (!c_->pipelined) c_->owed = 0;  // whoever waits for responses had them all before it asks again
   Exchange* exchange = nullptr;
   if (c_->draining) {
     CountLost(start, PROBE_ABORTED_GAP);
@@ -165,6 +161,7 @@ void Stitcher::KeepCaptured(Exchange& owner, std::string_view head) {
 
 void Stitcher::BeginMessage(Direction& d, Exchange* owner, bool untrusted) {
   d.message_open = true;
+  d.torn = false;
   d.untrusted = untrusted;
   d.current = owner;
   d.body_bytes = 0;
@@ -187,24 +184,20 @@ void Stitcher::FrameRequest(Direction& d) {
   d.chunks.Reset();
 }
 
-/// RFC 9112 §6.3, response. Without its request nobody knows whether a body follows at all.
+/// RFC 9112 §6.3, response. Without its request nobody knows whether a body follows at all; see Consume.
 void Stitcher::FrameResponse(Direction& d, const Exchange* owner) {
   const BodyHeaders& body = response_.body;
   const bool none = EndsWithoutBody(response_.status) || (owner != nullptr && owner->is_head) ||
                     (body.has_length && body.length == 0 && !body.chunked);
   if (none) return FrameLength(d, 0);
-  if (owner == nullptr) {
-    d.mode = Mode::kSearch;
-    return;
-  }
-  d.current->has_response_body = true;
+  if (owner != nullptr) d.current->has_response_body = true;
   if (body.chunked) {
     d.mode = Mode::kChunked;
     d.chunks.Reset();
   } else if (body.has_length && !body.other_coding) {
     FrameLength(d, body.length);
   } else {
-    d.mode = Mode::kUntilClose;
+    d.mode = owner == nullptr ? Mode::kSearch : Mode::kUntilClose;
   }
 }
 

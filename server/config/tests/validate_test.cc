@@ -53,6 +53,17 @@ TEST(Validate, EndpointsByTransport) {
   EXPECT_THAT(ValidateSink(sink, "s"), Contains(Field(&FieldViolation::path, "s.path")));
 }
 
+TEST(Validate, RefusesWhatDoesNotApplyToTheType) {
+  Sink sink;
+  sink.name = "s";
+  sink.type = SinkType::kConsole;
+  EXPECT_THAT(ValidateSink(sink, ""), IsEmpty());
+  sink.endpoint = "a:1";
+  sink.path = "/x";
+  sink.insecure = false;
+  EXPECT_EQ(ValidateSink(sink, "").size(), 3U);
+}
+
 TEST(Validate, HeadersCannotSmuggleLines) {
   Sink sink = Otlp("s", "localhost:4317");
   sink.headers["x"] = "a\r\nb: c";

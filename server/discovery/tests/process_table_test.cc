@@ -128,6 +128,12 @@ TEST_F(ProcessTableTest, GoneProcessIsAnswered) {
   EXPECT_EQ(Find(10, 5), found);
 }
 
+TEST_F(ProcessTableTest, GoneProcessIsForgottenWithoutAnExit) {
+  const std::uint64_t id = Find(10, 5)->id;
+  EXPECT_THAT(table_.Expire(10 * kSecond), IsEmpty());
+  EXPECT_THAT(table_.Expire(40 * kSecond), ElementsAre(id));
+}
+
 TEST_F(ProcessTableTest, EndedProcessStaysForLateSpansAndThenGoes) {
   fake_.Put({.pid = 10, .start_ticks = 5, .exe = "/bin/a"});
   table_.Scan(kSecond);

@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadConfig{R"({"headers": ["a", 1]})", "headers[1]", "type string"},
                       BadConfig{R"({"headers": ["a", "a"]})", "headers", "twice"},
                       BadConfig{R"({"headers": ["a", "b", "c"]})", "headers", "at most 2 items"},
-                      BadConfig{R"({"limits": {"deep": 1}})", "limits.deep", "did you mean depth?"},
+                      BadConfig{R"({"limits": {"dept": 1}})", "limits.dept", "did you mean depth?"},
                       BadConfig{R"({"labels": {"a": 1}})", "labels.a", "type string"},
                       BadConfig{R"({"either": 1})", "either", "string or null"},
                       BadConfig{R"({"capture_byte": 1})", "capture_byte", "did you mean capture_bytes?"},

@@ -15,12 +15,12 @@ namespace probed::modules {
 namespace {
 
 using testing::AsBytes;
-using testing::ElfWriter;
-using testing::FixturePath;
-using testing::ReadFile;
 using ::testing::Contains;
+using testing::ElfWriter;
 using ::testing::Field;
+using testing::FixturePath;
 using ::testing::HasSubstr;
+using testing::ReadFile;
 
 std::string Refusal(const std::string& file) {
   const auto elf = ElfImage::Parse(AsBytes(file));

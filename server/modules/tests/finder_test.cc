@@ -13,11 +13,11 @@
 namespace probed::modules {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using testing::TempDir;
 using testing::TestTrust;
 using testing::WriteFile;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 std::string ReasonOf(const Status& status) { return GetErrorDetails(status).reason; }

@@ -20,11 +20,11 @@ namespace {
 using testing::AsBytes;
 using testing::ElfWriter;
 using testing::FixturePath;
-using testing::ReadFile;
 using ::testing::HasSubstr;
+using testing::ReadFile;
 
 nlohmann::json MinimalManifest() {
-  return {{"name", "m"}, {"version", "1"}, {"abi_major", PROBE_ABI_MAJOR}, {"license", "Apache-2.0"}};
+  return {{"name", "m"}, {"version", "1"}, {"abi", {{"major", +PROBE_ABI_MAJOR}}}, {"license", "Apache-2.0"}};
 }
 
 nlohmann::json WithObject(const std::string& digest, const std::string& section = ".probed.bpf.0") {
@@ -86,10 +86,10 @@ TEST(Inspect, RefusesAManifestOfAnotherName) {
 
 TEST(Inspect, RefusesAnAbiItDoesNotHave) {
   nlohmann::json manifest = MinimalManifest();
-  manifest["abi_major"] = PROBE_ABI_MAJOR + 1;
+  manifest["abi"]["major"] = PROBE_ABI_MAJOR + 1;
   EXPECT_EQ(ReasonOf(Inspect(Module(manifest.dump()).Build()).status()), kModuleAbiMismatch);
-  manifest["abi_major"] = +PROBE_ABI_MAJOR;
-  manifest["abi_minor_min"] = PROBE_ABI_MINOR + 1;
+  manifest["abi"]["major"] = +PROBE_ABI_MAJOR;
+  manifest["abi"]["min_minor"] = PROBE_ABI_MINOR + 1;
   EXPECT_EQ(ReasonOf(Inspect(Module(manifest.dump()).Build()).status()), kModuleAbiMismatch);
 }
 

@@ -129,7 +129,9 @@ TEST_F(InstanceTest, MakesUpForAModuleThatDoesNotSayWhy) {
 
 TEST_F(InstanceTest, AbortsAConfigurationNobodyTook) {
   auto instance = Create();
-  { auto dropped = (*instance)->Prepare("{}"); }
+  {
+    auto dropped = (*instance)->Prepare("{}");
+  }
   EXPECT_EQ(script.calls, "create prepare abort ");
   (*instance)->Abort((*instance)->Prepare("{}").value());
   EXPECT_EQ(script.calls, "create prepare abort prepare abort ");
@@ -162,15 +164,16 @@ TEST_F(InstanceTest, StopsFeedingAModuleThatLetAnExceptionOut) {
 }
 
 TEST_F(InstanceTest, AsksForAttachSites) {
-  static const probe_attach_t attach = {
-      sizeof(attach), 0,
-      [](probe_module_t*, std::int32_t fd, probe_str_t path, void* context,
-         void (*emit)(void*, const probe_site_t*)) -> probe_result_t {
-        if (std::string_view(path.ptr, path.len) != "/lib/x.so") return PROBE_UNSUPPORTED;
-        const probe_site_t site = {{"on_read", 7}, static_cast<std::uint64_t>(fd), 1, {}};
-        emit(context, &site);
-        return PROBE_OK;
-      }};
+  static const probe_attach_t attach = {sizeof(attach), 0,
+                                        [](probe_module_t*, std::int32_t fd, probe_str_t path, void* context,
+                                           void (*emit)(void*, const probe_site_t*)) -> probe_result_t {
+                                          if (std::string_view(path.ptr, path.len) != "/lib/x.so")
+                                            return PROBE_UNSUPPORTED;
+                                          const probe_site_t site = {
+                                              {"on_read", 7}, static_cast<std::uint64_t>(fd), 1, {}};
+                                          emit(context, &site);
+                                          return PROBE_OK;
+                                        }};
   entry_.get_extension = [](probe_module_t*, probe_str_t id) -> const void* {
     return std::string_view(id.ptr, id.len) == PROBE_EXTENSION_ATTACH ? &attach : nullptr;
   };

@@ -20,14 +20,14 @@ namespace probed::modules {
 namespace {
 
 using testing::FixturePath;
-using testing::ReadFile;
-using testing::SealFile;
-using testing::TempDir;
-using testing::WriteFile;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing::ReadFile;
+using testing::SealFile;
 using ::testing::SizeIs;
+using testing::TempDir;
+using testing::WriteFile;
 
 Result<Library> Load(const std::string& name) { return Library::Load(SealFile(FixturePath(name)), name, 0); }
 std::string ReasonOf(const Status& status) { return GetErrorDetails(status).reason; }

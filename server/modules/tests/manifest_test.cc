@@ -19,7 +19,7 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
 constexpr std::string_view kFull = R"({
-  "name": "http", "version": "0.1.0", "abi_major": 1, "abi_minor_min": 2, "description": "HTTP/1", "license": "Apache-2.0",
+  "name": "http", "version": "0.1.0", "abi": {"major": 1, "min_minor": 2}, "description": "HTTP/1", "license": "Apache-2.0",
   "status": "stable", "priority": 10, "protocols": ["http/1.0", "http/1.1"], "dependencies": ["tls"],
   "programs": [
     {"name": "http_classify", "kind": "classify"},
@@ -27,14 +27,15 @@ constexpr std::string_view kFull = R"({
   "bpf_objects": [{"section": ".probed.bpf.0", "prototype": "sock",
                    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}],
   "maps": [{"name": "http_conns", "size": "max_streams"}, {"name": "streams", "scope": "shared"}],
-  "requirements": {"kernel": "6.1", "features": ["btf"], "capabilities": ["CAP_BPF"]},
-  "metrics": [
+  "requirements": {"kernel": "6.1", "kernel_features": ["btf"], "capabilities": ["CAP_BPF"]},
+  "signals": {"metrics": [
     {"name": "http.server.request.duration", "unit": "s", "instrument": "histogram", "description": "d",
      "buckets": [0.005, 0.01, 1], "attributes": ["http.route"]},
     {"name": "runq.latency", "unit": "s", "instrument": "histogram", "map": "runq", "value": "slots",
      "key": {"cpu": "cpu.id"}, "buckets": "log2", "scale": 1e-6}],
-  "spans": [{"name": "{method} {route}", "kind": "server", "attributes": ["url.path"]}],
-  "config_schema": {"type": "object", "properties": {"capture_bytes": {"type": "integer", "default": 4096}}},
+  "spans": [{"name": "{method} {route}", "kind": "server", "attributes": ["url.path"]}]},
+  "table": {"server": "yes"},
+  "config": {"type": "object", "properties": {"capture_bytes": {"type": "integer", "default": 4096}}},
   "from_next_year": 1})";
 
 TEST(Manifest, ReadsEveryField) {
@@ -61,6 +62,7 @@ TEST(Manifest, ReadsEveryField) {
   EXPECT_THAT(manifest->spans[0].attributes, ElementsAre("url.path"));
   EXPECT_THAT(manifest->unknown_keys, ElementsAre("from_next_year"));
   EXPECT_EQ(nlohmann::json::parse(manifest->config_schema)["properties"]["capture_bytes"]["default"], 4096);
+  EXPECT_EQ(manifest->table, R"({"server":"yes"})");
   EXPECT_EQ(manifest->raw, kFull);
 }
 
@@ -106,10 +108,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"upper case", R"({"name": "Http"})", "name"}, BadCase{"number as name", R"({"name": 1})", "name"},
         BadCase{"no version", R"({"version": null})", "version"},
         BadCase{"empty version", R"({"version": ""})", "version"},
-        BadCase{"negative", R"({"abi_major": -1})", "abi_major"},
-        BadCase{"too large", R"({"abi_major": 65536})", "abi_major"},
-        BadCase{"fraction", R"({"abi_minor_min": 1.5})", "abi_minor_min"},
-        BadCase{"no license", R"({"license": null})", "license"},
+        BadCase{"negative", R"({"abi": {"major": -1}})", "abi.major"},
+        BadCase{"too large", R"({"abi": {"major": 65536}})", "abi.major"},
+        BadCase{"fraction", R"({"abi": {"min_minor": 1.5}})", "abi.min_minor"},
+        BadCase{"no abi", R"({"abi": null})", "abi"}, BadCase{"no license", R"({"license": null})", "license"},
         BadCase{"status", R"({"status": "great"})", "status"},
         BadCase{"protocols no array", R"({"protocols": "http"})", "protocols"},
         BadCase{"protocol no text", R"({"protocols": ["a", 2]})", "protocols[1]"},
@@ -118,8 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"program name", R"({"programs": [{"name": "a b", "kind": "event"}]})", "programs[0].name"},
         BadCase{"twice", R"({"programs": [{"name": "a", "kind": "event"}, {"name": "a", "kind": "event"}]})",
                 "programs[1].name"},
-        BadCase{"required", R"({"programs": [{"name": "a", "kind": "event", "required": 1}]})",
-                "programs[0].required"},
+        BadCase{"required", R"({"programs": [{"name": "a", "kind": "event", "required": 1}]})", "programs[0].required"},
         BadCase{"digest", R"({"bpf_objects": [{"section": "s", "prototype": "p", "sha256": "12"}]})",
                 "bpf_objects[0].sha256"},
         BadCase{"scope", R"({"maps": [{"name": "m", "scope": "world"}]})", "maps[0].scope"},
@@ -134,15 +135,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "metrics[0].buckets"},
         BadCase{"key", R"({"metrics": [{"name": "m", "instrument": "gauge", "key": {"cpu": 1}}]})",
                 "metrics[0].key.cpu"},
-        BadCase{"span kind", R"({"spans": [{"name": "m", "kind": "x"}]})", "spans[0].kind"},
-        BadCase{"schema", R"({"config_schema": 1})", "config_schema"},
-        BadCase{"schema type", R"({"config_schema": {"type": "array"}})", "config_schema"}));
+        BadCase{"span kind", R"({"signals": {"spans": [{"name": "m", "kind": "x"}]}})", "signals.spans[0].kind"},
+        BadCase{"schema", R"({"config": 1})", "config"},
+        BadCase{"schema type", R"({"config": {"type": "array"}})", "config"}));
 
 TEST(Manifest, ReportsEverythingThatIsWrongAtOnce) {
-  const auto manifest = ParseManifest(R"({"abi_major": "1"})");
+  const auto manifest = ParseManifest(R"({"abi": "1"})");
   std::vector<std::string> paths;
   for (const auto& field : GetErrorDetails(manifest.status()).fields) paths.push_back(field.path);
-  EXPECT_THAT(paths, UnorderedElementsAre("name", "version", "abi_major", "license"));
+  EXPECT_THAT(paths, UnorderedElementsAre("name", "version", "abi", "license"));
 }
 
 TEST(Manifest, RefusesTextsThatAreNoObject) {
@@ -152,15 +153,17 @@ TEST(Manifest, RefusesTextsThatAreNoObject) {
 }
 
 TEST(Manifest, RefusesEveryTruncation) {
-  for (std::size_t size = 0; size < kFull.size(); ++size) EXPECT_FALSE(ParseManifest(kFull.substr(0, size)).ok()) << size;
+  for (std::size_t size = 0; size < kFull.size(); ++size)
+    EXPECT_FALSE(ParseManifest(kFull.substr(0, size)).ok()) << size;
 }
 
 TEST(Manifest, BoundsSizeAndNesting) {
   EXPECT_THAT(std::string(Message(ParseManifest(std::string(kMaxManifestBytes + 1, ' ')).status())),
               HasSubstr("more than 1048576 bytes"));
   EXPECT_THAT(std::string(Message(ParseManifest(std::string(500000, '[')).status())), HasSubstr("nests deeper"));
-  const std::string brackets = R"({"name": "http", "version": "1", "abi_major": 1, "license": "x", "description": ")" +
-                               std::string(200, '[') + R"(\"["})";
+  const std::string brackets =
+      R"({"name": "http", "version": "1", "abi": {"major": 1}, "license": "x", "description": ")" +
+      std::string(200, '[') + R"(\"["})";
   EXPECT_TRUE(ParseManifest(brackets).ok()) << "brackets in a string are no nesting";
 }
 
@@ -187,7 +190,8 @@ TEST(ModuleName, IsNoPath) {
   for (const char* name : {"a", "http", "http2", "a_b", "a2345678901234567890123456789012"}) {
     EXPECT_TRUE(IsModuleName(name)) << name;
   }
-  for (const char* name : {"", "A", "1a", "_a", "a-b", "a.b", "a/b", "..", "a b", "a23456789012345678901234567890123"}) {
+  for (const char* name :
+       {"", "A", "1a", "_a", "a-b", "a.b", "a/b", "..", "a b", "a23456789012345678901234567890123"}) {
     EXPECT_FALSE(IsModuleName(name)) << name;
   }
 }

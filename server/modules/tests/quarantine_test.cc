@@ -11,11 +11,11 @@
 namespace probed::modules {
 namespace {
 
-using testing::TempDir;
-using testing::WriteFile;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::TempDir;
+using testing::WriteFile;
 
 class QuarantineTest : public ::testing::Test {
  protected:

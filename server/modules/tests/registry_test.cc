@@ -14,13 +14,13 @@ namespace probed::modules {
 namespace {
 
 using testing::FixturePath;
+using ::testing::HasSubstr;
 using testing::InstallFixture;
+using ::testing::IsEmpty;
 using testing::ReadFile;
 using testing::TempDir;
 using testing::TestTrust;
 using testing::WriteFile;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class RegistryTest : public ::testing::Test {
  protected:
@@ -44,7 +44,7 @@ TEST_F(RegistryTest, DescribesAModule) {
   EXPECT_EQ(info.description, "Fixture echo");
   EXPECT_EQ(info.path, dir_ / "echo.so");
   EXPECT_EQ(info.digest, Sha256Hex(testing::AsBytes(ReadFile(FixturePath("echo")))));
-  EXPECT_THAT(info.manifest_json, HasSubstr("config_schema"));
+  EXPECT_THAT(info.manifest_json, HasSubstr("\"config\":"));
   EXPECT_EQ(info.problem, "");
 }
 
@@ -108,8 +108,9 @@ TEST_F(RegistryTest, ForgetsModulesThatAreGone) {
 
 TEST_F(RegistryTest, DescribesButDoesNotOpenAModuleWithoutCode) {
   std::filesystem::create_directory(dir_ / "runq");
-  WriteFile(dir_ / "runq/manifest.json",
-            R"({"name": "runq", "version": "2", "abi_major": 1, "license": "GPL-2.0-only", "description": "Run queue"})");
+  WriteFile(
+      dir_ / "runq/manifest.json",
+      R"({"name": "runq", "version": "2", "abi": {"major": 1}, "license": "GPL-2.0-only", "description": "Run queue"})");
   EXPECT_THAT(Only().problem, HasSubstr("runq.bpf.o does not exist"));
   Elf64_Ehdr header{};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);

@@ -15,10 +15,10 @@ namespace probed::modules {
 namespace {
 
 using testing::AsBytes;
+using ::testing::HasSubstr;
 using testing::SealFile;
 using testing::TempDir;
 using testing::WriteFile;
-using ::testing::HasSubstr;
 
 TEST(SealedImage, HasContentAndDigestOfTheFile) {
   const TempDir dir;

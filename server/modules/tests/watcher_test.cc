@@ -15,20 +15,20 @@ namespace probed::modules {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::TempDir;
-using testing::WriteFile;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::TempDir;
+using testing::WriteFile;
 namespace fs = std::filesystem;
 
 class WatcherTest : public ::testing::Test {
  protected:
   void Watch(std::vector<std::string> directories) {
     watcher_ = std::move(Watcher::Start(io_.get_executor(), std::move(directories), [this](const auto& names) {
-                           ++calls_;
-                           everything_ = everything_ || names.empty();
-                           names_.insert(names.begin(), names.end());
-                         })).value();
+                 ++calls_;
+                 everything_ = everything_ || names.empty();
+                 names_.insert(names.begin(), names.end());
+               })).value();
   }
 
   /// What was reported for the events so far. inotify queues an event before the system call that causes it returns,
@@ -136,9 +136,9 @@ TEST_F(WatcherTest, CallsNothingAfterItsEnd) {
 
 TEST_F(WatcherTest, MayBeEndedByItsOwnCallback) {
   watcher_ = std::move(Watcher::Start(io_.get_executor(), {dir_.path()}, [this](const auto&) {
-                         ++calls_;
-                         watcher_.reset();
-                       })).value();
+               ++calls_;
+               watcher_.reset();
+             })).value();
   WriteFile(dir_ / "a.so", "x");
   Reported();
   WriteFile(dir_ / "b.so", "x");

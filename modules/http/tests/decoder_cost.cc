@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Instructions per request and response, decoding and attributes, without the host: run under callgrind with
+// --toggle-collect='PairOfRecords*' and divide by the number of pairs.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "api/module/probe_module.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace {
+
+// A host that does nothing: what is left is the module.
+probe_host_t NullHost() {
+  probe_host_t host{};
+  host.struct_size = sizeof(host);
+  host.intern_key = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
+  host.intern_instrument = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
+  host.log = [](probe_host_context_t*, std::uint32_t, probe_str_t) {};
+  host.stream_alloc = [](probe_stream_t*, std::size_t size) { return std::calloc(1, size); };
+  host.stream_free = [](probe_stream_t*, void* memory, std::size_t) { std::free(memory); };
+  host.exchange_begin = [](probe_stream_t*, const probe_exchange_t*) { return std::uint64_t{1}; };
+  host.emit_span = [](probe_stream_t*, const probe_span_t*) { return probe_result_t{PROBE_OK}; };
+  host.exchange_abort = [](probe_stream_t*, std::uint64_t, std::uint32_t) {};
+  host.count = [](probe_stream_t*, std::uint32_t) {};
+  host.not_mine = [](probe_stream_t*) {};
+  return host;
+}
+
+const std::string kRequest =
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: h2load nghttp2\r\n\r\n";  // 70 bytes
+const std::string kResponse =
+    "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 05:19:29 GMT\r\nContent-Type: text/html\r\n"
+    "Content-Length: 615\r\nLast-Modified: Sat, 21 Nov 2026 05:00:00 GMT\r\nConnection: keep-alive\r\n"
+    "ETag: \"6741-267\"\r\nAccept-Ranges: bytes\r\n\r\n";
+
+}  // namespace
+
+extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, void** state, probe_segment_t* request,
+                                                        probe_segment_t* response) {
+  probe_module_entry.on_segment(shard, nullptr, state, request);
+  probe_module_entry.on_segment(shard, nullptr, state, response);
+}
+
+int main() {
+  const probe_host_t host = NullHost();
+  probe_module_t* module = nullptr;
+  probe_config_t* config = nullptr;
+  probe_shard_t* shard = nullptr;
+  if (probe_module_entry.create(&host, &module) != PROBE_OK) return 1;
+  if (probe_module_entry.prepare(module, {"{}", 2}, nullptr, &config) != PROBE_OK) return 1;
+  probe_module_entry.commit(module, config, 1);
+  if (probe_module_entry.shard_start(module, 0, nullptr, &shard) != PROBE_OK) return 1;
+
+  void* state = nullptr;
+  probe_open_t open{};
+  open.from_start = 1;
+  open.peer = open.local = {{192, 0, 2, 10}, 4000, PROBE_FAMILY_INET, {}};
+  probe_module_entry.on_open(shard, nullptr, &state, &open);
+  probe_segment_t request{};
+  request.generation = 1;
+  request.bytes = reinterpret_cast<const std::uint8_t*>(kRequest.data());
+  request.captured = request.total = static_cast<std::uint32_t>(kRequest.size());
+  probe_segment_t response = request;
+  response.direction = PROBE_SENT;
+  response.bytes = reinterpret_cast<const std::uint8_t*>(kResponse.data());
+  response.captured = static_cast<std::uint32_t>(kResponse.size());
+  response.total = response.captured + 615;
+  constexpr int kPairs = 10000;
+  for (int i = 0; i < kPairs; ++i) {
+    request.ktime_ns = response.ktime_ns += 1000;
+    PairOfRecords(shard, &state, &request, &response);
+    request.offset += request.total;
+    response.offset += response.total;
+  }
+  probe_module_entry.on_close(shard, nullptr, &state, PROBE_CLOSE_PEER, 0);
+  probe_module_entry.shard_stop(shard);
+  probe_module_entry.destroy(module);
+  std::printf("%d pairs\n", kPairs);
+  return 0;
+}

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The [discovery] thread: process events of the kernel into the process table, and target rules into the kernel. It
+// sleeps until the kernel has something to tell or somebody sets targets.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/fd.h"
+#include "server/bpf/capture_core.h"
+#include "server/bpf/ring_reader.h"
+#include "server/discovery/exe_matcher.h"
+#include "server/discovery/process_table.h"
+#include "server/pipeline/resource_cache.h"
+#include "server/state/ports.h"
+
+namespace probed::app {
+
+class DiscoveryLoop final : public state::TargetPort {
+ public:
+  /// Everything outlives the loop. `core` may be null.
+  DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes, pipeline::ResourceCache& resources, const Clock& clock);
+  ~DiscoveryLoop() override;
+  Status Start();
+
+  /// [control]
+  Status SetTargets(const std::vector<config::Target>& targets) override;
+  /// Service names by rule index, for the shards. [any]
+  std::shared_ptr<const std::vector<std::string>> service_names() const { return std::atomic_load(&service_names_); }
+
+ private:
+  void Loop();
+  void TakeEvents();
+  void OnEvent(const pb_process& event);
+  Status WriteRules(const discovery::TargetMatcher& matcher);
+
+  bpf::CaptureCore* core_;
+  discovery::ProcessTable& processes_;
+  pipeline::ResourceCache& resources_;
+  const Clock& clock_;
+  std::unique_ptr<bpf::RingReader> ring_;
+  Fd wake_;
+  std::mutex mutex_;  // matcher_ and the kernel's rule maps
+  std::unique_ptr<discovery::TargetMatcher> matcher_;
+  std::shared_ptr<const std::vector<std::string>> service_names_ = std::make_shared<const std::vector<std::string>>();
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace probed::app

@@ -1,0 +1,118 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The ledger of capture and decoding: reads both halves at a barrier and checks the equations of architecture.md.
+#include <spdlog/spdlog.h>
+
+#include "server/app/module_host.h"
+
+namespace probed::app {
+namespace {
+
+void Add(std::map<std::string, std::uint64_t>& to, const pb_counters& counters) {
+  to["hooked"] += counters.hooked;
+  to["peek"] += counters.peek;
+  to["error"] += counters.error;
+  to["filtered"] += counters.filtered;
+  to["unclassified"] += counters.unclassified;
+  to["skipped"] += counters.skipped;
+  to["sampled"] += counters.sampled;
+  to["fault"] += counters.fault;
+  to["ring_full"] += counters.ring_full;
+  to["submitted"] += counters.submitted;
+  to["extra"] += counters.extra;
+  to["notices"] += counters.opens;
+  to["notices_full"] += counters.open_full;
+  to["truncated"] += counters.truncated;
+  to["unreadable"] += counters.unreadable;
+}
+
+void Add(std::map<std::string, std::uint64_t>& to, const pipeline::FeedLedger& ledger) {
+  to["consumed"] += ledger.consumed;
+  to["consumed_notices"] += ledger.notices;
+  to["used"] += ledger.used;
+  to["unfed"] += ledger.unfed;
+  to["sequence_gaps"] += ledger.gaps;
+  to["doubled"] += ledger.doubled;
+  to["opened"] += ledger.opened;
+  to["spans"] += ledger.spans;
+  to["in_flight"] += ledger.in_flight;
+  to["routed"] += ledger.routed;
+  to["unrouted.dropped"] += ledger.unrouted_dropped;
+  to["unrouted.no_route"] += ledger.unrouted_no_route;
+  to["unrouted.no_sink"] += ledger.unrouted_no_sink;
+  to["streams"] += ledger.streams;
+  to["streams_evicted"] += ledger.streams_evicted;
+  for (std::uint32_t reason = 0; reason < PROBE_REASON_COUNT; ++reason) {
+    const std::uint64_t count = ledger.records[reason] + ledger.aborted[reason];
+    if (count != 0) to[std::string(pipeline::ReasonName(reason))] += count;
+  }
+}
+
+/// Says by how much an equation does not hold; nothing when it does.
+void Check(std::string& imbalance, std::string_view equation, std::uint64_t left, std::uint64_t right) {
+  if (left == right) return;
+  if (!imbalance.empty()) imbalance += "; ";
+  imbalance += fmt::format("{}: {} against {}", equation, left, right);
+}
+
+std::uint64_t Sum(const std::map<std::string, std::uint64_t>& counters, std::initializer_list<const char*> names) {
+  std::uint64_t sum = 0;
+  for (const char* name : names) {
+    const auto found = counters.find(name);
+    if (found != counters.end()) sum += found->second;
+  }
+  return sum;
+}
+
+}  // namespace
+
+// Hook calls of the whole daemon: the core counts them, whoever ended them counts how.
+state::LedgerLine ModuleHost::KernelLine() const {
+  state::LedgerLine line{.scope = "kernel", .counters = {}, .imbalance = {}};
+  for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard)
+    for (std::uint32_t slot = 0; slot < PB_MAX_SLOTS; ++slot) Add(line.counters, parts_.core->ReadCounters(slot, shard));
+  line.counters["recursion_misses"] = parts_.core->RecursionMisses();
+  line.counters["unloaded"] = unloaded_calls_;
+  Check(line.imbalance, "hooked = peek + error + filtered + unclassified + skipped + sampled + fault + ring_full + submitted",
+        line.counters["hooked"],
+        Sum(line.counters, {"peek", "error", "filtered", "unclassified", "skipped", "sampled", "fault", "ring_full",
+                            "submitted", "unloaded"}));
+  return line;
+}
+
+state::LedgerLine ModuleHost::ModuleLine(const std::string& name, Loaded& module) const {
+  state::LedgerLine line{.scope = "module:" + name, .counters = {}, .imbalance = {}};
+  for (std::uint32_t i = 0; i < module.feeds.size(); ++i) {
+    pipeline::ShardWorker& shard = *(*parts_.shards)[i];
+    shard.Run([&] {
+      const pb_counters before = parts_.core->ReadCounters(module.slot->slot(), i);
+      shard.DrainToMarker(*module.feeds[i]);
+      Add(line.counters, before);
+      Add(line.counters, module.feeds[i]->ledger());
+    });
+  }
+  auto& c = line.counters;
+  c.erase("hooked");
+  Check(line.imbalance, "consumed = submitted + extra", c["consumed"], c["submitted"] + c["extra"]);
+  Check(line.imbalance, "consumed = used + ignored + undecodable", c["consumed"],
+        Sum(c, {"used", "unfed", "ignored.body", "ignored.configured", "ignored.after_upgrade", "undecodable.malformed",
+                "undecodable.gap", "undecodable.truncated"}));
+  Check(line.imbalance, "opened = spans + aborted + evicted + in_flight", c["opened"],
+        Sum(c, {"spans", "in_flight", "aborted.close", "aborted.gap", "aborted.unmatched", "aborted.unload",
+                "evicted.memory"}));
+  Check(line.imbalance, "spans = routed + unrouted", c["spans"],
+        Sum(c, {"routed", "unrouted.dropped", "unrouted.no_route", "unrouted.no_sink"}));
+  return line;
+}
+
+std::vector<state::LedgerLine> ModuleHost::ReadLedger() {
+  std::vector<state::LedgerLine> lines;
+  if (parts_.core == nullptr) return lines;
+  for (auto& [name, module] : modules_)
+    if (module.published) lines.push_back(ModuleLine(name, module));
+  lines.push_back(KernelLine());
+  return lines;
+}
+
+}  // namespace probed::app

@@ -1,0 +1,119 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which span is whose parent. Exchanges are entered as soon as their request is recognised; the context of a span
+// (trace, parent, flags) is found when it is asked for, at emission, and then stands. In this order:
+//
+//   every kind         a trace context found in its own bytes, unless a local parent agrees with it (below)
+//   SERVER, CONSUMER   the local CLIENT whose request has the same socket pair and TCP sequence number
+//   all others         the SERVER exchange whose bytes the thread received last (probe_exchange.cause)
+//   else               a new trace
+//
+// A local parent agrees with the bytes when it is in the same trace and nearer: the CLIENT that sent those very bytes,
+// or the SERVER whose own incoming context the process passed on unchanged. Then it is the parent.
+//
+// No parent is better than a wrong one: a reference to a segment in which several requests began is ambiguous, one to
+// a request that had ended before the child began is stale. Both are counted, neither is followed.
+//
+// Threads: one table for all shards; every function on any shard's thread. One lock for all, none with one shard:
+// parent and child live on different shards, so locks by stripe would have to be taken in pairs; held for some 50 ns
+// three times per exchange, one lock is busy 15 % at a million exchanges per second.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+
+#include "server/pipeline/exchange.h"
+#include "server/pipeline/link_store.h"
+
+namespace probed::pipeline {
+
+struct LinkTableOptions {
+  std::uint32_t shards = 1;
+  std::uint32_t capacity = 32768;  // entries of 280 bytes, made as needed
+  /// How long an ended exchange may still become somebody's parent, if room permits.
+  std::chrono::nanoseconds retain = std::chrono::seconds(1);
+  /// How long a span may wait for a parent that another shard has not decoded yet: two drain intervals.
+  std::chrono::nanoseconds wait = std::chrono::milliseconds(20);
+};
+
+enum class Resolution : std::uint8_t {
+  kReady,    // the context is filled in
+  kPending,  // ask again later; after `wait` the answer is kReady. Never with one shard
+  kUnknown,  // evicted, aborted, or never begun
+};
+
+struct LinkCounters {
+  std::uint64_t linked_remote = 0;
+  std::uint64_t linked_pair = 0;
+  std::uint64_t linked_cause = 0;
+  std::uint64_t root = 0;
+  std::uint64_t ambiguous = 0;  // of the roots (or remote ones): several requests could have been the cause
+  std::uint64_t stale = 0;      // of the roots (or remote ones): the cause had ended before, or began after
+  std::uint64_t evicted = 0;    // open exchanges that had to go: the table was full of them
+  std::uint64_t waited = 0;     // spans that had to wait for another shard
+};
+
+class LinkTable {
+ public:
+  explicit LinkTable(LinkTableOptions options = {});
+
+  /// Never 0. Evicts the oldest open exchange when the table is full of open ones.
+  ExchangeId Begin(const ExchangeInfo& info, IdGenerator& ids);
+
+  /// The context of an exchange's span. Before or after End; at any time again with the same answer.
+  Resolution Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out);
+
+  /// It ended as a span. Unknown ids are ignored.
+  void End(ExchangeId id, std::uint64_t end_ns);
+  /// It ended without a span: nobody's parent any more.
+  void Abort(ExchangeId id);
+
+  /// [any]
+  LinkCounters counters() const;
+  std::uint32_t size() const;
+
+ private:
+  using Count = std::atomic<std::uint64_t>;  // written under the lock (or by the only shard), read by anybody
+  struct Counts {
+    Count linked_remote{0}, linked_pair{0}, linked_cause{0}, root{0}, ambiguous{0}, stale{0}, evicted{0}, waited{0};
+  };
+  /// What looking for a local parent came to.
+  enum class Search : std::uint8_t { kNone, kFound, kMissing, kAmbiguous, kStale };
+  struct Candidate {
+    Search search = Search::kNone;
+    Slot slot = kNoSlot;
+  };
+  class Guard;
+
+  void MakeRoom(std::uint64_t now_ns);
+  bool TryRecycleOldest(std::uint64_t now_ns, bool forced);
+  void Recycle(Slot slot);
+  void Fill(LinkEntry& entry, const ExchangeInfo& info);
+  void EnterStream(Slot slot);
+
+  void Bind(Slot slot);
+  void Unbind(LinkEntry& entry);
+  Slot BoundParent(const LinkEntry& entry);
+  Slot ContainerFrom(Slot from, std::uint64_t offset);
+  Candidate FindCause(LinkEntry& entry);
+  Candidate FindPair(LinkEntry& entry);
+
+  bool TryResolve(Slot slot, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids);
+  bool MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced);
+  bool Agrees(const LinkEntry& child, const LinkEntry& parent) const;
+  void Adopt(LinkEntry& child, const LinkEntry& parent, Origin origin);
+  void FinishRemote(LinkEntry& entry);
+  void FinishRoot(LinkEntry& entry, IdGenerator& ids);
+  static void Copy(const LinkEntry& entry, SpanContext& out);
+
+  const LinkTableOptions options_;
+  const bool shared_;
+  mutable std::mutex mutex_;
+  LinkStore store_;
+  Counts counts_;
+};
+
+}  // namespace probed::pipeline

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which attributes of a span an instrument keeps, and their values as bytes: what tells one series from another.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/module/probe_types.h"
+#include "server/export/attributes.h"
+
+namespace probed::pipeline {
+
+/// A key by the host's id for it (probe_host.intern_key) and by name.
+struct MetricAttribute {
+  std::uint32_t key = 0;
+  std::string name;
+  bool operator==(const MetricAttribute&) const = default;
+};
+
+constexpr std::size_t kMaxMetricAttributes = 16;
+constexpr std::size_t kMaxMetricValueBytes = 128;  // of a string; the rest of a longer one is cut
+
+/// Immutable once made; shared by all instruments that keep the same attributes.
+class AllowList {
+ public:
+  /// At most kMaxMetricAttributes. The order given does not matter.
+  explicit AllowList(std::vector<MetricAttribute> attributes);
+
+  const std::vector<MetricAttribute>& attributes() const { return attributes_; }  // by key id
+  /// Index of a key in attributes(), kNone when it is not kept.
+  std::uint8_t PositionOf(std::uint32_t key) const { return key < positions_.size() ? positions_[key] : kNone; }
+  /// Index of error.type, kNone when it is not kept.
+  std::uint8_t error_position() const { return error_position_; }
+
+  static constexpr std::uint8_t kNone = 0xff;
+
+ private:
+  std::vector<MetricAttribute> attributes_;
+  std::vector<std::uint8_t> positions_;
+  std::uint8_t error_position_ = kNone;
+};
+
+/// The kept attributes of one span on the stack, in the order of their keys:
+///
+///   key id (4) | type (1) | integer or double (8), boolean (1), or string: length (1), bytes
+///
+/// Arrays are never kept.
+class MetricKey {
+ public:
+  /// `error_type` stands for the attribute error.type; empty: none.
+  MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
+            std::uint64_t hash_seed);
+
+  std::string_view bytes() const { return {bytes_.data(), size_}; }
+  std::uint64_t hash() const { return hash_; }
+
+ private:
+  static constexpr std::size_t kPerAttribute = sizeof(std::uint32_t) + 2 + kMaxMetricValueBytes;
+
+  void Put(std::uint32_t key, const probe_attribute_t& attribute);
+  void PutString(std::uint32_t key, std::string_view text);
+  template <typename T>
+  void PutRaw(const T& value);
+
+  std::size_t size_ = 0;
+  std::uint64_t hash_ = 0;
+  std::array<char, kMaxMetricAttributes * kPerAttribute + 8> bytes_;  // 8: the hash reads whole words
+};
+
+/// The attributes that a key's bytes stand for.
+exporter::AttributeList DecodeMetricKey(std::string_view bytes, const AllowList& allow);
+
+}  // namespace probed::pipeline

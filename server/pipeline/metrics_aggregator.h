@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Metrics from spans: modules declare instruments, shards record, readers collect. A series is an instrument's name, a
+// resource and the values of the attributes the instrument keeps. Shards accumulate on their own; a collection drains
+// them into totals (cumulative) and into what each delta reader has not seen yet.
+//
+// Threads: Declare on [control]; Record on [shard:i] with that shard's index; the rest on any. A shard's lock is held
+// for one span's measurements, and by a collection for one pass over the shard's series.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/export/metrics_snapshot.h"
+#include "server/pipeline/metric_key.h"
+#include "server/pipeline/metric_values.h"
+#include "server/pipeline/mix.h"
+#include "server/pipeline/resource_cache.h"
+
+namespace probed::pipeline {
+
+enum class InstrumentKind : std::uint8_t { kCounter, kUpDownCounter, kGauge, kHistogram };
+
+struct InstrumentSpec {
+  std::string name;
+  std::string unit;
+  std::string description;
+  InstrumentKind kind = InstrumentKind::kCounter;
+  std::vector<double> bounds;  // histograms: ascending; empty: the defaults of the OpenTelemetry SDK
+  std::vector<MetricAttribute> attributes;
+  std::shared_ptr<const exporter::Scope> scope;  // of merged instruments the first one's stands
+};
+
+/// Never reused. 0: none.
+using InstrumentId = std::uint32_t;
+using ReaderId = std::uint32_t;
+
+struct MetricsOptions {
+  std::uint32_t shards = 1;
+  std::uint32_t series_limit = 2000;          // per metric and resource, the overflow series included
+  std::uint32_t total_series_limit = 50'000;  // per shard, over all metrics; above it only overflow series are made
+  std::chrono::nanoseconds keep_after_exit = std::chrono::minutes(5);
+};
+
+class MetricsAggregator {
+ public:
+  static constexpr std::size_t kMaxInstruments = 1024;
+
+  /// `start_utc_ns`: the start time of series that appear before the first collection.
+  explicit MetricsAggregator(MetricsOptions options, std::uint64_t start_utc_ns);
+  MetricsAggregator(const MetricsAggregator&) = delete;
+  MetricsAggregator& operator=(const MetricsAggregator&) = delete;
+
+  /// Instruments of equal name, unit, kind and bounds are one metric, whoever declares them; an equal one has an equal
+  /// id. Errors: FailedPrecondition when the name is taken by a different one; InvalidArgument; ResourceExhausted.
+  Result<InstrumentId> Declare(const InstrumentSpec& spec);
+
+  /// Records one span's measurements with those attributes that each instrument keeps. `error_type` stands for the
+  /// attribute error.type. Unknown instruments, values that are no number and negative counts are ignored.
+  void Record(std::uint32_t shard, const ResourcePtr& resource, std::span<const probe_measurement_t> measurements,
+              std::span<const probe_attribute_t> attributes, std::string_view error_type);
+
+  /// A new delta reader sees what is recorded from now on; a cumulative one everything.
+  ReaderId AddReader(config::Temporality temporality);
+  void RemoveReader(ReaderId reader);
+
+  /// Everything a cumulative reader, or what is new for a delta reader. Unknown readers get nothing.
+  exporter::MetricSnapshot Collect(ReaderId reader, std::uint64_t now_utc_ns);
+
+  /// The process is gone: its series are kept for the readers' last look, then dropped.
+  void ForgetResource(std::uint64_t resource_id, std::uint64_t now_utc_ns);
+
+  /// Measurements that went to an overflow series. [any]
+  std::uint64_t overflowed() const { return overflowed_.load(std::memory_order_relaxed); }
+  /// Series in the totals. [any]
+  std::size_t series() const;
+
+ private:
+  /// One metric as readers see it.
+  struct Family {
+    std::uint32_t index = 0;
+    InstrumentSpec spec;  // without attributes
+  };
+  struct Instrument {
+    const Family* family = nullptr;
+    const AllowList* allow = nullptr;
+    InstrumentId id = 0;
+  };
+  struct SeriesName {
+    std::uint32_t family = 0;
+    std::uint64_t resource_id = 0;
+    bool overflow = false;
+    std::string attributes;  // MetricKey::bytes
+    bool operator==(const SeriesName&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const SeriesName& name) {
+      return H::combine(std::move(h), name.family, name.resource_id, name.overflow, name.attributes);
+    }
+  };
+  struct Reader {
+    config::Temporality temporality = config::Temporality::kCumulative;
+    std::uint64_t since_utc_ns = 0;  // end of what a delta reader has seen
+  };
+  struct Total {
+    const Family* family = nullptr;
+    ResourcePtr resource;
+    exporter::AttributeList attributes;
+    bool overflow = false;
+    std::uint64_t start_utc_ns = 0;
+    MetricValues values;
+    std::map<ReaderId, MetricValues> unseen;  // by delta reader
+  };
+  struct Series {
+    SeriesName name;
+    const Instrument* instrument = nullptr;  // the first that fed it
+    ResourcePtr resource;
+    MetricValues values;
+    Total* total = nullptr;        // once drained; owned by totals_
+    std::unique_ptr<Series> next;  // of the same hash
+    bool dirty = false;
+  };
+  using SeriesIndex = absl::flat_hash_map<std::uint64_t, std::unique_ptr<Series>, MixHash>;
+  struct Shard {
+    std::mutex mutex;
+    SeriesIndex series;
+    std::vector<Series*> dirty;
+    absl::flat_hash_map<std::uint64_t, std::uint32_t, MixHash> counts;  // series per (metric, resource)
+    std::uint32_t total = 0;
+  };
+  struct Departure {
+    std::uint64_t resource_id = 0;
+    std::uint64_t at_utc_ns = 0;
+  };
+
+  const Family* FindOrAddFamily(const InstrumentSpec& spec);
+  const AllowList* FindOrAddAllowList(const std::vector<MetricAttribute>& attributes);
+
+  void RecordOne(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
+                 double value);
+  Series& FindOrAddSeries(Shard& shard, const Instrument& instrument, const ResourcePtr& resource,
+                          const MetricKey& key);
+  Series& AddSeries(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
+                    std::uint64_t hash);
+  static Series* FindInChain(Shard& shard, std::uint64_t hash, std::uint32_t family, std::uint64_t resource_id,
+                             std::string_view attributes, bool overflow);
+  static Series& Insert(Shard& shard, std::uint64_t hash, Series made);
+
+  void DrainShards(std::uint64_t now_utc_ns);
+  Total& TotalOf(Series& series);
+  void DropDeparted(std::uint64_t now_utc_ns);
+  void DropSeriesOf(Shard& shard, std::uint64_t resource_id);
+  exporter::MetricPoint MakePoint(const Total& total, const MetricValues& values, std::uint64_t start_utc_ns,
+                                  std::uint64_t now_utc_ns) const;
+
+  const MetricsOptions options_;
+  const std::uint64_t hash_seed_;  // secret: attribute values come from the network
+  std::array<std::atomic<const Instrument*>, kMaxInstruments> by_id_{};
+  std::atomic<std::uint64_t> overflowed_{0};
+  std::vector<std::unique_ptr<Shard>> shards_;
+
+  mutable std::mutex mutex_;  // all below; taken before a shard's
+  std::vector<std::unique_ptr<Family>> families_;
+  std::vector<std::unique_ptr<AllowList>> allow_lists_;
+  std::vector<std::unique_ptr<Instrument>> instruments_;
+  absl::flat_hash_map<SeriesName, std::unique_ptr<Total>> totals_;
+  std::map<ReaderId, Reader> readers_;
+  ReaderId next_reader_ = 1;
+  std::vector<Departure> departures_;
+  std::uint64_t drained_utc_ns_;
+};
+
+}  // namespace probed::pipeline

@@ -1,0 +1,328 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pipeline/module_feed.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace probed::pipeline {
+namespace {
+
+constexpr std::uint64_t kPlaintextBit = 1ULL << 63U;
+
+std::uint64_t KeyOf(const pb_record& record) {
+  return record.cookie | (record.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0);
+}
+
+probe_cause_t CauseOf(const pb_record& record) {
+  probe_cause_t cause{};
+  cause.cookie = record.cause_cookie;
+  cause.offset = record.cause_offset;
+  cause.layer = record.cause_layer;
+  return cause;
+}
+
+probe_endpoint_t Endpoint(const std::uint8_t (&address)[16], std::uint16_t port, std::uint8_t family) {
+  probe_endpoint_t endpoint{};
+  std::memcpy(endpoint.address, address, sizeof(address));
+  endpoint.port = port;
+  endpoint.family = family;
+  return endpoint;
+}
+
+}  // namespace
+
+ModuleFeed::ModuleFeed(const ModuleOutput& module, bpf::RingReader ring, SpanOutput& output, FeedLimits limits)
+    : module_(module), ring_(std::move(ring)), output_(output), limits_(limits) {
+  context_.feed = this;
+  own_stream_.feed = this;
+}
+
+ModuleFeed::~ModuleFeed() { Stop(0); }
+
+Status ModuleFeed::Start(modules::ModuleInstance& instance, std::uint32_t shard) {
+  ASSIGN_OR_RETURN(modules::ModuleShard started, instance.StartShard(shard, &context_));
+  shard_.emplace(std::move(started));
+  return OkStatus();
+}
+
+void ModuleFeed::Stop(std::uint64_t deadline_ns) {
+  if (!shard_) return;
+  shard_->Flush(deadline_ns);
+  while (!streams_.empty()) CloseStream(*streams_.begin()->second, PROBE_CLOSE_UNLOAD, 0);
+  shard_->Stop();
+  shard_.reset();
+}
+
+std::size_t ModuleFeed::Drain(std::size_t limit) {
+  return ring_.Drain([this](std::string_view bytes) { Take(bytes); }, limit);
+}
+
+void ModuleFeed::Tick(std::uint64_t now_ns) {
+  if (shard_ && has_open_exchanges()) shard_->OnTick(now_ns);
+}
+
+void ModuleFeed::Take(std::string_view bytes) {
+  if (bytes.size() < sizeof(pb_record)) return;
+  pb_record record;
+  std::memcpy(&record, bytes.data(), sizeof(record));
+  const auto* payload = reinterpret_cast<const std::uint8_t*>(bytes.data()) + sizeof(record);
+  if (record.captured > bytes.size() - sizeof(record))
+    record.captured = static_cast<__u32>(bytes.size() - sizeof(record));
+  CheckSequence(record);
+  ++ledger_.generation[record.generation & 1U];
+  switch (record.type) {
+    case PB_RECORD_SEGMENT: return TakeSegment(record, payload);
+    case PB_RECORD_OPEN: return TakeOpen(record, payload);
+    case PB_RECORD_CLOSE: return TakeClose(record);
+    case PB_RECORD_DATAGRAM: return TakeDatagram(record, payload);
+    case PB_RECORD_EVENT: return TakeEvent(record, payload);
+    default:
+      ++ledger_.consumed;
+      ++ledger_.unfed;
+      return;
+  }
+}
+
+void ModuleFeed::CheckSequence(const pb_record& record) {
+  if (record.cpu >= next_sequence_.size()) next_sequence_.resize(record.cpu + 1U, 0);
+  std::uint64_t& next = next_sequence_[record.cpu];
+  if (record.sequence < next) {
+    ++ledger_.doubled;
+    return;
+  }
+  ledger_.gaps += record.sequence - next;
+  next = record.sequence + 1;
+}
+
+void ModuleFeed::Book(bool fed) {
+  if (!fed)
+    ++ledger_.unfed;
+  else if (record_reason_ && *record_reason_ < PROBE_REASON_COUNT)
+    ++ledger_.records[*record_reason_];
+  else
+    ++ledger_.used;
+  record_reason_.reset();
+}
+
+probe_stream& ModuleFeed::StreamOf(const pb_record& record) {
+  std::unique_ptr<probe_stream>& slot = streams_[KeyOf(record)];
+  if (slot != nullptr) return *slot;
+  slot = std::make_unique<probe_stream>();
+  slot->feed = this;
+  slot->cookie = record.cookie;
+  slot->layer = record.layer;
+  slot->incarnation = record.incarnation;
+  probe_stream& made = *slot;
+  made.last_ktime_ns = record.ktime_ns;
+  ledger_.streams = streams_.size();
+  if (streams_.size() > limits_.streams) EvictOldest();
+  return made;
+}
+
+void ModuleFeed::EvictOldest() {
+  // A scan is rare: it frees an eighth of the table at once.
+  std::vector<probe_stream*> all;
+  all.reserve(streams_.size());
+  for (auto& [key, stream] : streams_) all.push_back(stream.get());
+  const auto last = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 8);
+  std::nth_element(all.begin(), last, all.end(),
+                   [](const probe_stream* a, const probe_stream* b) { return a->last_ktime_ns < b->last_ktime_ns; });
+  for (auto at = all.begin(); at != last; ++at) {
+    ++ledger_.streams_evicted;
+    CloseStream(**at, PROBE_CLOSE_EVICTED, (*at)->last_ktime_ns);
+  }
+}
+
+// The kernel's offsets are exact, so whatever lies between two records was left out or lost: the decoder knows which.
+void ModuleFeed::AnnounceGap(probe_stream& stream, const pb_record& record) {
+  const std::uint8_t direction = record.direction & 1U;
+  if (!stream.seen[direction]) {
+    stream.seen[direction] = true;
+    return;
+  }
+  const std::uint64_t expected = stream.expected[direction];
+  if (record.offset <= expected) return;
+  shard_->OnGap(&stream, &stream.state, direction, expected, record.offset - expected);
+}
+
+void ModuleFeed::TakeSegment(const pb_record& record, const std::uint8_t* bytes) {
+  ++ledger_.consumed;
+  if (!shard_) return Book(false);
+  probe_stream& stream = StreamOf(record);
+  stream.last_ktime_ns = record.ktime_ns;
+  stream.last_tgid = record.tgid;
+  AnnounceGap(stream, record);
+  segment_offset_ = record.offset;
+  probe_segment_t segment{};
+  segment.struct_size = sizeof(segment);
+  segment.generation = record.generation;
+  segment.ktime_ns = record.ktime_ns;
+  segment.cookie = record.cookie;
+  segment.offset = record.offset;
+  segment.total = record.total;
+  segment.captured = record.captured;
+  segment.thread_id = record.thread_id;
+  segment.tgid = record.tgid;
+  segment.wire_sequence = record.wire_sequence;
+  segment.layer = record.layer;
+  segment.direction = record.direction;
+  segment.flags = record.flags;
+  segment.hint = record.hint;
+  segment.cause = CauseOf(record);
+  segment.bytes = bytes;
+  Book(shard_->OnSegment(&stream, &stream.state, segment));
+  stream.expected[record.direction & 1U] = record.offset + record.total;
+}
+
+void ModuleFeed::TakeDatagram(const pb_record& record, const std::uint8_t* bytes) {
+  ++ledger_.consumed;
+  if (!shard_ || record.captured < sizeof(pb_peer)) return Book(false);
+  probe_stream& stream = StreamOf(record);
+  stream.last_ktime_ns = record.ktime_ns;
+  stream.last_tgid = record.tgid;
+  pb_peer peer;
+  std::memcpy(&peer, bytes, sizeof(peer));
+  probe_datagram_t datagram{};
+  datagram.struct_size = sizeof(datagram);
+  datagram.generation = record.generation;
+  datagram.ktime_ns = record.ktime_ns;
+  datagram.cookie = record.cookie;
+  datagram.total = record.total;
+  datagram.captured = record.captured - static_cast<std::uint32_t>(sizeof(peer));
+  datagram.thread_id = record.thread_id;
+  datagram.tgid = record.tgid;
+  datagram.direction = record.direction;
+  datagram.flags = record.flags;
+  datagram.peer = Endpoint(peer.address, peer.port, peer.family);
+  datagram.cause = CauseOf(record);
+  datagram.bytes = bytes + sizeof(peer);
+  Book(shard_->OnDatagram(&stream, &stream.state, datagram));
+}
+
+void ModuleFeed::TakeEvent(const pb_record& record, const std::uint8_t* bytes) {
+  ++ledger_.consumed;
+  if (!shard_) return Book(false);
+  own_stream_.last_tgid = record.tgid;
+  probe_event_t event{};
+  event.struct_size = sizeof(event);
+  event.generation = record.generation;
+  event.ktime_ns = record.ktime_ns;
+  event.kind = record.hint;
+  event.size = record.captured;
+  event.thread_id = record.thread_id;
+  event.tgid = record.tgid;
+  event.cause = CauseOf(record);
+  event.bytes = bytes;
+  Book(shard_->OnEvent(event));
+}
+
+void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
+  ++ledger_.notices;
+  if (!shard_ || record.captured < sizeof(pb_open)) return;
+  pb_open open;
+  std::memcpy(&open, bytes, sizeof(open));
+  probe_stream& stream = StreamOf(record);
+  stream.last_ktime_ns = record.ktime_ns;
+  stream.last_tgid = record.tgid;
+  stream.rule = open.rule;
+  probe_open_t& to = stream.open;
+  to.struct_size = sizeof(to);
+  to.tgid = record.tgid;
+  to.tgid_start_ns = open.tgid_start_ns;
+  to.cookie = record.cookie;
+  to.cgroup_id = open.cgroup_id;
+  to.ktime_ns = record.ktime_ns;
+  to.local = Endpoint(open.local, open.local_port, open.family);
+  to.peer = Endpoint(open.peer, open.peer_port, open.family);
+  to.netns = open.netns;
+  to.transport = open.transport;
+  to.layer = record.layer;
+  to.from_start = open.from_start;
+  stream.has_open = true;
+  stream.pair = MakePairKey(to.local, to.peer);
+  shard_->OnOpen(&stream, &stream.state, to);
+  record_reason_.reset();
+}
+
+void ModuleFeed::TakeClose(const pb_record& record) {
+  ++ledger_.notices;
+  const auto found = streams_.find(KeyOf(record));
+  if (found != streams_.end()) CloseStream(*found->second, record.hint, record.ktime_ns);
+}
+
+void ModuleFeed::CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
+  if (shard_) shard_->OnClose(&stream, &stream.state, reason, ktime_ns != 0 ? ktime_ns : stream.last_ktime_ns);
+  record_reason_.reset();
+  while (stream.pieces != nullptr) Free(stream, stream.pieces + 1);
+  streams_.erase(stream.cookie | (stream.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0));
+  ledger_.streams = streams_.size();
+}
+
+void* ModuleFeed::Allocate(probe_stream& stream, std::size_t size) {
+  if (stream.memory + size > limits_.bytes_per_stream || memory_ + size > limits_.bytes_per_module) return nullptr;
+  auto* piece = static_cast<StreamMemory*>(std::calloc(1, sizeof(StreamMemory) + size));
+  if (piece == nullptr) return nullptr;
+  piece->size = size;
+  piece->next = stream.pieces;
+  if (stream.pieces != nullptr) stream.pieces->previous = piece;
+  stream.pieces = piece;
+  stream.memory += size;
+  memory_ += size;
+  return piece + 1;
+}
+
+void ModuleFeed::Free(probe_stream& stream, void* memory) {
+  if (memory == nullptr) return;
+  StreamMemory* piece = static_cast<StreamMemory*>(memory) - 1;
+  if (piece->previous != nullptr) piece->previous->next = piece->next;
+  if (piece->next != nullptr) piece->next->previous = piece->previous;
+  if (stream.pieces == piece) stream.pieces = piece->next;
+  stream.memory -= piece->size;
+  memory_ -= piece->size;
+  std::free(piece);
+}
+
+StreamFacts ModuleFeed::FactsOf(const probe_stream& stream) const {
+  return {.open = stream.has_open ? &stream.open : nullptr,
+          .pair = stream.pair,
+          .tgid = stream.last_tgid,
+          .rule = stream.rule,
+          .segment_offset = segment_offset_};
+}
+
+std::uint64_t ModuleFeed::BeginExchange(probe_stream& stream, const probe_exchange_t& exchange) {
+  ++ledger_.opened;
+  ++ledger_.in_flight;
+  return output_.Begin(FactsOf(stream), exchange);
+}
+
+probe_result_t ModuleFeed::EmitSpan(probe_stream& stream, const probe_span_t& span) {
+  const SpanFate fate = output_.Emit(module_, FactsOf(stream), span);
+  --ledger_.in_flight;
+  if (fate == SpanFate::kUnknownExchange) {  // the table of exchanges was full of open ones
+    ++ledger_.aborted[PROBE_EVICTED_MEMORY];
+    return PROBE_INVALID;
+  }
+  ++ledger_.spans;
+  switch (fate) {
+    case SpanFate::kRouted: ++ledger_.routed; break;
+    case SpanFate::kDropped: ++ledger_.unrouted_dropped; break;
+    case SpanFate::kNoRoute: ++ledger_.unrouted_no_route; break;
+    case SpanFate::kNoSink: ++ledger_.unrouted_no_sink; break;
+    case SpanFate::kUnknownExchange: break;
+  }
+  return PROBE_OK;
+}
+
+void ModuleFeed::AbortExchange(probe_stream& /*stream*/, std::uint64_t exchange, std::uint32_t reason) {
+  if (!output_.Abort(exchange)) return;
+  ++ledger_.aborted[std::min<std::uint32_t>(reason, PROBE_REASON_COUNT - 1)];
+  --ledger_.in_flight;
+}
+
+void ModuleFeed::EmitMetric(const probe_metric_point_t& point) { output_.EmitMetric(point); }
+void ModuleFeed::EmitLog(const probe_log_t& log) { output_.EmitLog(module_, log); }
+
+}  // namespace probed::pipeline

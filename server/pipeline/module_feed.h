@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// One module in one shard: takes records out of its ring, keeps its streams, calls its decoder, and is what the host
+// table's functions work on. Everything [shard] unless noted.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf/shared/layout.h"
+#include "server/bpf/ring_reader.h"
+#include "server/modules/instance.h"
+#include "server/pipeline/ledger.h"
+#include "server/pipeline/span_output.h"
+#include "server/pipeline/stream.h"
+
+/// The module's view of a shard.
+struct probe_shard_context {
+  probed::pipeline::ModuleFeed* feed = nullptr;
+};
+
+namespace probed::pipeline {
+
+struct FeedLimits {
+  std::size_t streams = 65536;
+  std::uint64_t bytes_per_stream = 1U << 20U;
+  std::uint64_t bytes_per_module = 64U << 20U;
+};
+
+class ModuleFeed {
+ public:
+  ModuleFeed(const ModuleOutput& module, bpf::RingReader ring, SpanOutput& output, FeedLimits limits = {});
+  ~ModuleFeed();
+  ModuleFeed(const ModuleFeed&) = delete;
+
+  /// Gives the module its shard; nothing is fed before.
+  Status Start(modules::ModuleInstance& instance, std::uint32_t shard);
+  /// Ends what is open, closes all streams, stops the module's shard.
+  void Stop(std::uint64_t deadline_ns);
+
+  /// Decodes what is in the ring, at most `limit` records. Returns how many.
+  std::size_t Drain(std::size_t limit);
+  bool PublishAll() { return ring_.PublishAll(); }
+  void Tick(std::uint64_t now_ns);
+
+  bool has_open_exchanges() const { return ledger_.in_flight > 0; }
+  std::uint64_t ring_position() const { return ring_.position(); }
+  std::uint64_t ring_producer() const { return ring_.producer_position(); }
+  const FeedLedger& ledger() const { return ledger_; }
+  std::uint32_t oldest_generation() const { return shard_ ? shard_->OldestGeneration() : UINT32_MAX; }
+
+  // --- what the host table's functions come to; a stream is always one of this feed's ------------------------------
+  void* Allocate(probe_stream& stream, std::size_t size);
+  void Free(probe_stream& stream, void* memory);
+  std::uint64_t BeginExchange(probe_stream& stream, const probe_exchange_t& exchange);
+  probe_result_t EmitSpan(probe_stream& stream, const probe_span_t& span);
+  void AbortExchange(probe_stream& stream, std::uint64_t exchange, std::uint32_t reason);
+  void Count(std::uint32_t reason) { record_reason_ = reason; }
+  void EmitMetric(const probe_metric_point_t& point);
+  void EmitLog(const probe_log_t& log);
+  probe_stream* own_stream() { return &own_stream_; }
+
+ private:
+  void Take(std::string_view bytes);
+  void CheckSequence(const pb_record& record);
+  void TakeSegment(const pb_record& record, const std::uint8_t* bytes);
+  void TakeDatagram(const pb_record& record, const std::uint8_t* bytes);
+  void TakeEvent(const pb_record& record, const std::uint8_t* bytes);
+  void TakeOpen(const pb_record& record, const std::uint8_t* bytes);
+  void TakeClose(const pb_record& record);
+  void AnnounceGap(probe_stream& stream, const pb_record& record);
+  /// Books the record just decoded: used, or the reason the module gave.
+  void Book(bool fed);
+  probe_stream& StreamOf(const pb_record& record);
+  void CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns);
+  void EvictOldest();
+  StreamFacts FactsOf(const probe_stream& stream) const;
+
+  const ModuleOutput module_;
+  bpf::RingReader ring_;
+  SpanOutput& output_;
+  const FeedLimits limits_;
+  probe_shard_context context_{};
+  std::optional<modules::ModuleShard> shard_;
+  absl::flat_hash_map<std::uint64_t, std::unique_ptr<probe_stream>> streams_;  // by cookie, layer in the top bit
+  std::vector<std::uint64_t> next_sequence_;                                   // by CPU
+  probe_stream own_stream_;
+  FeedLedger ledger_;
+  std::uint64_t memory_ = 0;
+  std::uint64_t segment_offset_ = 0;  // of the record being decoded
+  std::optional<std::uint32_t> record_reason_;
+};
+
+}  // namespace probed::pipeline

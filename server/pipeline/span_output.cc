@@ -1,0 +1,174 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pipeline/span_output.h"
+
+#include <cstring>
+
+#include "server/discovery/exe_matcher.h"
+
+namespace probed::pipeline {
+namespace {
+
+constexpr std::size_t kMostSources = 8192;  // processes a shard remembers
+
+SpanFate FateOf(Unrouted reason) {
+  switch (reason) {
+    case Unrouted::kNone: return SpanFate::kRouted;
+    case Unrouted::kDropped: return SpanFate::kDropped;
+    case Unrouted::kNoRoute: return SpanFate::kNoRoute;
+    case Unrouted::kNoSink: return SpanFate::kNoSink;
+  }
+  return SpanFate::kNoSink;
+}
+
+exporter::SpanRecord Fill(const probe_span_t& span, const SpanContext& context) {
+  exporter::SpanRecord record;
+  std::memcpy(record.trace_id, context.trace_id.data(), sizeof(record.trace_id));
+  std::memcpy(record.span_id, context.span_id.data(), sizeof(record.span_id));
+  std::memcpy(record.parent_span_id, context.parent_span_id.data(), sizeof(record.parent_span_id));
+  const UtcTimes times = ToUtc(context, span.start_ns, span.end_ns);
+  record.flags = context.flags;
+  record.kind = span.kind;
+  record.status = span.status;
+  record.start_utc_ns = times.start_ns;
+  record.end_utc_ns = times.end_ns;
+  record.name = {span.name.ptr, span.name.len};
+  if (context.trace_state) record.trace_state = *context.trace_state;
+  record.error_type = {span.error_type.ptr, span.error_type.len};
+  record.attributes = {span.attributes, span.attribute_count};
+  record.links = {span.links, span.link_count};
+  return record;
+}
+
+/// Of what has no stream.
+StreamFacts FactsOf(std::uint32_t tgid) {
+  StreamFacts facts;
+  facts.tgid = tgid;
+  facts.rule = discovery::kNoRule;
+  return facts;
+}
+
+}  // namespace
+
+SpanOutput::SpanOutput(std::uint32_t shard, Shared shared)
+    : shard_(shard), shared_(std::move(shared)), utc_(*shared_.clock) {
+  BeginRound();
+}
+
+void SpanOutput::BeginRound() {
+  utc_.Sample();
+  routes_ = shared_.routes();
+  std::shared_ptr<const std::vector<std::string>> names = shared_.service_names();
+  if (names == service_names_) return;
+  service_names_ = std::move(names);
+  sources_.clear();
+}
+
+const SpanOutput::Source& SpanOutput::SourceOf(const StreamFacts& facts) {
+  const std::uint64_t start = facts.open != nullptr && facts.open->tgid == facts.tgid ? facts.open->tgid_start_ns : 0;
+  if (sources_.size() > kMostSources) sources_.clear();
+  const auto [at, inserted] = sources_.try_emplace({facts.tgid, start});
+  Source& source = at->second;
+  if (!inserted && source.rule == facts.rule) return source;
+  source.process = shared_.processes->Find(facts.tgid, start);
+  source.rule = facts.rule;
+  const std::string_view name =
+      facts.rule < service_names_->size() ? (*service_names_)[facts.rule] : std::string_view();
+  source.resource = shared_.resources->Get(*source.process, name);
+  return source;
+}
+
+std::uint64_t SpanOutput::Begin(const StreamFacts& facts, const probe_exchange_t& exchange) {
+  // A goroutine moves between threads, so the thread's request need not be its own: no parent is better than a wrong
+  // one.
+  const bool threads_carry_requests = exchange.cause.cookie == 0 || !SourceOf(facts).process->info.is_go;
+  return shared_.links->Begin(
+      MakeExchangeInfo(exchange, facts.pair, facts.segment_offset, threads_carry_requests, utc_.offset_ns()), ids_);
+}
+
+bool SpanOutput::Abort(std::uint64_t exchange) {
+  if (exchange == 0) return false;
+  shared_.links->Abort(exchange);
+  return true;
+}
+
+exporter::BatchBuilder& SpanOutput::BuilderOf(SinkMask sinks) {
+  for (auto& [mask, builder] : builders_)
+    if (mask == sinks) return *builder;
+  return *builders_.emplace_back(sinks, std::make_unique<exporter::BatchBuilder>(*shared_.keys)).second;
+}
+
+exporter::LogBatchBuilder& SpanOutput::LogBuilderOf(SinkMask sinks) {
+  for (auto& [mask, builder] : log_builders_)
+    if (mask == sinks) return *builder;
+  return *log_builders_.emplace_back(sinks, std::make_unique<exporter::LogBatchBuilder>(*shared_.keys)).second;
+}
+
+void SpanOutput::NoteBatched() {
+  if (due_ns_ == 0) due_ns_ = shared_.clock->KtimeNs() + static_cast<std::uint64_t>(shared_.limits.delay.count());
+}
+
+SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span) {
+  SpanContext context;
+  // With several shards a parent may not be decoded yet; asking as if its time were over takes what is known now.
+  if (shared_.links->Resolve(span.exchange, UINT64_MAX, ids_, context) == Resolution::kUnknown)
+    return SpanFate::kUnknownExchange;
+  shared_.links->End(span.exchange, span.end_ns);
+  const Source& source = SourceOf(facts);
+  shared_.metrics->Record(shard_, source.resource, {span.measurements, span.measurement_count},
+                          {span.attributes, span.attribute_count}, {span.error_type.ptr, span.error_type.len});
+  const RouteDecision& route =
+      route_cache_.Get(*routes_, module.id, module.name, source.resource->id, source.resource->service_name)
+          .ForSpan(span.kind);
+  if (route.reason == Unrouted::kDropped) return SpanFate::kDropped;
+  exporter::BatchBuilder& builder = BuilderOf(route.sinks);
+  builder.Append(*source.resource, *module.scope, Fill(span, context));
+  NoteBatched();
+  if (builder.items() >= shared_.limits.spans || builder.bytes() >= shared_.limits.bytes)
+    shared_.deliver(route.sinks, builder.Seal());
+  return FateOf(route.reason);
+}
+
+void SpanOutput::FlushIfDue(std::uint64_t now_ns) {
+  if (due_ns_ != 0 && now_ns >= due_ns_) FlushBatches();
+}
+
+void SpanOutput::FlushBatches() {
+  due_ns_ = 0;
+  for (auto& [mask, builder] : builders_)
+    if (exporter::BatchPtr batch = builder->Seal()) shared_.deliver(mask, std::move(batch));
+  for (auto& [mask, builder] : log_builders_)
+    if (exporter::BatchPtr batch = builder->Seal()) shared_.deliver(mask, std::move(batch));
+}
+
+void SpanOutput::EmitMetric(const probe_metric_point_t& point) {
+  const ResourcePtr resource = point.tgid == 0 ? shared_.resources->ForHost() : SourceOf(FactsOf(point.tgid)).resource;
+  probe_measurement_t measurement{};
+  measurement.instrument = point.instrument;
+  measurement.value = point.value;
+  shared_.metrics->Record(shard_, resource, {&measurement, 1}, {point.attributes, point.attribute_count}, {});
+}
+
+void SpanOutput::EmitLog(const ModuleOutput& module, const probe_log_t& log) {
+  const Source& source = SourceOf(FactsOf(log.tgid));
+  const RouteDecision& route =
+      route_cache_.Get(*routes_, module.id, module.name, source.resource->id, source.resource->service_name).ForLogs();
+  if (route.reason == Unrouted::kDropped) return;
+  exporter::LogRecord record;
+  record.time_utc_ns = utc_.ToUtc(log.ktime_ns);
+  record.observed_utc_ns = utc_.ToUtc(shared_.clock->KtimeNs());
+  record.severity = log.severity;
+  record.event_name = {log.event_name.ptr, log.event_name.len};
+  record.body = {log.body.ptr, log.body.len};
+  record.attributes = {log.attributes, log.attribute_count};
+  SpanContext context;
+  if (log.exchange != 0 && shared_.links->Resolve(log.exchange, UINT64_MAX, ids_, context) == Resolution::kReady) {
+    std::memcpy(record.trace_id, context.trace_id.data(), sizeof(record.trace_id));
+    std::memcpy(record.span_id, context.span_id.data(), sizeof(record.span_id));
+    record.trace_flags = context.flags & 0xffU;
+  }
+  LogBuilderOf(route.sinks).Append(*source.resource, *module.scope, record);
+  NoteBatched();
+}
+
+}  // namespace probed::pipeline

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a daemon holds in the kernel and in its address space, to compare before and after."""
+
+import collections
+import json
+import os
+import re
+import subprocess
+import time
+
+BPFTOOL = "/usr/sbin/bpftool"
+
+
+def bpf_objects():
+    """{"prog": {id: name}, "map": ..., "link": ...} of the whole machine."""
+    found = {}
+    for kind in ("prog", "map", "link"):
+        listed = json.loads(subprocess.run([BPFTOOL, "-j", kind, "show"], capture_output=True, check=True).stdout or "[]")
+        found[kind] = {item["id"]: item.get("name", item.get("type", "")) for item in listed}
+    return found
+
+
+def new_objects(before):
+    """Objects that were not there before, as readable strings."""
+    now = bpf_objects()
+    return sorted(f"{kind} {number} {name}" for kind in now for number, name in now[kind].items() if number not in before[kind])
+
+
+def wait_no_new_objects(before, seconds=10):
+    """The kernel frees BPF objects a grace period later. Returns what is still there at the end."""
+    deadline = time.monotonic() + seconds
+    while (left := new_objects(before)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
+def descriptors(pid):
+    """Counter of what the open descriptors of a process point at; numbers of sockets and pipes do not matter."""
+    held = collections.Counter()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            held[re.sub(r"\[\d+\]", "", os.readlink(f"/proc/{pid}/fd/{name}"))] += 1
+        except FileNotFoundError:
+            continue  # closed between the two calls
+    return held
+
+
+def mapped_modules(pid):
+    """Files of modules that are mapped: named ones, and the sealed copies the daemon makes of them."""
+    with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps:
+        return sorted({line.split(maxsplit=5)[5].strip() for line in maps
+                       if "/modules/" in line or "/memfd:" in line and "bpf" not in line})
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+
+def switches(pid):
+    """Context switches of all threads so far: a thread that wakes up, by a timer or otherwise, adds to it."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as status:
+            total += sum(int(number) for number in re.findall(r"ctxt_switches:\s+(\d+)", status.read()))
+    return total

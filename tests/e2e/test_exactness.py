@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""As many spans as requests, by the server's own access log: whatever the connections, the writes and the sizes."""
+
+import collections
+import os
+import time
+import unittest
+
+import peers
+from harness import LiveCase
+from spans import SERVER
+
+REQUEST = "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raw/1\r\n\r\n"
+
+
+def request(path):
+    return REQUEST.format(path=path).encode()
+
+
+class Exactness(LiveCase):
+    def setUp(self):
+        super().setUp()
+        self.nginx = peers.Nginx(self)
+        self.port = self.nginx.port
+
+    def daemon_for(self, *programs):
+        return self.run_daemon(self.port, exclude=[os.getpid(), *map(self.need, programs)])
+
+    def assert_exact(self, daemon, requests):
+        self.assertEqual(self.nginx.requests(), requests)
+        found = daemon.wait_spans(requests, seconds=60, settle=1.0, kind=SERVER)
+        self.assertEqual(len(found), requests)
+        self.assertEqual(len({span.span_id for span in found}), requests)
+        self.assertEqual({span.attributes["http.response.status_code"] for span in found}, {200})
+        self.assertEqual(daemon.losses(), {})
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+        return found
+
+    def keep_alive(self, connections):
+        daemon = self.daemon_for("h2load")
+        peers.h2load(self, self.port, 100_000, connections, rate=20_000)
+        self.assert_exact(daemon, 100_000)
+
+    def test_keep_alive_16(self):
+        self.keep_alive(16)
+
+    def test_keep_alive_64(self):
+        self.keep_alive(64)
+
+    def test_keep_alive_256(self):
+        self.keep_alive(256)
+
+    def test_saturated(self):
+        """As fast as it goes: what is not a span is counted."""
+        daemon = self.daemon_for("h2load")
+        peers.h2load(self, self.port, 200_000, 64)
+        self.assertEqual(self.nginx.requests(), 200_000)
+        found = daemon.wait_spans(1, settle=5.0, kind=SERVER)
+        lost = sum(daemon.losses().values())
+        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 200000 requests")
+        self.assertLessEqual(len(found), 200_000)
+        self.assertEqual(len({span.span_id for span in found}), len(found))
+        if lost == 0:
+            self.assertEqual(len(found), 200_000)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+
+    def test_new_connections(self):
+        daemon = self.daemon_for("ab")
+        peers.ab(self, self.port, 10_000, 16)
+        self.assert_exact(daemon, 10_000)
+
+    def pipelined(self, depth, rounds):
+        daemon = self.daemon_for()
+        with peers.connect(self.port) as connection:
+            for number in range(rounds):
+                connection.sendall(b"".join(request(f"/p/{number}/{index}") for index in range(depth)))
+                peers.read_responses(connection, depth)
+        found = self.assert_exact(daemon, depth * rounds)
+        paths = collections.Counter(span.path for span in found)
+        self.assertEqual(paths, {f"/p/{number}/{index}": 1 for number in range(rounds) for index in range(depth)})
+
+    def test_pipelined_4(self):
+        self.pipelined(4, 250)
+
+    def test_pipelined_16(self):
+        self.pipelined(16, 100)
+
+    def test_head_split_at_every_byte(self):
+        daemon = self.daemon_for()
+        splits = len(request("/s/00"))
+        with peers.connect(self.port) as connection:
+            for cut in range(1, splits):
+                data = request(f"/s/{cut:02}")
+                connection.sendall(data[:cut])
+                time.sleep(0.002)  # so that nginx reads the two parts apart
+                connection.sendall(data[cut:])
+                peers.read_responses(connection, 1)
+        found = self.assert_exact(daemon, splits - 1)
+        self.assertEqual(len({span.path for span in found}), splits - 1)
+
+    def test_head_byte_by_byte(self):
+        daemon = self.daemon_for()
+        with peers.connect(self.port) as connection:
+            for byte in request("/bytewise"):
+                connection.sendall(bytes([byte]))
+                time.sleep(0.001)
+            peers.read_responses(connection, 1)
+        (span,) = self.assert_exact(daemon, 1)
+        self.assertEqual(span.path, "/bytewise")
+
+    def test_bodies_up_to_100_mb_by_sendfile(self):
+        daemon = self.daemon_for()
+        sizes = [0, 1, 1000, 65_536, 1 << 20, 100_000_000]
+        with peers.connect(self.port) as connection:
+            for size in sizes:
+                # The small request after each body shows that the stream was not lost inside it.
+                connection.sendall(request(self.nginx.file(f"f{size}", size)) + request(f"/after/{size}"))
+                self.assertEqual(peers.read_responses(connection, 2), size + len("hello\n"))
+        found = self.assert_exact(daemon, 2 * len(sizes))
+        self.assertEqual({span.path for span in found},
+                         {f"/files/f{size}" for size in sizes} | {f"/after/{size}" for size in sizes})
+
+    def test_connection_older_than_the_daemon(self):
+        with peers.connect(self.port) as connection:
+            connection.sendall(request("/before"))
+            peers.read_responses(connection, 1)
+            daemon = self.daemon_for()
+            for number in range(10):
+                connection.sendall(request(f"/after/{number}"))
+                peers.read_responses(connection, 1)
+        found = daemon.wait_spans(10, settle=0.5)
+        self.assertEqual(sorted(span.path for span in found), sorted(f"/after/{number}" for number in range(10)))
+
+    def test_connection_closed_before_the_response(self):
+        port, _ = peers.go_server(self)
+        daemon = self.run_daemon(port, exclude=[os.getpid()])
+        with peers.connect(port) as connection:
+            connection.sendall(request("/gone"))
+            time.sleep(0.02)
+        (span,) = daemon.wait_spans(1, settle=0.5)
+        self.assertNotIn("http.response.status_code", span.attributes)
+        self.assertTrue(span.attributes["error.type"])
+
+
+if __name__ == "__main__":
+    unittest.main()

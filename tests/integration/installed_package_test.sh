@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# An author without the source tree: installs the build to a temporary prefix, builds the installed template as a
+# project of its own against the package, and puts the result through the conformance kit of the build.
+#   installed_package_test.sh BUILD_DIR
+set -euo pipefail
+build=$(readlink -f "${1:?build folder}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cmake --install "$build" --prefix "$work/prefix" > "$work/install.log" 2>&1 || { cat "$work/install.log"; exit 1; }
+for needed in bin/probed bin/probectl; do
+  [ -x "$work/prefix/$needed" ] || { echo "installed_package: no $needed" >&2; exit 1; }
+done
+find "$work/prefix" -path '*/probed/modules/http.so' | grep -q . || { echo "installed_package: no http.so" >&2; exit 1; }
+
+template=$(find "$work/prefix" -type d -name template | head -n 1)
+[ -n "$template" ] || { echo "installed_package: the template is not installed" >&2; exit 1; }
+cp -r "$template" "$work/author"
+if ! grep -q '^project(' "$work/author/CMakeLists.txt"; then
+  {
+    printf 'cmake_minimum_required(VERSION 3.22)\nproject(author LANGUAGES C CXX)\n'
+    printf 'set(CMAKE_CXX_STANDARD 20)\nset(CMAKE_POSITION_INDEPENDENT_CODE ON)\nfind_package(probed REQUIRED)\n'
+    cat "$work/author/CMakeLists.txt"
+  } > "$work/CMakeLists.new"
+  mv "$work/CMakeLists.new" "$work/author/CMakeLists.txt"
+fi
+cmake -S "$work/author" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" > "$work/configure.log" 2>&1 ||
+  { cat "$work/configure.log"; exit 1; }
+nice ninja -C "$work/build" > "$work/build.log" 2>&1 || { tail -n 40 "$work/build.log"; exit 1; }
+module=$(find "$work/build" -name '*.so' | head -n 1)
+[ -n "$module" ] || { echo "installed_package: no module came out" >&2; exit 1; }
+if [ -x "$build/bin/probe-modtest" ]; then "$build/bin/probe-modtest" "$module"; fi
+echo "installed_package: ok"

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Functional check of a build on one kernel of the matrix, in a VM: both backends where the kernel has both.
+#   check.sh 6.1|6.12 BUILD_DIR [ci|full]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+version=${1:?kernel version}
+build=${2:?build folder}
+mode=${3:-ci}
+case $version in
+  6.1) backends=fexit ;;
+  *) backends="sock fexit" ;;
+esac
+case $mode in
+  full) requests=50000 rounds=200 timeout=1800 ;;
+  *) requests=2000 rounds=5 timeout=400 ;;
+esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+printf 'requests=%s rounds=%s\n' $requests $rounds > "$work/check.conf"
+echo "$backends" > "$work/backends"
+"$here/run_vm.sh" "$version" "$here/check_init.sh" --fast --timeout $timeout --build "$build" \
+  --add "$work/check.conf=/etc/check.conf" --add "$work/backends=/etc/backends"
