@@ -14,7 +14,6 @@ else()
 endif()
 
 # Where the package (or the source tree) keeps the headers of kernel code.
-set(PROBED_BPF_INCLUDE_DIRS ${PROBED_SOURCE_OR_PACKAGE_DIR})
 if(NOT PROBED_BPF_INCLUDE_DIRS)
   set(PROBED_BPF_INCLUDE_DIRS ${PROJECT_SOURCE_DIR})
 endif()

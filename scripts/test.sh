@@ -7,12 +7,13 @@
 #
 #   scripts/test.sh            the run of CI
 #   scripts/test.sh --quick    dev build, unit tests, conformance, format
-#   scripts/test.sh --full     also TSan, long fuzzing, 1000 module cycles, clang-tidy over every file, long VM runs
+#   scripts/test.sh --full     also TSan, the cost budgets, long fuzzing, 1000 module cycles, long VM runs,
+#                              clang-tidy over every file
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib/checks.sh
 
-usage() { sed -n '5,11s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '5,12s/^# \{0,1\}//p' "$0"; }
 
 mode=ci
 for argument in "$@"; do
@@ -32,15 +33,20 @@ configure_and_build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$
 source_files() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cc' '*.c' | grep -v '^build/'; }
 check_format() { source_files | xargs clang-format-19 --dry-run -Werror; }
 
-# Files that differ from the branch's base, or all of them.
+# On a branch, or with changes not committed, the files that differ from its base; on main itself every file.
 tidy_files() {
   local base=""
-  if [ "$mode" != full ]; then base=$(git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q --verify HEAD~1); fi
-  if [ -n "$base" ]; then git diff --name-only --diff-filter=d "$base" -- '*.cc'; else git ls-files '*.cc'; fi
+  if [ "$mode" != full ]; then base=$(git merge-base HEAD origin/main 2>/dev/null); fi
+  if [ -n "$base" ] && ! git diff --quiet "$base"; then
+    git diff --name-only --diff-filter=d "$base" -- '*.cc'
+  else
+    git ls-files '*.cc'
+  fi
 }
 
 check_tidy() {
   local files
+  [ -e .clang-tidy ] || { echo "there is no .clang-tidy"; return 1; }
   files=$(tidy_files)
   if [ -z "$files" ]; then echo "no C++ file differs"; return 0; fi
   echo "$files" | xargs -P "$JOBS" -n 4 clang-tidy-19 -p build/dev --quiet
@@ -67,6 +73,16 @@ run_kernels() {
   run_check kernels-6.12 tests/kernels/check.sh 6.12 build/dev "$1"
 }
 
+# The figures of docs/benchmarks.md: a release build, the programs of tests/bench beside it.
+build_release() { cmake --preset release -DPROBED_TESTS=ON && cmake --build --preset release -j "$JOBS"; }
+run_cost() {
+  if ! can_capture; then skip_check cost "$reason"; return; fi
+  run_check build-release build_release || return
+  run_check cost-6.1 tests/bench/cost.sh 6.1 build/release
+  run_check cost-6.12 tests/bench/cost.sh 6.12 build/release
+  run_check cost-native /usr/bin/python3 tests/bench/paired_run.py build/release
+}
+
 run_sanitizer() {
   if run_check "build-$1" configure_and_build "$1"; then run_ctest "unit-$1" "build/$1" -L unit -j "$JOBS"; fi
 }
@@ -79,7 +95,7 @@ run_check format check_format
 run_check apt-sources tests/integration/apt_sources_test.sh
 if run_check build-dev configure_and_build dev; then
   run_ctest unit build/dev -L unit -j "$JOBS"
-  [ "$mode" = full ] && export PROBED_CONFORMANCE_CYCLES=1000
+  if [ "$mode" = full ]; then export PROBED_CONFORMANCE_CYCLES=1000 PROBED_FULL=1; fi
   run_ctest conformance build/dev -L conformance
   if [ "$mode" != quick ]; then
     run_ctest integration build/dev -L integration
@@ -96,6 +112,7 @@ case $mode in
   full)
     run_sanitizer asan-ubsan
     run_sanitizer tsan
+    run_cost
     run_fuzz 600
     ;;
 esac

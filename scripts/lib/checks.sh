@@ -42,9 +42,9 @@ run_ctest() {
   passed=$((passed + total - bad - skip))
   skipped=$((skipped + skip))
   failed=$((failed + bad))
-  grep -hE 'SKIPPED: ' "$log" | sort -u | sed 's/^/    | /' || true
   if [ "$bad" -eq 0 ]; then
     printf 'ok      %4d s  %d tests, %d skipped\n' $((SECONDS - began)) "$total" "$skip"
+    show_skips "$build"
     return 0
   fi
   failures+=("$name")
@@ -52,6 +52,9 @@ run_ctest() {
   tail -n 60 "$log" | sed 's/^/    | /'
   return 1
 }
+
+# show_skips BUILD_DIR: why tests of the last run skipped; they print "SKIPPED: reason".
+show_skips() { grep -ahE '^SKIPPED: ' "$1/Testing/Temporary/LastTest.log" 2>/dev/null | sort -u | sed 's/^/    | /' || true; }
 
 # skip_check NAME REASON: a check that cannot run here, said aloud.
 skip_check() {

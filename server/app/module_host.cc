@@ -38,7 +38,7 @@ std::vector<state::ModuleDescription> ModuleHost::Discover() {
 Result<ModuleHost::Loaded*> ModuleHost::Find(const std::string& name) {
   const auto found = modules_.find(name);
   if (found == modules_.end())
-    return MakeError(absl::StatusCode::kNotFound, "module " + name + " is not loaded", {.reason = "MODULE_NOT_LOADED"});
+    return MakeError(absl::StatusCode::kNotFound, "module " + name + " is not loaded", {.reason = "MODULE_NOT_LOADED", .metadata = {{"module", name}}, .fields = {}, .log_tail = {}});
   return &found->second;
 }
 

@@ -82,6 +82,7 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   std::uint64_t Doubled(const Loaded& module) const;
   void RetireOld(Loaded& module);
   void KeepCallCount(const Loaded& module);
+  std::uint64_t HookCalls() const;
   state::LedgerLine KernelLine() const;
   state::LedgerLine ModuleLine(const std::string& name, Loaded& module) const;
 

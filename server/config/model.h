@@ -26,11 +26,11 @@ struct Module {
 struct Target {
   std::string name;
   bool exclude = false;
-  std::vector<std::string> exe;          // absolute paths, or globs of them
-  std::vector<std::uint16_t> ports;      // local or remote port of the connection
+  std::vector<std::string> exe;      // absolute paths, or globs of them
+  std::vector<std::uint16_t> ports;  // local or remote port of the connection
   std::vector<std::uint32_t> pids;
-  std::vector<std::string> cgroups;      // paths below the cgroup2 mount; descendants included
-  std::string service_name;              // empty: from the process
+  std::vector<std::string> cgroups;  // paths below the cgroup2 mount; descendants included
+  std::string service_name;          // empty: from the process
   bool operator==(const Target&) const = default;
 };
 
@@ -97,12 +97,12 @@ struct Daemon {
   std::string http_listen = "127.0.0.1:8888";  // /metrics, /healthz, /readyz; empty: off
   std::vector<std::string> module_dirs;        // searched in order
   std::string log_level = "info";
-  std::uint32_t ring_bytes = 2U << 20U;        // per module and shard, power of two
-  std::uint32_t tail_batches = 64;             // in-memory ring behind Tail
+  std::uint32_t ring_bytes = 2U << 20U;  // per module and shard, power of two
+  std::uint32_t tail_batches = 64;       // in-memory ring behind Tail
   std::chrono::milliseconds metric_interval{60000};
   std::chrono::milliseconds batch_delay{200};
   std::uint32_t batch_spans = 512;
-  std::string backend;                         // "", "sock" or "fexit"
+  std::string backend;  // "", "sock" or "fexit"
   bool operator==(const Daemon&) const = default;
 };
 

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/config/schema.h"
 
-
 #include "server/config/schema_rules.h"
 #include "server/config/validate.h"
 
@@ -48,8 +47,8 @@ class Application {
     }
     for (const auto& required : schema.value("required", json::array())) {
       if (!value.contains(required)) {
-        violations_.push_back({path.empty() ? required.get<std::string>() : path + "." + required.get<std::string>(),
-                               "is required"});
+        violations_.push_back(
+            {path.empty() ? required.get<std::string>() : path + "." + required.get<std::string>(), "is required"});
       }
     }
     FillDefaults(properties, path, out);
@@ -62,8 +61,7 @@ class Application {
     if (additional.is_object()) return Apply(additional, member, path);
     if (additional == true) return member;
     const std::string nearest = NearestWord(key, PropertyNames(schema));
-    violations_.push_back(
-        {path, nearest.empty() ? "unknown key" : "unknown key; did you mean \"" + nearest + "\"?"});
+    violations_.push_back({path, nearest.empty() ? "unknown key" : "unknown key; did you mean \"" + nearest + "\"?"});
     return member;
   }
 
@@ -121,16 +119,17 @@ Result<std::string> CompleteConfig(std::string_view schema_json, std::string_vie
 }
 
 json Redacted(const json& schema, const json& value) {
-  if (schema.is_object() && schema.value("x-sensitive", json(false)) == true) return kRedacted;
+  // What no schema describes may be anything, a mistyped name of a secret too.
+  if (!schema.is_object() || schema.value("x-sensitive", json(false)) == true) return kRedacted;
   json out = value;
   if (value.is_object()) {
-    const json properties = schema.is_object() ? schema.value("properties", json::object()) : json::object();
-    const json additional = schema.is_object() ? schema.value("additionalProperties", json()) : json();
+    const json properties = schema.value("properties", json::object());
+    const json additional = schema.value("additionalProperties", json());
     for (const auto& [key, member] : value.items()) {
       out[key] = Redacted(properties.contains(key) ? properties[key] : additional, member);
     }
   }
-  if (value.is_array() && schema.is_object() && schema.contains("items")) {
+  if (value.is_array() && schema.contains("items")) {
     for (auto& item : out) item = Redacted(schema["items"], item);
   }
   return out;

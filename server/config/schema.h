@@ -30,7 +30,7 @@ Result<std::string> CompleteConfig(std::string_view schema_json, std::string_vie
 /// What is wrong with a schema itself (keywords outside the subset, wrong types, bad patterns); for manifest readers.
 std::vector<FieldViolation> CheckSchema(const nlohmann::json& schema, const std::string& path = "config_schema");
 
-/// The configuration with the values of x-sensitive properties replaced, for logs and audit lines.
+/// The configuration with the values of x-sensitive and of unknown properties replaced, for logs and audit lines.
 nlohmann::json Redacted(const nlohmann::json& schema, const nlohmann::json& value);
 
 }  // namespace probed::config

@@ -21,7 +21,7 @@ constexpr std::size_t kLongestMatched = 4096;
 bool IsWholeNumber(const json& value) {
   return value.is_number_integer() ||
          (value.is_number_float() && value.get<double>() == static_cast<double>(static_cast<std::int64_t>(
-                                                                 std::clamp(value.get<double>(), -9e15, 9e15))));
+                                                                std::clamp(value.get<double>(), -9e15, 9e15))));
 }
 
 bool HasType(const std::string& type, const json& value) {
@@ -102,10 +102,10 @@ class SchemaCheck {
   void Fail(const std::string& path, const std::string& what) { found_.push_back({path, what}); }
 
   void CheckKeyword(const std::string& key, const json& value, const std::string& path) {
-    static const std::set<std::string> kFree = {"title", "description", "default", "examples", "$schema", "$id",
-                                                "unit",  "units"};
-    static const std::set<std::string> kNumbers = {"minimum", "maximum", "minItems", "maxItems", "minLength",
-                                                   "maxLength"};
+    static const std::set<std::string> kFree = {"title",   "description", "default", "examples",
+                                                "$schema", "$id",         "unit",    "units"};
+    static const std::set<std::string> kNumbers = {"minimum",  "maximum",   "minItems",
+                                                   "maxItems", "minLength", "maxLength"};
     if (kFree.contains(key) || key.starts_with("x-")) return;
     if (kNumbers.contains(key)) return Want(value.is_number(), path, "must be a number");
     if (key == "type") return CheckType(value, path);

@@ -22,8 +22,9 @@ bool IsPort(std::string_view text) {
 }
 
 bool IsHostText(std::string_view host) {
-  return std::all_of(host.begin(), host.end(),
-                     [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/' && c != '?' && c != '#'; });
+  return std::all_of(host.begin(), host.end(), [](unsigned char c) {
+    return c > ' ' && c < 0x7f && c != '/' && c != '?' && c != '#' && c != '@';
+  });
 }
 
 bool TakePrefix(std::string_view& text, std::string_view prefix) {

@@ -133,8 +133,7 @@ Violations ValidateTarget(const Target& target, const std::string& prefix) {
     check.Require(IsCgroupPath(target.cgroups[i]), At("cgroups", i),
                   "\"" + target.cgroups[i] + "\" must be a path below the cgroup mount, without \"..\"");
   }
-  const bool any =
-      !target.exe.empty() || !target.ports.empty() || !target.pids.empty() || !target.cgroups.empty();
+  const bool any = !target.exe.empty() || !target.ports.empty() || !target.pids.empty() || !target.cgroups.empty();
   check.Require(any || !target.exclude, "exclude", "would exclude everything: give exe, ports, pids or cgroups");
   return check.Take();
 }
@@ -211,9 +210,9 @@ Violations ValidateDaemon(const Daemon& daemon) {
                 NotOneOf(daemon.log_level, kLevels, "is no log level"));
   check.Require(daemon.backend.empty() || std::count(kBackends.begin(), kBackends.end(), daemon.backend) != 0,
                 "backend", NotOneOf(daemon.backend, kBackends, "is no backend"));
-  check.Require(IsPowerOfTwo(daemon.ring_bytes) && daemon.ring_bytes >= kSmallestRing &&
-                    daemon.ring_bytes <= kLargestRing,
-                "ring_bytes", "must be a power of two from 4KiB to 1GiB");
+  check.Require(
+      IsPowerOfTwo(daemon.ring_bytes) && daemon.ring_bytes >= kSmallestRing && daemon.ring_bytes <= kLargestRing,
+      "ring_bytes", "must be a power of two from 4KiB to 1GiB");
   check.Require(daemon.tail_batches > 0, "tail_batches", "must be above 0");
   check.Require(daemon.batch_spans > 0, "batch_spans", "must be above 0");
   check.Require(daemon.metric_interval.count() > 0, "metric_interval", "must be above 0");

@@ -96,8 +96,7 @@ void MapReader::Duration(const char* key, std::chrono::milliseconds& out) {
   out = *value;
 }
 
-std::optional<std::uint64_t> MapReader::NumberOf(const YAML::Node& node, const std::string& path,
-                                                 std::uint64_t limit) {
+std::optional<std::uint64_t> MapReader::NumberOf(const YAML::Node& node, const std::string& path, std::uint64_t limit) {
   const auto text = ScalarText(context_, node, path);
   if (!text) return std::nullopt;
   const auto value = Exactly<std::uint64_t>(*text);

@@ -139,7 +139,8 @@ void PutStrings(WireWriter& out, std::uint32_t field, std::string_view key, std:
   out.Close(pair);
 }
 
-inline bool EncodeAttribute(Cursor& out, std::uint32_t field, std::string_view key, const probe_attribute_t& attribute) {
+inline bool EncodeAttribute(Cursor& out, std::uint32_t field, std::string_view key,
+                            const probe_attribute_t& attribute) {
   const char tag = TagOf(field);
   switch (attribute.type) {
     case PROBE_ATTR_STRING: PutText(out, tag, key, View(attribute.value.string)); return true;

@@ -10,7 +10,9 @@ enum : std::uint32_t { kKey = 1, kValue = 2 };
 enum : std::uint32_t { kString = 1, kBool = 2, kInt = 3, kDouble = 4, kArray = 5 };
 constexpr std::uint32_t kArrayValues = 1;
 
-std::string ToString(const probe_str_t& text) { return text.len == 0 ? std::string() : std::string(text.ptr, text.len); }
+std::string ToString(const probe_str_t& text) {
+  return text.len == 0 ? std::string() : std::string(text.ptr, text.len);
+}
 
 AttributeValue Own(const probe_attribute_t& attribute) {
   switch (attribute.type) {

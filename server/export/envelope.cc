@@ -40,7 +40,8 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
   std::shared_ptr<Batch> Take() {
     std::unique_ptr<Batch> batch = TakeIdle();
     if (!batch) batch = std::make_unique<Batch>();
-    return {batch.release(), [pool = shared_from_this()](Batch* done) { pool->GiveBack(std::unique_ptr<Batch>(done)); }};
+    return {batch.release(),
+            [pool = shared_from_this()](Batch* done) { pool->GiveBack(std::unique_ptr<Batch>(done)); }};
   }
 
  private:

@@ -15,7 +15,8 @@ constexpr int kMemory = 8;
 }  // namespace
 
 Gzip::Gzip() {
-  if (deflateInit2(&stream_, kLevel, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+  if (deflateInit2(&stream_, kLevel, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK)
+    throw std::bad_alloc();
 }
 
 Gzip::~Gzip() { deflateEnd(&stream_); }

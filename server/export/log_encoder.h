@@ -18,10 +18,10 @@ namespace probed::exporter {
 struct LogRecord {
   std::uint64_t time_utc_ns = 0;
   std::uint64_t observed_utc_ns = 0;
-  std::uint32_t severity = 0;       // SeverityNumber, 1..24
-  std::uint8_t trace_id[16] = {};   // all zero: none
-  std::uint8_t span_id[8] = {};     // all zero: none
-  std::uint32_t trace_flags = 0;    // W3C, low eight bits
+  std::uint32_t severity = 0;      // SeverityNumber, 1..24
+  std::uint8_t trace_id[16] = {};  // all zero: none
+  std::uint8_t span_id[8] = {};    // all zero: none
+  std::uint32_t trace_flags = 0;   // W3C, low eight bits
   std::string_view event_name;
   std::string_view body;
   std::span<const probe_attribute_t> attributes;

@@ -80,23 +80,11 @@ std::string Flatten(const grpc::ByteBuffer& buffer) {
 }
 
 std::string_view CodeName(grpc::StatusCode code) {
-  constexpr std::string_view kNames[] = {"OK",
-                                         "CANCELLED",
-                                         "UNKNOWN",
-                                         "INVALID_ARGUMENT",
-                                         "DEADLINE_EXCEEDED",
-                                         "NOT_FOUND",
-                                         "ALREADY_EXISTS",
-                                         "PERMISSION_DENIED",
-                                         "RESOURCE_EXHAUSTED",
-                                         "FAILED_PRECONDITION",
-                                         "ABORTED",
-                                         "OUT_OF_RANGE",
-                                         "UNIMPLEMENTED",
-                                         "INTERNAL",
-                                         "UNAVAILABLE",
-                                         "DATA_LOSS",
-                                         "UNAUTHENTICATED"};
+  constexpr std::string_view kNames[] = {
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
   const auto index = static_cast<std::size_t>(code);
   return index < std::size(kNames) ? kNames[index] : "UNKNOWN";
 }
@@ -163,7 +151,8 @@ class OtlpGrpcTransport final : public Transport {
     return !cancelled_;
   }
 
-  static grpc::Status Call(Lane& lane, const BatchPtr& batch, grpc::ClientContext& context, grpc::ByteBuffer& response) {
+  static grpc::Status Call(Lane& lane, const BatchPtr& batch, grpc::ClientContext& context,
+                           grpc::ByteBuffer& response) {
     if (!lane.channel) {
       lane.channel = grpc::CreateCustomChannel(lane.settings.endpoint.Authority(), lane.credentials, Arguments());
     }

@@ -55,7 +55,8 @@ AttemptResult FromResponse(const Response& response, const OtlpEndpoint& endpoin
   if (const std::string said = ParseRpcMessage(response.body()); !said.empty()) message += ": " + said;
   if (!IsRetryable(code)) return AttemptResult::Permanent(std::move(message));
   const auto after = response[http::field::retry_after];
-  return AttemptResult::Retryable(std::move(message), ParseRetryAfter({after.data(), after.size()}, std::time(nullptr)));
+  return AttemptResult::Retryable(std::move(message),
+                                  ParseRetryAfter({after.data(), after.size()}, std::time(nullptr)));
 }
 
 /// The connection of one signal and how to make it.
@@ -172,10 +173,9 @@ class OtlpHttpTransport final : public Transport {
     const bool compressed = lane.settings().compression == config::Compression::kGzip;
     const std::string_view body = compressed ? gzip_.Compress(batch->bytes) : std::string_view(batch->bytes);
     std::optional<AttemptResult> result;
-    asio::co_spawn(io_, lane.Exchange(body, compressed),
-                   [&](std::exception_ptr failure, AttemptResult answer) {
-                     result = failure ? Explain(failure, lane.settings().endpoint) : std::move(answer);
-                   });
+    asio::co_spawn(io_, lane.Exchange(body, compressed), [&](std::exception_ptr failure, AttemptResult answer) {
+      result = failure ? Explain(failure, lane.settings().endpoint) : std::move(answer);
+    });
     Drive(lane, std::min(timeout, lane.settings().timeout));
     if (timed_out_) return AttemptResult::Timeout(lane.settings().endpoint.Authority() + ": no answer in time");
     if (result->kind != AttemptResult::Kind::kOk && result->kind != AttemptResult::Kind::kPartial) lane.Close();

@@ -272,7 +272,8 @@ void ForEachItemJson(const Batch& batch, const std::function<void(const ItemJson
 
 void ForEachSpanJson(const Batch& batch, const SpanJsonCallback& visit) {
   if (batch.signal != config::Signal::kTraces) return;
-  ForEachItemJson(batch, [&](const ItemJson& item) { visit(item.service_name, item.scope_name, item.kind, item.json); });
+  ForEachItemJson(batch,
+                  [&](const ItemJson& item) { visit(item.service_name, item.scope_name, item.kind, item.json); });
 }
 
 }  // namespace probed::exporter

@@ -201,9 +201,7 @@ MetricView ReadMetric(std::string_view message) {
       case Bytes(3): metric.unit = View(reader); return;
       case Bytes(5):
       case Bytes(7):
-      case Bytes(9):
-        ForEachBytes(View(reader), 1, [&](std::string_view) { return ++metric.points > 0; });
-        return;
+      case Bytes(9): ForEachBytes(View(reader), 1, [&](std::string_view) { return ++metric.points > 0; }); return;
       default: reader.skip();
     }
   });

@@ -24,7 +24,8 @@ struct ItemView {
   std::string_view item;
 };
 
-/// Calls `visit` for each item in order. False when the bytes are no OTLP request (items before the fault were visited).
+/// Calls `visit` for each item in order. False when the bytes are no OTLP request (items before the fault were
+/// visited).
 bool ForEachItem(std::string_view request, const std::function<void(const ItemView&)>& visit);
 
 /// An encoded common.v1.ArrayValue or KeyValueList, unread.

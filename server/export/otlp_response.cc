@@ -89,7 +89,9 @@ std::string Printable(std::string_view message) { return ToValidUtf8(message.sub
 void ReadPartialSuccess(std::string_view partial, AttemptResult& result) {
   ForEachField(partial, [&](pbf_reader& reader) {
     switch (reader.tag_and_type()) {
-      case Varint(1): result.rejected = static_cast<std::uint64_t>(std::max<std::int64_t>(0, reader.get_int64())); return;
+      case Varint(1):
+        result.rejected = static_cast<std::uint64_t>(std::max<std::int64_t>(0, reader.get_int64()));
+        return;
       case Bytes(2): result.message = Printable(View(reader)); return;
       default: reader.skip();
     }

@@ -109,12 +109,8 @@ const MessageTable kTracesData{"opentelemetry.proto.trace.v1.TracesData", kTrace
 // --- metrics ---------------------------------------------------------------------------------------------------------
 
 const FieldRow kExemplarRows[] = {
-    {2, "timeUnixNano", kFixed64},
-    {3, "asDouble", kDouble},
-    {4, "spanId", kHex},
-    {5, "traceId", kHex},
-    {6, "asInt", kSfixed64},
-    {7, "filteredAttributes", kMessage, kMany, &kKeyValue},
+    {2, "timeUnixNano", kFixed64}, {3, "asDouble", kDouble}, {4, "spanId", kHex},
+    {5, "traceId", kHex},          {6, "asInt", kSfixed64},  {7, "filteredAttributes", kMessage, kMany, &kKeyValue},
 };
 const MessageTable kExemplar{"opentelemetry.proto.metrics.v1.Exemplar", kExemplarRows};
 

@@ -51,7 +51,8 @@ int HexValue(char c) {
 std::string PercentDecode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escaped = text[i] == '%' && i + 2 < text.size() && HexValue(text[i + 1]) >= 0 && HexValue(text[i + 2]) >= 0;
+    const bool escaped =
+        text[i] == '%' && i + 2 < text.size() && HexValue(text[i + 1]) >= 0 && HexValue(text[i + 2]) >= 0;
     out += escaped ? static_cast<char>(HexValue(text[i + 1]) * 16 + HexValue(text[i + 2])) : text[i];
     if (escaped) i += 2;
   }
@@ -92,7 +93,8 @@ Status ResolveHeaders(const config::Sink& sink, const Variables& variables, Otlp
   if (headers.empty()) headers = ParseHeaderList(variables.Get("HEADERS").value_or(""));
   for (const auto& [name, value] : headers) {
     if (!IsHeaderName(name)) return Invalid(sink, fmt::format("header name \"{}\" has characters HTTP forbids", name));
-    if (!IsHeaderValue(value)) return Invalid(sink, fmt::format("value of header {} has characters HTTP forbids", name));
+    if (!IsHeaderValue(value))
+      return Invalid(sink, fmt::format("value of header {} has characters HTTP forbids", name));
     settings.headers[Lower(name)] = value;
   }
   return OkStatus();

@@ -18,7 +18,9 @@ std::string_view DropReasonName(DropReason reason) {
   return "";
 }
 
-std::uint64_t RetryCounts::AllDropped() const { return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0}); }
+std::uint64_t RetryCounts::AllDropped() const {
+  return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0});
+}
 
 RetryQueue::RetryQueue(config::Retry retry, std::uint64_t capacity_batches, std::uint64_t seed)
     : retry_(retry), capacity_(std::max<std::uint64_t>(1, capacity_batches)), random_(seed) {}

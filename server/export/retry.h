@@ -63,8 +63,8 @@ struct AttemptResult {
 struct RetryAction {
   enum class Kind { kIdle, kSend, kWaitUntil, kStopped };
   Kind kind = Kind::kIdle;
-  BatchPtr batch;   // kSend
-  Time until{};     // kWaitUntil
+  BatchPtr batch;  // kSend
+  Time until{};    // kWaitUntil
 };
 
 /// Numbers of items. offered = queued + sent + rejected + sum of dropped.
@@ -112,12 +112,12 @@ class RetryQueue {
   std::uint64_t capacity_;
   std::mt19937_64 random_;
   std::deque<BatchPtr> queue_;
-  bool sending_ = false;                // the head is with the transport
-  std::uint32_t failures_ = 0;          // of the head
-  std::optional<Time> first_attempt_;   // of the head
-  Time not_before_ = Time::min();       // backoff, or what the receiver asked for
-  std::optional<Time> deadline_;        // set: shutting down
-  double interval_ = 0;                 // nanoseconds; the next backoff before jitter
+  bool sending_ = false;               // the head is with the transport
+  std::uint32_t failures_ = 0;         // of the head
+  std::optional<Time> first_attempt_;  // of the head
+  Time not_before_ = Time::min();      // backoff, or what the receiver asked for
+  std::optional<Time> deadline_;       // set: shutting down
+  double interval_ = 0;                // nanoseconds; the next backoff before jitter
   RetryCounts counts_;
 };
 

@@ -35,7 +35,9 @@ constexpr std::size_t kSpanLengthBytes = 2;
 constexpr std::size_t kHeadRoom = 64;
 
 /// KeyValue.key of error.type, padded for KeyTable::kReadStep.
-alignas(KeyTable::kReadStep) constexpr char kErrorTypeKey[KeyTable::kReadStep] = "\x0a\x0a" "error.type";
+alignas(KeyTable::kReadStep) constexpr char kErrorTypeKey[KeyTable::kReadStep] =
+    "\x0a\x0a"
+    "error.type";
 constexpr std::string_view kErrorType{kErrorTypeKey, 12};
 
 template <std::size_t Size>

@@ -18,7 +18,8 @@ constexpr std::size_t kLengthRoom = 16;  // tag and length
 
 void WireWriter::Grow(std::size_t room) {
   const std::size_t wanted = std::max({kFirstCapacity, capacity_ * 2, size_ + room});
-  std::unique_ptr<char[]> grown(new char[wanted]);  // left uninitialised on purpose: all of it is written before it is read
+  std::unique_ptr<char[]> grown(
+      new char[wanted]);  // left uninitialised on purpose: all of it is written before it is read
   if (size_ > 0) std::memcpy(grown.get(), bytes_.get(), size_);
   bytes_ = std::move(grown);
   capacity_ = wanted;

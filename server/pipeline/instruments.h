@@ -19,7 +19,7 @@ namespace probed::pipeline {
 /// Ids by instrument name. Instruments that are fed by a map are left out. Errors: FAILED_PRECONDITION when another
 /// module declares the name differently.
 Result<std::map<std::string, std::uint32_t, std::less<>>> RegisterInstruments(const modules::Manifest& manifest,
-                                                                            MetricsAggregator& metrics,
-                                                                            exporter::KeyTable& keys);
+                                                                              MetricsAggregator& metrics,
+                                                                              exporter::KeyTable& keys);
 
 }  // namespace probed::pipeline

@@ -4,128 +4,114 @@
 
 #include <algorithm>
 
+#include "server/pipeline/mix.h"
+
 namespace probed::pipeline {
+namespace {
 
-Slot LinkStore::SlotOf(ExchangeId id) {
-  const auto slot = static_cast<Slot>(id);
-  if (slot / kChunk >= chunks_.size()) return kNoSlot;
-  const LinkEntry& entry = At(slot);
-  const bool alive =
-      entry.phase != LinkEntry::Phase::kFree && entry.generation == static_cast<std::uint32_t>(id >> 32U);
-  return alive ? slot : kNoSlot;
+std::uint64_t StreamHash(std::uint64_t cookie, std::uint8_t layer) { return Mix(cookie, layer); }
+
+}  // namespace
+
+LinkStore::LinkStore(std::uint32_t capacity, std::uint64_t retain_ns)
+    : capacity_(capacity),
+      retain_ns_(retain_ns),
+      entries_(std::allocator<LinkEntry>().allocate(capacity)),
+      streams_(capacity),
+      pairs_(capacity) {}
+
+LinkStore::~LinkStore() {
+  std::destroy_n(entries_, made_);
+  std::allocator<LinkEntry>().deallocate(entries_, capacity_);
 }
 
-Slot LinkStore::Allocate() {
-  if (free_.empty()) {
-    const auto made = static_cast<std::uint32_t>(chunks_.size() * kChunk);
-    if (made >= capacity_) return kNoSlot;
-    chunks_.push_back(std::make_unique<LinkEntry[]>(kChunk));
-    for (Slot slot = std::min(capacity_, made + kChunk); slot > made; --slot) free_.push_back(slot - 1);
+void LinkStore::Grow() {
+  const std::uint32_t more = std::min(kStep, capacity_ - made_);
+  std::uninitialized_value_construct_n(entries_ + made_, more);
+  made_ += more;
+}
+
+// A lap that was too short, or that was about stepping over open entries, is continued in new ones.
+void LinkStore::EndLap(std::uint64_t now_ns) {
+  const bool too_short = now_ns < lap_began_ns_ + retain_ns_;
+  if (made_ < capacity_ && (too_short || skipped_in_lap_ > made_ / 2 || made_ == 0)) {
+    if (made_ == 0) lap_began_ns_ = now_ns;
+    Grow();
+    return;
   }
-  const Slot slot = free_.back();
-  free_.pop_back();
-  LinkEntry& entry = At(slot);
+  cursor_ = 0;
+  skipped_in_lap_ = 0;
+  lap_began_ns_ = now_ns;
+}
+
+void LinkStore::Open(LinkEntry& entry) {
+  const std::uint32_t generation = entry.generation + 1;
+  static_cast<LinkValues&>(entry) = LinkValues{};
+  entry.generation = generation == 0 ? 1 : generation;
   entry.phase = LinkEntry::Phase::kOpen;
-  if (++entry.generation == 0) ++entry.generation;
-  Append(open_, slot);
   ++used_;
-  return slot;
+  ++open_;
 }
 
-void LinkStore::Append(List& list, Slot slot) {
-  LinkEntry& entry = At(slot);
-  entry.previous = list.last;
-  entry.next = kNoSlot;
-  if (list.last != kNoSlot) {
-    At(list.last).next = slot;
-  } else {
-    list.first = slot;
-  }
-  list.last = slot;
-}
-
-void LinkStore::Unlink(List& list, Slot slot) {
-  const LinkEntry& entry = At(slot);
-  (entry.previous != kNoSlot ? At(entry.previous).next : list.first) = entry.next;
-  (entry.next != kNoSlot ? At(entry.next).previous : list.last) = entry.previous;
-}
-
-void LinkStore::MoveToEnded(Slot slot) {
-  Unlink(open_, slot);
-  Append(ended_, slot);
-}
-
-void LinkStore::MoveToEndOfEnded(Slot slot) {
-  Unlink(ended_, slot);
-  Append(ended_, slot);
-}
-
-void LinkStore::Free(Slot slot) {
-  LinkEntry& entry = At(slot);
-  Unlink(ListOf(entry), slot);
-  RemoveFromStream(slot);
-  RemoveFromPairs(slot);
-  const std::uint32_t generation = entry.generation;
-  entry = LinkEntry{};
-  entry.generation = generation;
-  free_.push_back(slot);
+void LinkStore::Release(LinkEntry& entry) {
+  RemoveFromStream(entry);
+  RemoveFromPairs(entry);
+  entry.trace_state.reset();
+  Close(entry, LinkPhase::kFree);
   --used_;
 }
 
-Slot LinkStore::AddToStream(Slot slot) {
-  LinkEntry& entry = At(slot);
+LinkEntry* LinkStore::AddToStream(LinkEntry& entry) {
+  entry.stream_hash = StreamHash(entry.cookie, entry.layer);
   entry.in_stream = true;
-  const auto [it, added] = streams_.try_emplace(StreamKey(entry.cookie, entry.layer), slot);
-  if (added) return kNoSlot;
-  const Slot before = it->second;
-  it->second = slot;
+  LinkEntry** place = streams_.Find(entry.stream_hash, [&entry](const LinkEntry& other) {
+    return other.cookie == entry.cookie && other.layer == entry.layer;
+  });
+  LinkEntry* before = *place;
+  *place = &entry;
   entry.older = before;
-  At(before).newer = slot;
+  if (before != nullptr) before->newer = &entry;
   return before;
 }
 
-void LinkStore::RemoveFromStream(Slot slot) {
-  LinkEntry& entry = At(slot);
+void LinkStore::RemoveFromStream(LinkEntry& entry) {
   if (!entry.in_stream) return;
-  if (entry.older != kNoSlot) At(entry.older).newer = entry.newer;
-  if (entry.newer != kNoSlot) {
-    At(entry.newer).older = entry.older;
-  } else if (const auto it = streams_.find(StreamKey(entry.cookie, entry.layer));
-             it != streams_.end() && it->second == slot) {
-    if (entry.older != kNoSlot) {
-      it->second = entry.older;
-    } else {
-      streams_.erase(it);
-    }
-  }
-  entry.older = entry.newer = kNoSlot;
   entry.in_stream = false;
+  if (entry.older != nullptr) entry.older->newer = entry.newer;
+  if (entry.newer != nullptr) {
+    entry.newer->older = entry.older;
+  } else if (entry.older != nullptr) {
+    *streams_.Find(entry.stream_hash, [&entry](const LinkEntry& other) { return &other == &entry; }) = entry.older;
+  } else {
+    streams_.Erase(&entry);
+  }
+  entry.older = entry.newer = nullptr;
 }
 
-Slot LinkStore::NewestOfStream(std::uint64_t cookie, std::uint8_t layer) const {
-  const auto it = streams_.find(StreamKey(cookie, layer));
-  return it == streams_.end() ? kNoSlot : it->second;
+LinkEntry* LinkStore::NewestOfStream(std::uint64_t cookie, std::uint8_t layer) {
+  return *streams_.Find(StreamHash(cookie, layer), [cookie, layer](const LinkEntry& other) {
+    return other.cookie == cookie && other.layer == layer;
+  });
 }
 
-void LinkStore::AddToPairs(Slot slot) {
-  const LinkEntry& entry = At(slot);
-  pairs_[PairHash(entry.pair_high, entry.pair_low, entry.wire_sequence)] = slot;
+LinkEntry* LinkStore::FindPairOf(LinkEntry& entry) {
+  entry.pair_hash = Mix(entry.pair_high + entry.wire_sequence, entry.pair_low);
+  return *pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) {
+    return other.pair_high == entry.pair_high && other.pair_low == entry.pair_low &&
+           other.wire_sequence == entry.wire_sequence;
+  });
 }
 
-void LinkStore::RemoveFromPairs(Slot slot) {
-  const LinkEntry& entry = At(slot);
-  if (entry.kind != PROBE_SPAN_CLIENT || (entry.pair_high | entry.pair_low) == 0 || entry.wire_sequence == 0) return;
-  const auto it = pairs_.find(PairHash(entry.pair_high, entry.pair_low, entry.wire_sequence));
-  if (it != pairs_.end() && it->second == slot) pairs_.erase(it);
+void LinkStore::AddToPairs(LinkEntry& entry) {
+  if (LinkEntry* equal = FindPairOf(entry)) RemoveFromPairs(*equal);
+  entry.in_pairs = true;
+  *pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) { return &other == &entry; }) = &entry;
 }
 
-Slot LinkStore::FindByPair(std::uint64_t high, std::uint64_t low, std::uint32_t wire_sequence) {
-  if (pairs_.empty()) return kNoSlot;
-  const auto it = pairs_.find(PairHash(high, low, wire_sequence));
-  if (it == pairs_.end()) return kNoSlot;
-  const LinkEntry& entry = At(it->second);
-  const bool same = entry.pair_high == high && entry.pair_low == low && entry.wire_sequence == wire_sequence;
-  return same ? it->second : kNoSlot;
+void LinkStore::RemoveFromPairs(LinkEntry& entry) {
+  if (!entry.in_pairs) return;
+  entry.in_pairs = false;
+  pairs_.Erase(&entry);
 }
 
 }  // namespace probed::pipeline

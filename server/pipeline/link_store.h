@@ -1,30 +1,33 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The memory of the link table: entries in chunks that never move, named by slot and generation, in one of two lists
-// (open by age, ended by age), found by stream and by socket pair. Bounded; entries are used again. No policy here
-// (link_table.h) and no lock.
+// The memory of the link table. Entries never move; they are taken in a circle, so that an ended one stays for a lap
+// and is then used again: no timer, no list, no free store. The circle grows while a lap takes less than the time that
+// ended entries are wanted for. No policy here (link_table.h) and no lock.
 #pragma once
-
-#include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <string>
 
 #include "server/pipeline/exchange.h"
-#include "server/pipeline/mix.h"
+#include "server/pipeline/link_index.h"
 
 namespace probed::pipeline {
 
-using Slot = std::uint32_t;
-constexpr Slot kNoSlot = ~Slot{0};
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
-struct LinkEntry {
-  enum class Phase : std::uint8_t { kFree, kOpen, kEnded, kAborted };
+enum class LinkPhase : std::uint8_t { kFree, kOpen, kEnded, kAborted };
+struct LinkEntry;
+
+/// Plain values: an entry is cleared by assigning these whole.
+struct LinkValues {
+  using Phase = LinkPhase;
 
   std::uint32_t generation = 0;
+  std::uint32_t wire_sequence = 0;
+  std::uint32_t pins = 0;  // unresolved children that are bound to this one
+  std::uint32_t parent_generation = 0;
   Phase phase = Phase::kFree;
   std::uint8_t kind = 0;
   std::uint8_t layer = 0;
@@ -36,16 +39,14 @@ struct LinkEntry {
   bool resolving = false;
   bool allow_cause = false;
   bool same_host = false;
-  bool in_stream = false;
   bool shared_segment = false;  // another request began in the same segment
-  std::uint32_t pins = 0;       // unresolved children that are bound to this one
-  std::uint32_t wire_sequence = 0;
-  std::uint32_t parent_generation = 0;
-  Slot parent = kNoSlot;  // bound, pinned
-  Slot older = kNoSlot;   // of the same stream
-  Slot newer = kNoSlot;
-  Slot previous = kNoSlot;  // in the list of its phase
-  Slot next = kNoSlot;
+  bool in_stream = false;
+  bool in_pairs = false;
+  LinkEntry* parent = nullptr;  // bound, pinned
+  LinkEntry* older = nullptr;   // of the same stream
+  LinkEntry* newer = nullptr;
+  std::uint64_t stream_hash = 0;
+  std::uint64_t pair_hash = 0;
   std::uint64_t cookie = 0;
   std::uint64_t offset = 0;
   std::uint64_t end_offset = 0;
@@ -65,64 +66,100 @@ struct LinkEntry {
   SpanId span_id = {};
   SpanId parent_span_id = {};
   SpanId remote_span_id = {};
+};
+
+struct alignas(64) LinkEntry : LinkValues {
   std::shared_ptr<const std::string> trace_state;
 };
+static_assert(sizeof(LinkEntry) == 256);
 
 class LinkStore {
  public:
-  explicit LinkStore(std::uint32_t capacity) : capacity_(capacity) {}
+  LinkStore(std::uint32_t capacity, std::uint64_t retain_ns);
+  LinkStore(const LinkStore&) = delete;
+  LinkStore& operator=(const LinkStore&) = delete;
+  ~LinkStore();
 
-  LinkEntry& At(Slot slot) { return chunks_[slot / kChunk][slot % kChunk]; }
-  /// The slot of an id that is still in use, else kNoSlot.
-  Slot SlotOf(ExchangeId id);
-  ExchangeId IdOf(Slot slot) { return static_cast<ExchangeId>(At(slot).generation) << 32U | slot; }
+  /// The entry of an id that is still in use, else null.
+  LinkEntry* EntryOf(ExchangeId id) {
+    const auto slot = static_cast<std::uint32_t>(id);
+    if (slot >= made_) return nullptr;
+    LinkEntry& entry = entries_[slot];
+    const bool same = entry.generation == static_cast<std::uint32_t>(id >> 32U);
+    return same && entry.phase != LinkEntry::Phase::kFree ? &entry : nullptr;
+  }
+  ExchangeId IdOf(const LinkEntry& entry) const {
+    return static_cast<ExchangeId>(entry.generation) << 32U | static_cast<std::uint32_t>(&entry - entries_);
+  }
 
-  /// A clean entry in the list of open ones, kNoSlot at the bound.
-  Slot Allocate();
-  /// To the list of ended ones.
-  void MoveToEnded(Slot slot);
-  void MoveToEndOfEnded(Slot slot);
-  /// Out of every index and list. The caller has let go of its parent.
-  void Free(Slot slot);
+  /// The next entry of the circle that `reusable(entry)` allows; it may still be in use and is then to be released.
+  /// When none is found: the first one that was asked about, and `found` is false. A run of open entries is stepped
+  /// over once per lap, however long; only in a table that is all but full of them the search is given up.
+  template <typename Reusable>
+  LinkEntry& Next(std::uint64_t now_ns, const Reusable& reusable, bool& found);
 
-  Slot oldest_open() const { return open_.first; }
-  Slot oldest_ended() const { return ended_.first; }
-  std::uint32_t size() const { return used_; }
+  /// Open, with a new generation and nothing in it.
+  void Open(LinkEntry& entry);
+  /// From open to another phase.
+  void Close(LinkEntry& entry, LinkPhase phase) {
+    if (entry.phase == LinkPhase::kOpen) --open_;
+    entry.phase = phase;
+  }
+  /// Out of the indexes, nobody's any more. The caller has let go of its parent.
+  void Release(LinkEntry& entry);
+  std::uint32_t used() const { return used_; }
 
-  /// Makes it the newest of its stream; returns the one that was.
-  Slot AddToStream(Slot slot);
-  void RemoveFromStream(Slot slot);
-  Slot NewestOfStream(std::uint64_t cookie, std::uint8_t layer) const;
+  /// Makes it the newest of its stream; returns the one that was, or null.
+  LinkEntry* AddToStream(LinkEntry& entry);
+  void RemoveFromStream(LinkEntry& entry);
+  LinkEntry* NewestOfStream(std::uint64_t cookie, std::uint8_t layer);
 
-  void AddToPairs(Slot slot);
-  void RemoveFromPairs(Slot slot);
-  /// The client's entry of this pair whose request begins at this sequence number.
-  Slot FindByPair(std::uint64_t high, std::uint64_t low, std::uint32_t wire_sequence);
+  /// By pair and wire_sequence. A later one takes the place of an equal one.
+  void AddToPairs(LinkEntry& entry);
+  void RemoveFromPairs(LinkEntry& entry);
+  /// The entry added that has this one's pair and wire_sequence, or null.
+  LinkEntry* FindPairOf(LinkEntry& entry);
 
  private:
-  static constexpr std::uint32_t kChunk = 512;
-  struct List {
-    Slot first = kNoSlot;
-    Slot last = kNoSlot;
-  };
-  using Index = absl::flat_hash_map<std::uint64_t, Slot, MixHash>;
+  static constexpr std::uint32_t kStep = 512;  // entries the circle grows by
+  static constexpr std::uint32_t kTries = 256;
 
-  static std::uint64_t StreamKey(std::uint64_t cookie, std::uint8_t layer) { return cookie << 1U | layer; }
-  static std::uint64_t PairHash(std::uint64_t high, std::uint64_t low, std::uint32_t wire_sequence) {
-    return Mix(high + wire_sequence, low);
-  }
-  List& ListOf(const LinkEntry& entry) { return entry.phase == LinkEntry::Phase::kOpen ? open_ : ended_; }
-  void Append(List& list, Slot slot);
-  void Unlink(List& list, Slot slot);
+  void Grow();
+  void EndLap(std::uint64_t now_ns);
 
   const std::uint32_t capacity_;
+  const std::uint64_t retain_ns_;
+  LinkEntry* entries_;  // room for all, made as needed
+  std::uint32_t made_ = 0;
+  std::uint32_t cursor_ = 0;
   std::uint32_t used_ = 0;
-  std::vector<std::unique_ptr<LinkEntry[]>> chunks_;
-  std::vector<Slot> free_;
-  List open_;
-  List ended_;
-  Index streams_;  // newest of each (cookie, layer)
-  Index pairs_;
+  std::uint32_t open_ = 0;
+  std::uint32_t skipped_in_lap_ = 0;
+  std::uint64_t lap_began_ns_ = 0;
+  LinkIndex<LinkEntry, &LinkEntry::stream_hash> streams_;  // newest of each (cookie, layer)
+  LinkIndex<LinkEntry, &LinkEntry::pair_hash> pairs_;
 };
+
+template <typename Reusable>
+LinkEntry& LinkStore::Next(std::uint64_t now_ns, const Reusable& reusable, bool& found) {
+  LinkEntry* first = nullptr;
+  found = true;
+  const bool nearly_full = made_ == capacity_ && open_ > capacity_ - capacity_ / 8;
+  const std::uint32_t tries = made_ < capacity_ || nearly_full ? kTries : 2 * capacity_;
+  for (std::uint32_t i = 0; i < tries; ++i) {
+    if (cursor_ == made_) EndLap(now_ns);
+    LinkEntry& entry = entries_[cursor_++];
+    if (reusable(entry)) return entry;
+    ++skipped_in_lap_;
+    if (first == nullptr) first = &entry;
+  }
+  if (made_ < capacity_) {
+    cursor_ = made_;
+    Grow();
+    return entries_[cursor_++];
+  }
+  found = false;
+  return *first;
+}
 
 }  // namespace probed::pipeline

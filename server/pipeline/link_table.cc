@@ -14,7 +14,6 @@ using Phase = LinkEntry::Phase;
 
 constexpr int kMaxDepth = 32;                             // of parents that are resolved because a child asks
 constexpr int kMaxWalk = 64;                              // requests of one stream that a reference is looked for in
-constexpr int kMaxRecycleTries = 8;                       // ended entries looked at before an open one is evicted
 constexpr std::uint64_t kAbandonedNs = 60'000'000'000;    // ended, but nobody came for the context
 constexpr std::uint64_t kPairMaxSkewNs = 60'000'000'000;  // both ends see a request within this, or the port was reused
 
@@ -36,76 +35,19 @@ Array ToArray(const std::uint8_t* bytes) {
   return array;
 }
 
-}  // namespace
-
-class LinkTable::Guard {
- public:
-  explicit Guard(const LinkTable& table) : mutex_(table.shared_ ? &table.mutex_ : nullptr) {
-    if (mutex_ != nullptr) mutex_->lock();
-  }
-  ~Guard() {
-    if (mutex_ != nullptr) mutex_->unlock();
-  }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
-
- private:
-  std::mutex* mutex_;
-};
-
-LinkTable::LinkTable(LinkTableOptions options)
-    : options_(options), shared_(options.shards > 1), store_(std::max(options.capacity, 2U)) {}
-
-// --- life of an entry -------------------------------------------------------------------------------------------
-
-ExchangeId LinkTable::Begin(const ExchangeInfo& info, IdGenerator& ids) {
-  const Guard guard(*this);
-  MakeRoom(info.start_ns);
-  const Slot slot = store_.Allocate();
-  LinkEntry& entry = store_.At(slot);
-  Fill(entry, info);
-  entry.span_id = ids.NewSpanId();
-  if (IsIncoming(entry.kind)) EnterStream(slot);
-  if (entry.kind == PROBE_SPAN_CLIENT && HasPair(entry)) store_.AddToPairs(slot);
-  Bind(slot);
-  return store_.IdOf(slot);
+// The client that sent these bytes, or the server whose context was passed on unchanged.
+bool Agrees(const LinkEntry& child, const LinkEntry& parent) {
+  if (child.trace_id != parent.trace_id) return false;
+  return IsIncoming(child.kind) || (parent.has_remote && parent.remote_span_id == child.remote_span_id);
 }
 
-// Two per new one, so that the table shrinks again after a burst without any timer.
-void LinkTable::MakeRoom(std::uint64_t now_ns) {
-  for (int i = 0; i < 2 && TryRecycleOldest(now_ns, false); ++i) {
-  }
-  if (store_.size() < std::max(options_.capacity, 2U)) return;
-  for (int i = 0; i < kMaxRecycleTries && store_.oldest_ended() != kNoSlot; ++i) {
-    if (TryRecycleOldest(now_ns, true)) return;
-  }
-  const Slot oldest = store_.oldest_open() != kNoSlot ? store_.oldest_open() : store_.oldest_ended();
-  Increment(counts_.evicted);
-  Recycle(oldest);
+LinkEntry* BoundParent(const LinkEntry& child) {
+  LinkEntry* parent = child.parent;
+  if (parent == nullptr || parent->generation != child.parent_generation) return nullptr;
+  return parent->phase == Phase::kOpen || parent->phase == Phase::kEnded ? parent : nullptr;
 }
 
-// One that somebody still needs goes to the end of the list.
-bool LinkTable::TryRecycleOldest(std::uint64_t now_ns, bool forced) {
-  const Slot slot = store_.oldest_ended();
-  if (slot == kNoSlot) return false;
-  const LinkEntry& entry = store_.At(slot);
-  const auto retain = static_cast<std::uint64_t>(options_.retain.count());
-  if (!forced && entry.end_ns + retain > now_ns) return false;
-  const bool waiting = !entry.resolved && entry.phase == Phase::kEnded && entry.end_ns + kAbandonedNs > now_ns;
-  if (entry.pins != 0 || waiting) {
-    store_.MoveToEndOfEnded(slot);
-    return false;
-  }
-  Recycle(slot);
-  return true;
-}
-
-void LinkTable::Recycle(Slot slot) {
-  Unbind(store_.At(slot));
-  store_.Free(slot);
-}
-
-void LinkTable::Fill(LinkEntry& entry, const ExchangeInfo& info) {
+void Fill(LinkEntry& entry, const ExchangeInfo& info) {
   entry.kind = static_cast<std::uint8_t>(info.kind);
   entry.layer = info.layer;
   entry.allow_cause = info.allow_cause;
@@ -131,118 +73,157 @@ void LinkTable::Fill(LinkEntry& entry, const ExchangeInfo& info) {
   if (entry.has_remote && state.len != 0) entry.trace_state = std::make_shared<const std::string>(state.ptr, state.len);
 }
 
+}  // namespace
+
+class LinkTable::Guard {
+ public:
+  explicit Guard(const LinkTable& table) : mutex_(table.shared_ ? &table.mutex_ : nullptr) {
+    if (mutex_ != nullptr) mutex_->lock();
+  }
+  ~Guard() {
+    if (mutex_ != nullptr) mutex_->unlock();
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  FastMutex* mutex_;
+};
+
+LinkTable::LinkTable(LinkTableOptions options)
+    : options_(options),
+      shared_(options.shards > 1),
+      store_(std::max(options.capacity, 2U), static_cast<std::uint64_t>(options.retain.count())) {}
+
+// --- life of an entry -------------------------------------------------------------------------------------------
+
+ExchangeId LinkTable::Begin(const ExchangeInfo& info, IdGenerator& ids) {
+  const Guard guard(*this);
+  LinkEntry& entry = MakeRoom(info.start_ns);
+  store_.Open(entry);
+  Fill(entry, info);
+  entry.span_id = ids.NewSpanId();
+  if (IsIncoming(entry.kind)) {
+    EnterStream(entry);
+    Bind(entry, FindPair(entry).entry);
+  } else {
+    if (entry.kind == PROBE_SPAN_CLIENT && HasPair(entry)) store_.AddToPairs(entry);
+    Bind(entry, FindContainer(entry));
+  }
+  return store_.IdOf(entry);
+}
+
+// Ended entries serve again, unless somebody still needs them. When all are needed, the oldest goes.
+LinkEntry& LinkTable::MakeRoom(std::uint64_t now_ns) {
+  const auto reusable = [now_ns](const LinkEntry& entry) {
+    if (entry.phase == Phase::kFree) return true;
+    if (entry.phase == Phase::kOpen || entry.pins != 0) return false;
+    return entry.resolved || entry.phase == Phase::kAborted || entry.end_ns + kAbandonedNs < now_ns;
+  };
+  bool found = false;
+  LinkEntry& entry = store_.Next(now_ns, reusable, found);
+  if (!found) Increment(counts_.evicted);
+  if (entry.phase != Phase::kFree) {
+    Unbind(entry);
+    store_.Release(entry);
+  }
+  return entry;
+}
+
 // Notes on both neighbours what their segments say about references to them.
-void LinkTable::EnterStream(Slot slot) {
-  if (store_.At(slot).cookie == 0) return;
-  const Slot before = store_.AddToStream(slot);
-  if (before == kNoSlot) return;
-  LinkEntry& entry = store_.At(slot);
-  LinkEntry& older = store_.At(before);
-  older.next_offset = std::min(older.next_offset, entry.offset);
-  if (entry.segment_offset == older.segment_offset) {
-    entry.shared_segment = older.shared_segment = true;
-  } else if (entry.segment_offset < entry.offset && entry.segment_offset > older.offset) {
-    older.tail_shared_from = entry.segment_offset;
+void LinkTable::EnterStream(LinkEntry& entry) {
+  if (entry.cookie == 0) return;
+  LinkEntry* older = store_.AddToStream(entry);
+  if (older == nullptr) return;
+  older->next_offset = std::min(older->next_offset, entry.offset);
+  if (entry.segment_offset == older->segment_offset) {
+    entry.shared_segment = older->shared_segment = true;
+  } else if (entry.segment_offset < entry.offset && entry.segment_offset > older->offset) {
+    older->tail_shared_from = entry.segment_offset;
   }
 }
 
 void LinkTable::End(ExchangeId id, std::uint64_t end_ns) {
   const Guard guard(*this);
-  const Slot slot = store_.SlotOf(id);
-  if (slot == kNoSlot) return;
-  LinkEntry& entry = store_.At(slot);
-  if (entry.phase != Phase::kOpen) return;
-  store_.MoveToEnded(slot);
-  entry.phase = Phase::kEnded;
-  entry.end_ns = end_ns;
+  LinkEntry* entry = store_.EntryOf(id);
+  if (entry == nullptr || entry->phase != Phase::kOpen) return;
+  store_.Close(*entry, Phase::kEnded);
+  entry->end_ns = end_ns;
 }
 
 void LinkTable::Abort(ExchangeId id) {
   const Guard guard(*this);
-  const Slot slot = store_.SlotOf(id);
-  if (slot == kNoSlot || store_.At(slot).phase == Phase::kAborted) return;
-  LinkEntry& entry = store_.At(slot);
-  if (entry.pins == 0) {
-    Recycle(slot);
+  LinkEntry* entry = store_.EntryOf(id);
+  if (entry == nullptr || entry->phase == Phase::kAborted) return;
+  Unbind(*entry);
+  if (entry->pins == 0) {
+    store_.Release(*entry);
     return;
   }
-  store_.RemoveFromStream(slot);
-  store_.RemoveFromPairs(slot);
-  Unbind(entry);
-  if (entry.phase == Phase::kOpen) store_.MoveToEnded(slot);
-  entry.phase = Phase::kAborted;
+  store_.RemoveFromStream(*entry);
+  store_.RemoveFromPairs(*entry);
+  store_.Close(*entry, Phase::kAborted);
 }
 
 // --- finding a local parent -------------------------------------------------------------------------------------
 
 // A parent that is known when the child begins stays until the child is resolved, however long that takes.
-void LinkTable::Bind(Slot slot) {
-  LinkEntry& entry = store_.At(slot);
-  const Candidate candidate = IsIncoming(entry.kind) ? FindPair(entry) : FindCause(entry);
-  if (candidate.slot == kNoSlot || candidate.slot == slot) return;
-  LinkEntry& parent = store_.At(candidate.slot);
-  entry.parent = candidate.slot;
-  entry.parent_generation = parent.generation;
-  ++parent.pins;
+void LinkTable::Bind(LinkEntry& child, LinkEntry* parent) {
+  if (parent == nullptr || parent == &child) return;
+  child.parent = parent;
+  child.parent_generation = parent->generation;
+  ++parent->pins;
 }
 
-void LinkTable::Unbind(LinkEntry& entry) {
-  if (entry.parent == kNoSlot) return;
-  LinkEntry& parent = store_.At(entry.parent);
-  if (parent.generation == entry.parent_generation && parent.pins != 0) --parent.pins;
-  entry.parent = kNoSlot;
+// The parent may have been evicted in spite of the pin; then the entry is another's.
+void LinkTable::Unbind(LinkEntry& child) {
+  LinkEntry* parent = child.parent;
+  if (parent != nullptr && parent->generation == child.parent_generation && parent->pins != 0) --parent->pins;
+  child.parent = nullptr;
 }
 
-Slot LinkTable::BoundParent(const LinkEntry& entry) {
-  if (entry.parent == kNoSlot) return kNoSlot;
-  const LinkEntry& parent = store_.At(entry.parent);
-  const bool usable =
-      parent.generation == entry.parent_generation && parent.phase != Phase::kFree && parent.phase != Phase::kAborted;
-  return usable ? entry.parent : kNoSlot;
-}
-
-// The exchange of a stream whose bytes hold `offset`, from one of them on to older ones, then to newer ones.
-Slot LinkTable::ContainerFrom(Slot from, std::uint64_t offset) {
-  Slot slot = from;
-  for (int i = 0; i < kMaxWalk && slot != kNoSlot && store_.At(slot).offset > offset; ++i) slot = store_.At(slot).older;
-  for (int i = 0; i < kMaxWalk && slot != kNoSlot && store_.At(slot).next_offset <= offset; ++i) {
-    const Slot newer = store_.At(slot).newer;
-    slot = newer != kNoSlot && store_.At(newer).offset <= offset ? newer : kNoSlot;
+// The exchange of the stream that the child refers to whose bytes hold the offset referred to. Where one is missing
+// between two others, its bytes are nobody's.
+LinkEntry* LinkTable::FindContainer(const LinkEntry& child) {
+  if (!child.allow_cause || child.cause_cookie == 0) return nullptr;
+  const std::uint64_t offset = child.cause_offset;
+  LinkEntry* at = BoundParent(child);
+  if (at == nullptr) at = store_.NewestOfStream(child.cause_cookie, child.cause_layer);
+  for (int i = 0; i < kMaxWalk && at != nullptr && at->offset > offset; ++i) at = at->older;
+  for (int i = 0; i < kMaxWalk && at != nullptr && at->next_offset <= offset; ++i) {
+    at = at->newer != nullptr && at->newer->offset <= offset ? at->newer : nullptr;
   }
-  return slot != kNoSlot && store_.At(slot).offset <= offset ? slot : kNoSlot;
+  return at != nullptr && at->offset <= offset && offset < at->next_offset ? at : nullptr;
 }
 
-LinkTable::Candidate LinkTable::FindCause(LinkEntry& entry) {
-  if (!entry.allow_cause || entry.cause_cookie == 0) return {};
-  const std::uint64_t offset = entry.cause_offset;
-  Slot from = BoundParent(entry);
-  if (from == kNoSlot) from = store_.NewestOfStream(entry.cause_cookie, entry.cause_layer);
-  const Slot slot = ContainerFrom(from, offset);
-  if (slot == kNoSlot) return {Search::kMissing, kNoSlot};
-  const LinkEntry& cause = store_.At(slot);
-  const bool shares_head = cause.shared_segment && offset < std::max(cause.end_offset, cause.offset + 1);
-  if (shares_head || offset >= cause.tail_shared_from) return {Search::kAmbiguous, slot};
-  const bool over = cause.phase == Phase::kEnded && cause.end_ns < entry.start_ns;
-  return {over || cause.start_ns > entry.start_ns ? Search::kStale : Search::kFound, slot};
+LinkTable::Candidate LinkTable::FindCause(const LinkEntry& child) {
+  if (!child.allow_cause || child.cause_cookie == 0) return {};
+  LinkEntry* cause = FindContainer(child);
+  if (cause == nullptr) return {Search::kMissing, nullptr};
+  const std::uint64_t offset = child.cause_offset;
+  const bool shares_head = cause->shared_segment && offset < std::max(cause->end_offset, cause->offset + 1);
+  if (shares_head || offset >= cause->tail_shared_from) return {Search::kAmbiguous, cause};
+  const bool over = cause->phase == Phase::kEnded && cause->end_ns < child.start_ns;
+  return {over || cause->start_ns > child.start_ns ? Search::kStale : Search::kFound, cause};
 }
 
-LinkTable::Candidate LinkTable::FindPair(LinkEntry& entry) {
-  if (!HasPair(entry)) return {};
-  Slot slot = BoundParent(entry);
-  if (slot == kNoSlot) slot = store_.FindByPair(entry.pair_high, entry.pair_low, entry.wire_sequence);
-  if (slot == kNoSlot) return {entry.same_host ? Search::kMissing : Search::kNone, kNoSlot};
-  const bool near = Distance(store_.At(slot).start_ns, entry.start_ns) < kPairMaxSkewNs;
-  return near ? Candidate{Search::kFound, slot} : Candidate{};
+LinkTable::Candidate LinkTable::FindPair(LinkEntry& child) {
+  if (!HasPair(child)) return {};
+  LinkEntry* client = BoundParent(child);
+  if (client == nullptr) client = store_.FindPairOf(child);
+  if (client == nullptr) return {child.same_host ? Search::kMissing : Search::kNone, nullptr};
+  if (Distance(client->start_ns, child.start_ns) >= kPairMaxSkewNs) return {};
+  return {Search::kFound, client};
 }
 
 // --- resolving --------------------------------------------------------------------------------------------------
 
 Resolution LinkTable::Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out) {
   const Guard guard(*this);
-  const Slot slot = store_.SlotOf(id);
-  if (slot == kNoSlot || store_.At(slot).phase == Phase::kAborted) return Resolution::kUnknown;
-  if (!store_.At(slot).resolved && !TryResolve(slot, now_ns, !shared_, 0, ids)) return Resolution::kPending;
-  Copy(store_.At(slot), out);
+  LinkEntry* entry = store_.EntryOf(id);
+  if (entry == nullptr || entry->phase == Phase::kAborted) return Resolution::kUnknown;
+  if (!entry->resolved && !TryResolve(*entry, now_ns, !shared_, 0, ids)) return Resolution::kPending;
+  Copy(*entry, out);
   return Resolution::kReady;
 }
 
@@ -250,30 +231,37 @@ Resolution LinkTable::Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& 
 // it asks.
 bool LinkTable::MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced) {
   if (forced) return false;
-  if (entry.deadline_ns == 0) entry.deadline_ns = now_ns + static_cast<std::uint64_t>(options_.wait.count());
-  forced = now_ns >= entry.deadline_ns;
-  return !forced && candidate.search == Search::kMissing;
+  const bool first = entry.deadline_ns == 0;
+  if (first) entry.deadline_ns = now_ns + static_cast<std::uint64_t>(options_.wait.count());
+  forced = !first && now_ns >= entry.deadline_ns;
+  const bool wait = !forced && candidate.search == Search::kMissing;
+  if (wait && first) Increment(counts_.waited);
+  return wait;
 }
 
-// False: wait. A parent that is itself being resolved would be its own ancestor: wrong references, taken for none.
-bool LinkTable::TryResolve(Slot slot, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids) {
-  LinkEntry& entry = store_.At(slot);
+// False: wait for it. A parent that is itself being resolved would be its own ancestor: wrong references, taken for
+// none, like a chain that never ends.
+bool LinkTable::ResolveParent(LinkEntry& entry, LinkEntry*& parent, std::uint64_t now_ns, bool forced, int depth,
+                              IdGenerator& ids) {
+  if (parent->resolved) return true;
+  if (parent->resolving || depth >= kMaxDepth) {
+    parent = nullptr;
+    return true;
+  }
+  entry.resolving = true;
+  const bool ready = TryResolve(*parent, now_ns, forced, depth + 1, ids);
+  entry.resolving = false;
+  return ready;
+}
+
+// False: wait.
+bool LinkTable::TryResolve(LinkEntry& entry, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids) {
   const bool incoming = IsIncoming(entry.kind);
   const Candidate candidate = incoming ? FindPair(entry) : FindCause(entry);
-  const bool first_wait = entry.deadline_ns == 0;
-  if (MustWait(entry, candidate, now_ns, forced)) {
-    if (first_wait) Increment(counts_.waited);
-    return false;
-  }
-  LinkEntry* parent = nullptr;
-  if (candidate.search == Search::kFound && depth < kMaxDepth) parent = &store_.At(candidate.slot);
-  if (parent != nullptr && !parent->resolved) {
-    entry.resolving = true;
-    const bool ready = !parent->resolving && TryResolve(candidate.slot, now_ns, forced, depth + 1, ids);
-    entry.resolving = false;
-    if (!ready && !parent->resolving) return false;
-    if (!ready) parent = nullptr;
-  }
+  if (MustWait(entry, candidate, now_ns, forced)) return false;
+  LinkEntry* parent = candidate.search == Search::kFound ? candidate.entry : nullptr;
+  if (parent == &entry) parent = nullptr;
+  if (parent != nullptr && !ResolveParent(entry, parent, now_ns, forced, depth, ids)) return false;
   if (candidate.search == Search::kAmbiguous) Increment(counts_.ambiguous);
   if (candidate.search == Search::kStale) Increment(counts_.stale);
   if (parent != nullptr && (!entry.has_remote || Agrees(entry, *parent))) {
@@ -286,11 +274,6 @@ bool LinkTable::TryResolve(Slot slot, std::uint64_t now_ns, bool forced, int dep
   entry.resolved = true;
   Unbind(entry);
   return true;
-}
-
-bool LinkTable::Agrees(const LinkEntry& child, const LinkEntry& parent) const {
-  if (child.trace_id != parent.trace_id) return false;
-  return IsIncoming(child.kind) || (parent.has_remote && parent.remote_span_id == child.remote_span_id);
 }
 
 // The trace runs on one difference of the clocks, unless they were stepped meanwhile: then the child has the new one,
@@ -346,7 +329,7 @@ LinkCounters LinkTable::counters() const {
 
 std::uint32_t LinkTable::size() const {
   const Guard guard(*this);
-  return store_.size();
+  return store_.used();
 }
 
 }  // namespace probed::pipeline

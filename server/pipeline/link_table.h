@@ -23,16 +23,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 
 #include "server/pipeline/exchange.h"
+#include "server/pipeline/fast_mutex.h"
 #include "server/pipeline/link_store.h"
 
 namespace probed::pipeline {
 
 struct LinkTableOptions {
   std::uint32_t shards = 1;
-  std::uint32_t capacity = 32768;  // entries of 280 bytes, made as needed
+  std::uint32_t capacity = 32768;  // entries of 256 bytes, made as needed
   /// How long an ended exchange may still become somebody's parent, if room permits.
   std::chrono::nanoseconds retain = std::chrono::seconds(1);
   /// How long a span may wait for a parent that another shard has not decoded yet: two drain intervals.
@@ -84,26 +84,23 @@ class LinkTable {
   enum class Search : std::uint8_t { kNone, kFound, kMissing, kAmbiguous, kStale };
   struct Candidate {
     Search search = Search::kNone;
-    Slot slot = kNoSlot;
+    LinkEntry* entry = nullptr;
   };
   class Guard;
 
-  void MakeRoom(std::uint64_t now_ns);
-  bool TryRecycleOldest(std::uint64_t now_ns, bool forced);
-  void Recycle(Slot slot);
-  void Fill(LinkEntry& entry, const ExchangeInfo& info);
-  void EnterStream(Slot slot);
+  LinkEntry& MakeRoom(std::uint64_t now_ns);
+  void EnterStream(LinkEntry& entry);
 
-  void Bind(Slot slot);
-  void Unbind(LinkEntry& entry);
-  Slot BoundParent(const LinkEntry& entry);
-  Slot ContainerFrom(Slot from, std::uint64_t offset);
-  Candidate FindCause(LinkEntry& entry);
-  Candidate FindPair(LinkEntry& entry);
+  void Bind(LinkEntry& child, LinkEntry* parent);
+  static void Unbind(LinkEntry& child);
+  LinkEntry* FindContainer(const LinkEntry& child);
+  Candidate FindCause(const LinkEntry& child);
+  Candidate FindPair(LinkEntry& child);
 
-  bool TryResolve(Slot slot, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids);
+  bool TryResolve(LinkEntry& entry, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids);
   bool MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced);
-  bool Agrees(const LinkEntry& child, const LinkEntry& parent) const;
+  bool ResolveParent(LinkEntry& entry, LinkEntry*& parent, std::uint64_t now_ns, bool forced, int depth,
+                     IdGenerator& ids);
   void Adopt(LinkEntry& child, const LinkEntry& parent, Origin origin);
   void FinishRemote(LinkEntry& entry);
   void FinishRoot(LinkEntry& entry, IdGenerator& ids);
@@ -111,7 +108,7 @@ class LinkTable {
 
   const LinkTableOptions options_;
   const bool shared_;
-  mutable std::mutex mutex_;
+  mutable FastMutex mutex_;
   LinkStore store_;
   Counts counts_;
 };

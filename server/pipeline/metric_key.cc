@@ -12,22 +12,65 @@ namespace {
 
 constexpr std::string_view kErrorType = "error.type";
 
-std::uint64_t HashWords(const char* bytes, std::size_t size, std::uint64_t seed) {
-  std::uint64_t hash = seed ^ size;
-  for (std::size_t i = 0; i < size; i += sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes + i, sizeof(word));
-    hash = Mix(hash, word);
-  }
-  return hash;
-}
-
 // A cut must not leave half a character behind.
 std::string_view Cut(std::string_view text) {
   if (text.size() <= kMaxMetricValueBytes) return text;
   std::size_t size = kMaxMetricValueBytes;
   while (size != 0 && (static_cast<unsigned char>(text[size]) & 0xc0U) == 0x80) --size;
   return text.substr(0, size);
+}
+
+template <typename T>
+T Load(const char* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+/// One to sixteen bytes as two words; the parts may overlap, the length is hashed beside.
+struct Words {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+};
+Words LoadShort(const char* text, std::size_t size) {
+  if (size >= 8) return {Load<std::uint64_t>(text), Load<std::uint64_t>(text + size - 8)};
+  if (size >= 4) return {Load<std::uint32_t>(text), Load<std::uint32_t>(text + size - 4)};
+  if (size == 0) return {};
+  return {static_cast<std::uint8_t>(text[0]),
+          std::uint64_t{static_cast<std::uint8_t>(text[size / 2])} << 8U | static_cast<std::uint8_t>(text[size - 1])};
+}
+
+template <typename T>
+void Put(std::string& out, const T& value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+void PutString(std::string& out, std::uint32_t key, std::string_view text) {
+  const std::string_view cut = Cut(text);
+  Put(out, key);
+  Put(out, static_cast<std::uint8_t>(PROBE_ATTR_STRING));
+  Put(out, static_cast<std::uint8_t>(cut.size()));
+  out.append(cut);
+}
+
+std::string_view View(const probe_str_t& text) {
+  return text.len == 0 ? std::string_view() : std::string_view(text.ptr, text.len);
+}
+
+void PutAttribute(std::string& out, std::uint32_t key, const probe_attribute_t& attribute) {
+  if (attribute.type == PROBE_ATTR_STRING) {
+    PutString(out, key, View(attribute.value.string));
+    return;
+  }
+  Put(out, key);
+  Put(out, static_cast<std::uint8_t>(attribute.type));
+  if (attribute.type == PROBE_ATTR_INT) Put(out, attribute.value.integer);
+  if (attribute.type == PROBE_ATTR_DOUBLE) Put(out, attribute.value.number);
+  if (attribute.type == PROBE_ATTR_BOOL) Put(out, attribute.value.boolean);
+}
+
+bool IsScalar(const probe_attribute_t& attribute) {
+  return attribute.type >= PROBE_ATTR_STRING && attribute.type <= PROBE_ATTR_BOOL;
 }
 
 template <typename T>
@@ -65,51 +108,61 @@ AllowList::AllowList(std::vector<MetricAttribute> attributes) : attributes_(std:
 }
 
 MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
-                     std::uint64_t hash_seed) {
-  std::array<const probe_attribute_t*, kMaxMetricAttributes> kept{};
+                     std::uint64_t seed)
+    : allow_(allow), error_type_(error_type), hash_(seed), check_(~seed) {
+  const std::span<const std::uint8_t> positions = allow.positions();
   for (const probe_attribute_t& attribute : attributes) {
-    const std::uint8_t position = allow.PositionOf(attribute.key);
-    if (position != AllowList::kNone) kept[position] = &attribute;
+    if (attribute.key >= positions.size()) continue;
+    const std::uint8_t position = positions[attribute.key];
+    if (position != AllowList::kNone && IsScalar(attribute)) kept_[position] = &attribute;
   }
-  const std::vector<MetricAttribute>& wanted = allow.attributes();
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
+  const std::size_t count = allow.attributes().size();
+  const MetricAttribute* wanted = allow.attributes().data();
+  for (std::size_t i = 0; i < count; ++i) {
     if (i == allow.error_position() && !error_type.empty()) {
-      PutString(wanted[i].key, error_type);
-    } else if (kept[i] != nullptr) {
-      Put(wanted[i].key, *kept[i]);
+      AddString(std::uint64_t{wanted[i].key} << 8U | PROBE_ATTR_STRING, error_type);
+    } else if (kept_[i] != nullptr) {
+      AddAttribute(wanted[i].key, *kept_[i]);
     }
   }
-  std::memset(bytes_.data() + size_, 0, sizeof(std::uint64_t));
-  hash_ = HashWords(bytes_.data(), size_, hash_seed);
 }
 
-template <typename T>
-void MetricKey::PutRaw(const T& value) {
-  std::memcpy(bytes_.data() + size_, &value, sizeof(value));
-  size_ += sizeof(value);
+// Two lanes that see the words in different roles.
+inline void MetricKey::Add(std::uint64_t first, std::uint64_t second) {
+  hash_ = Mix(hash_ ^ first, second);
+  check_ = Mix(check_ + second, first);
 }
 
-void MetricKey::PutString(std::uint32_t key, std::string_view text) {
-  const std::string_view cut = Cut(text);
-  PutRaw(key);
-  PutRaw(static_cast<std::uint8_t>(PROBE_ATTR_STRING));
-  PutRaw(static_cast<std::uint8_t>(cut.size()));
-  std::memcpy(bytes_.data() + size_, cut.data(), cut.size());
-  size_ += cut.size();
-}
-
-void MetricKey::Put(std::uint32_t key, const probe_attribute_t& attribute) {
-  if (attribute.type == PROBE_ATTR_STRING) {
-    const probe_str_t& text = attribute.value.string;
-    PutString(key, text.len == 0 ? std::string_view() : std::string_view(text.ptr, text.len));
-    return;
+inline void MetricKey::AddString(std::uint64_t tag, std::string_view text) {
+  text = Cut(text);
+  Add(tag, text.size());
+  for (; text.size() > 16; text.remove_prefix(16)) {
+    Add(Load<std::uint64_t>(text.data()), Load<std::uint64_t>(text.data() + 8));
   }
-  if (attribute.type < PROBE_ATTR_INT || attribute.type > PROBE_ATTR_BOOL) return;
-  PutRaw(key);
-  PutRaw(static_cast<std::uint8_t>(attribute.type));
-  if (attribute.type == PROBE_ATTR_INT) PutRaw(attribute.value.integer);
-  if (attribute.type == PROBE_ATTR_DOUBLE) PutRaw(attribute.value.number);
-  if (attribute.type == PROBE_ATTR_BOOL) PutRaw(attribute.value.boolean);
+  const Words words = LoadShort(text.data(), text.size());
+  Add(words.first, words.second);
+}
+
+inline void MetricKey::AddAttribute(std::uint32_t key, const probe_attribute_t& attribute) {
+  const std::uint64_t tag = std::uint64_t{key} << 8U | attribute.type;
+  switch (attribute.type) {
+    case PROBE_ATTR_STRING: AddString(tag, View(attribute.value.string)); break;
+    case PROBE_ATTR_BOOL: Add(tag, attribute.value.boolean); break;
+    default: Add(tag, static_cast<std::uint64_t>(attribute.value.integer)); break;  // a double by its bits
+  }
+}
+
+std::string MetricKey::Encode() const {
+  std::string out;
+  const std::vector<MetricAttribute>& wanted = allow_.attributes();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i == allow_.error_position() && !error_type_.empty()) {
+      PutString(out, wanted[i].key, error_type_);
+    } else if (kept_[i] != nullptr) {
+      PutAttribute(out, wanted[i].key, *kept_[i]);
+    }
+  }
+  return out;
 }
 
 exporter::AttributeList DecodeMetricKey(std::string_view bytes, const AllowList& allow) {

@@ -24,7 +24,8 @@ struct MetricAttribute {
 };
 
 constexpr std::size_t kMaxMetricAttributes = 16;
-constexpr std::size_t kMaxMetricValueBytes = 128;  // of a string; the rest of a longer one is cut
+constexpr std::size_t kMaxMetricValueBytes =
+    128;  // of a string; the rest of a longer one is cut. Arrays are never kept
 
 /// Immutable once made; shared by all instruments that keep the same attributes.
 class AllowList {
@@ -35,6 +36,8 @@ class AllowList {
   const std::vector<MetricAttribute>& attributes() const { return attributes_; }  // by key id
   /// Index of a key in attributes(), kNone when it is not kept.
   std::uint8_t PositionOf(std::uint32_t key) const { return key < positions_.size() ? positions_[key] : kNone; }
+  /// The same for many: positions()[key] for keys below its size.
+  std::span<const std::uint8_t> positions() const { return positions_; }
   /// Index of error.type, kNone when it is not kept.
   std::uint8_t error_position() const { return error_position_; }
 
@@ -46,31 +49,32 @@ class AllowList {
   std::uint8_t error_position_ = kNone;
 };
 
-/// The kept attributes of one span on the stack, in the order of their keys:
-///
-///   key id (4) | type (1) | integer or double (8), boolean (1), or string: length (1), bytes
-///
-/// Arrays are never kept.
+/// The kept attributes of one span: which series it belongs to. Two keys are taken for equal when 128 bits of their
+/// hash are; the seed is secret, because values come from the network. LIFETIME: the span's attributes.
 class MetricKey {
  public:
   /// `error_type` stands for the attribute error.type; empty: none.
   MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
-            std::uint64_t hash_seed);
+            std::uint64_t seed);
 
-  std::string_view bytes() const { return {bytes_.data(), size_}; }
   std::uint64_t hash() const { return hash_; }
+  std::uint64_t check() const { return check_; }
+
+  /// The attributes in the order of their keys:
+  ///
+  ///   key id (4) | type (1) | integer or double (8), boolean (1), or string: length (1), bytes
+  std::string Encode() const;
 
  private:
-  static constexpr std::size_t kPerAttribute = sizeof(std::uint32_t) + 2 + kMaxMetricValueBytes;
+  void Add(std::uint64_t first, std::uint64_t second);
+  void AddString(std::uint64_t tag, std::string_view text);
+  void AddAttribute(std::uint32_t key, const probe_attribute_t& attribute);
 
-  void Put(std::uint32_t key, const probe_attribute_t& attribute);
-  void PutString(std::uint32_t key, std::string_view text);
-  template <typename T>
-  void PutRaw(const T& value);
-
-  std::size_t size_ = 0;
-  std::uint64_t hash_ = 0;
-  std::array<char, kMaxMetricAttributes * kPerAttribute + 8> bytes_;  // 8: the hash reads whole words
+  const AllowList& allow_;
+  const std::string_view error_type_;
+  std::array<const probe_attribute_t*, kMaxMetricAttributes> kept_{};
+  std::uint64_t hash_;
+  std::uint64_t check_;
 };
 
 /// The attributes that a key's bytes stand for.

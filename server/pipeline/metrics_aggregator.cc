@@ -143,36 +143,45 @@ void MetricsAggregator::RecordOne(Shard& shard, const Instrument& instrument, co
   series.values.Add(value, instrument.family->spec.bounds);
 }
 
-MetricsAggregator::Series* MetricsAggregator::FindInChain(Shard& shard, std::uint64_t hash, std::uint32_t family,
-                                                          std::uint64_t resource_id, std::string_view attributes,
-                                                          bool overflow) {
-  const auto it = shard.series.find(hash);
+bool MetricsAggregator::Is(const Series& series, SeriesHash hash, std::uint32_t family, std::uint64_t resource_id) {
+  return series.hash == hash.hash && series.check == hash.check && series.name.resource_id == resource_id &&
+         series.name.family == family;
+}
+
+MetricsAggregator::Series* MetricsAggregator::FindInChain(Shard& shard, SeriesHash hash, std::uint32_t family,
+                                                          std::uint64_t resource_id) {
+  const auto it = shard.series.find(hash.hash);
   if (it == shard.series.end()) return nullptr;
   for (Series* series = it->second.get(); series != nullptr; series = series->next.get()) {
-    const SeriesName& name = series->name;
-    if (name.family == family && name.resource_id == resource_id && name.overflow == overflow &&
-        name.attributes == attributes) {
-      return series;
-    }
+    if (Is(*series, hash, family, resource_id)) return series;
   }
   return nullptr;
 }
 
 MetricsAggregator::Series& MetricsAggregator::FindOrAddSeries(Shard& shard, const Instrument& instrument,
                                                               const ResourcePtr& resource, const MetricKey& key) {
-  const std::uint64_t hash = Mix(key.hash(), GroupKey(instrument.family->index, resource->id));
-  Series* known = FindInChain(shard, hash, instrument.family->index, resource->id, key.bytes(), false);
-  return known != nullptr ? *known : AddSeries(shard, instrument, resource, key, hash);
+  const std::uint32_t family = instrument.family->index;
+  const SeriesHash hash{Mix(key.hash(), GroupKey(family, resource->id)), key.check()};
+  Series*& recent = shard.recent[instrument.id % shard.recent.size()];
+  if (recent != nullptr && Is(*recent, hash, family, resource->id)) return *recent;
+  Series* known = FindInChain(shard, hash, family, resource->id);
+  recent = known != nullptr ? known : &AddSeries(shard, instrument, resource, key, hash);
+  return *recent;
 }
 
-MetricsAggregator::Series& MetricsAggregator::Insert(Shard& shard, std::uint64_t hash, Series made) {
-  if (made.instrument->family->spec.kind == InstrumentKind::kHistogram) {
-    made.values.buckets.resize(made.instrument->family->spec.bounds.size() + 1);
-  }
-  auto owned = std::make_unique<Series>(std::move(made));
-  std::unique_ptr<Series>& head = shard.series[hash];
-  owned->next = std::move(head);
-  head = std::move(owned);
+MetricsAggregator::Series& MetricsAggregator::Insert(Shard& shard, SeriesHash hash, const Instrument& instrument,
+                                                     const ResourcePtr& resource, SeriesName name) {
+  auto made = std::make_unique<Series>();
+  made->name = std::move(name);
+  made->hash = hash.hash;
+  made->check = hash.check;
+  made->instrument = &instrument;
+  made->resource = resource;
+  const InstrumentSpec& spec = instrument.family->spec;
+  if (spec.kind == InstrumentKind::kHistogram) made->values.buckets.resize(spec.bounds.size() + 1);
+  std::unique_ptr<Series>& head = shard.series[hash.hash];
+  made->next = std::move(head);
+  head = std::move(made);
   ++shard.total;
   return *head;
 }
@@ -180,26 +189,18 @@ MetricsAggregator::Series& MetricsAggregator::Insert(Shard& shard, std::uint64_t
 // One place per metric and resource is kept free for the overflow series.
 MetricsAggregator::Series& MetricsAggregator::AddSeries(Shard& shard, const Instrument& instrument,
                                                         const ResourcePtr& resource, const MetricKey& key,
-                                                        std::uint64_t hash) {
+                                                        SeriesHash hash) {
   const std::uint32_t family = instrument.family->index;
   const std::uint64_t group = GroupKey(family, resource->id);
   std::uint32_t& count = shard.counts[group];
   if (count + 1 < options_.series_limit && shard.total < options_.total_series_limit) {
     ++count;
-    Series made;
-    made.name = {family, resource->id, false, std::string(key.bytes())};
-    made.instrument = &instrument;
-    made.resource = resource;
-    return Insert(shard, hash, std::move(made));
+    return Insert(shard, hash, instrument, resource, {family, resource->id, false, key.Encode()});
   }
   overflowed_.fetch_add(1, std::memory_order_relaxed);
-  const std::uint64_t overflow_hash = Mix(hash_seed_, ~group);
-  if (Series* known = FindInChain(shard, overflow_hash, family, resource->id, {}, true)) return *known;
-  Series made;
-  made.name = {family, resource->id, true, {}};
-  made.instrument = &instrument;
-  made.resource = resource;
-  return Insert(shard, overflow_hash, std::move(made));
+  const SeriesHash overflow{Mix(hash_seed_, ~group), ~hash_seed_};
+  if (Series* known = FindInChain(shard, overflow, family, resource->id)) return *known;
+  return Insert(shard, overflow, instrument, resource, {family, resource->id, true, {}});
 }
 
 // --- collecting -------------------------------------------------------------------------------------------------
@@ -312,6 +313,7 @@ void MetricsAggregator::ForgetResource(std::uint64_t resource_id, std::uint64_t 
 
 void MetricsAggregator::DropSeriesOf(Shard& shard, std::uint64_t resource_id) {
   const std::lock_guard lock(shard.mutex);
+  shard.recent.fill(nullptr);
   std::erase_if(shard.dirty, [resource_id](const Series* series) { return series->name.resource_id == resource_id; });
   absl::erase_if(shard.series, [&shard, resource_id](auto& slot) {
     for (std::unique_ptr<Series>* link = &slot.second; *link;) {

@@ -25,6 +25,7 @@
 
 #include "server/base/status.h"
 #include "server/export/metrics_snapshot.h"
+#include "server/pipeline/fast_mutex.h"
 #include "server/pipeline/metric_key.h"
 #include "server/pipeline/metric_values.h"
 #include "server/pipeline/mix.h"
@@ -103,7 +104,7 @@ class MetricsAggregator {
     std::uint32_t family = 0;
     std::uint64_t resource_id = 0;
     bool overflow = false;
-    std::string attributes;  // MetricKey::bytes
+    std::string attributes;  // MetricKey::Encode
     bool operator==(const SeriesName&) const = default;
     template <typename H>
     friend H AbslHashValue(H h, const SeriesName& name) {
@@ -125,6 +126,8 @@ class MetricsAggregator {
   };
   struct Series {
     SeriesName name;
+    std::uint64_t hash = 0;  // of name, 128 bits
+    std::uint64_t check = 0;
     const Instrument* instrument = nullptr;  // the first that fed it
     ResourcePtr resource;
     MetricValues values;
@@ -132,9 +135,15 @@ class MetricsAggregator {
     std::unique_ptr<Series> next;  // of the same hash
     bool dirty = false;
   };
-  using SeriesIndex = absl::flat_hash_map<std::uint64_t, std::unique_ptr<Series>, MixHash>;
+  using SeriesIndex = absl::flat_hash_map<std::uint64_t, std::unique_ptr<Series>, SameHash>;
+  /// Where a series is looked for: by 128 bits, of which `hash` indexes.
+  struct SeriesHash {
+    std::uint64_t hash = 0;
+    std::uint64_t check = 0;
+  };
   struct Shard {
-    std::mutex mutex;
+    FastMutex mutex;
+    std::array<Series*, 16> recent{};  // last hit, by instrument
     SeriesIndex series;
     std::vector<Series*> dirty;
     absl::flat_hash_map<std::uint64_t, std::uint32_t, MixHash> counts;  // series per (metric, resource)
@@ -153,10 +162,11 @@ class MetricsAggregator {
   Series& FindOrAddSeries(Shard& shard, const Instrument& instrument, const ResourcePtr& resource,
                           const MetricKey& key);
   Series& AddSeries(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
-                    std::uint64_t hash);
-  static Series* FindInChain(Shard& shard, std::uint64_t hash, std::uint32_t family, std::uint64_t resource_id,
-                             std::string_view attributes, bool overflow);
-  static Series& Insert(Shard& shard, std::uint64_t hash, Series made);
+                    SeriesHash hash);
+  static bool Is(const Series& series, SeriesHash hash, std::uint32_t family, std::uint64_t resource_id);
+  static Series* FindInChain(Shard& shard, SeriesHash hash, std::uint32_t family, std::uint64_t resource_id);
+  static Series& Insert(Shard& shard, SeriesHash hash, const Instrument& instrument, const ResourcePtr& resource,
+                        SeriesName name);
 
   void DrainShards(std::uint64_t now_utc_ns);
   Total& TotalOf(Series& series);

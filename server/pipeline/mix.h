@@ -20,4 +20,9 @@ struct MixHash {
   std::size_t operator()(std::uint64_t key) const { return Mix(key, 0); }
 };
 
+/// For keys that are hashes.
+struct SameHash {
+  std::size_t operator()(std::uint64_t key) const { return key; }
+};
+
 }  // namespace probed::pipeline

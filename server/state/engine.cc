@@ -90,9 +90,8 @@ std::vector<std::string> Engine::Start(const StartState& start) {
   const BusyScope busy(busy_);
   desired_ = start.stored.state;
   generation_ = std::max<std::uint64_t>(start.stored.generation + (start.differences.empty() ? 0 : 1), 1);
-  changed_at_utc_ns_ = start.stored.changed_at_utc_ns != 0 && start.differences.empty()
-                           ? start.stored.changed_at_utc_ns
-                           : options_.clock->UtcNs();
+  changed_at_utc_ns_ = start.stored.changed_at_utc_ns != 0 && start.differences.empty() ? start.stored.changed_at_utc_ns
+                                                                                        : options_.clock->UtcNs();
   file_hash_ = start.stored.file_hash;
   file_differences_ = start.differences;
   for (const std::string& difference : file_differences_) spdlog::warn("{}", difference);
@@ -100,7 +99,8 @@ std::vector<std::string> Engine::Start(const StartState& start) {
   for (const config::Module& module : desired_.modules) driver_.MarkPending(module.name);
   std::vector<std::string> problems;
   for (const Change& change : Plan({}, desired_)) StartChange(change, problems);
-  if (const Status saved = Save(desired_); !saved.ok()) problems.emplace_back(Message(saved));
+  if (const Status saved = Save(desired_, generation_, changed_at_utc_ns_); !saved.ok())
+    problems.emplace_back(Message(saved));
   Refresh();
   return problems;
 }
@@ -110,6 +110,7 @@ void Engine::StartChange(const Change& change, std::vector<std::string>& problem
   if (status.ok()) return;
   problems.push_back("cannot " + Describe(change) + ": " + std::string(Message(status)));
   spdlog::error("{}", problems.back());
+  if (const auto* put = std::get_if<state::PutSink>(&change)) failed_sinks_[put->sink.name] = Message(status);
   const auto* load = std::get_if<state::LoadModule>(&change);
   if (load == nullptr) return;
   for (const ModuleDescription& found : found_) {
@@ -142,7 +143,9 @@ Result<SinkReply> Engine::DoPutSink(const MutationContext& context, const config
   if (context.validate_only) return reply;
   config::State next = desired_;
   PutByName(next.sinks, sink);
-  ASSIGN_OR_RETURN(Transition transition, MoveTo(next, desired_));
+  config::State from = desired_;
+  if (failed_sinks_.contains(sink.name)) EraseByName(from.sinks, sink.name);
+  ASSIGN_OR_RETURN(Transition transition, MoveTo(next, from));
   Refresh();
   const SnapshotPtr after = snapshot();
   if (const SinkView* view = FindSink(*after, sink.name)) reply.sink = *view;
@@ -163,7 +166,10 @@ Result<Outcome> Engine::DoDeleteSink(const MutationContext& context, const std::
   if (context.validate_only) return ValidatedOnly();
   config::State next = desired_;
   EraseByName(next.sinks, name);
-  ASSIGN_OR_RETURN(Transition transition, MoveTo(next, desired_));
+  config::State from = desired_;
+  if (failed_sinks_.contains(name)) EraseByName(from.sinks, name);
+  ASSIGN_OR_RETURN(Transition transition, MoveTo(next, from));
+  failed_sinks_.erase(name);
   return std::move(transition.outcome);
 }
 
@@ -173,8 +179,8 @@ Result<RoutesReply> Engine::PutRoutes(const MutationContext& context, const std:
   config::State alone;
   alone.routes = routes;
   return Once<RoutesReply>(context, "PutRoutes\n" + config::ToYaml(alone), [&]() -> Result<RoutesReply> {
-    RETURN_IF_ERROR(InvalidAs("ROUTES_INVALID", config::ValidateRoutes(routes, desired_.sinks),
-                              "the routes are not valid"));
+    RETURN_IF_ERROR(
+        InvalidAs("ROUTES_INVALID", config::ValidateRoutes(routes, desired_.sinks), "the routes are not valid"));
     RETURN_IF_ERROR(CheckEtag(context, snapshot()->routes.etag, "the route table"));
     RoutesReply reply{{routes, RoutesEtag(routes)}, ValidatedOnly()};
     if (context.validate_only) return reply;
@@ -207,8 +213,10 @@ Result<StateReply> Engine::Apply(const MutationContext& context, const config::S
     RETURN_IF_ERROR(CheckEtag(context, snapshot()->hash, "the state"));
     StateReply reply{{}, ValidatedOnly()};
     const config::State from = Actual();
-    for (const Change& change : Plan(from, state)) reply.plan.push_back(Describe(change));
-    for (const config::Module& module : state.modules) RETURN_IF_ERROR(CheckModuleConfig(module));
+    for (const Change& change : Plan(from, state)) {
+      reply.plan.push_back(Describe(change));
+      RETURN_IF_ERROR(CheckChange(change));
+    }
     if (context.validate_only) return reply;
     const std::string hash_before = file_hash_;
     if (file_hash) file_hash_ = *file_hash;
@@ -223,24 +231,30 @@ Result<StateReply> Engine::Apply(const MutationContext& context, const config::S
   });
 }
 
-Result<Status> Engine::TestSink(const std::string& name) {
+Result<SinkAnswer> Engine::TestSink(const std::string& name) {
   for (const config::Sink& sink : desired_.sinks) {
     if (sink.name == name) return TestSink(sink);
   }
-  return Result<Status>(NoSuchSink(name, desired_));
+  return NoSuchSink(name, desired_);
 }
 
-Result<Status> Engine::TestSink(const config::Sink& sink) {
+Result<SinkAnswer> Engine::TestSink(const config::Sink& sink) {
   PROBED_ASSERT_ON(Control);
   const BusyScope busy(busy_);
-  const Status invalid = InvalidAs("SINK_INVALID", config::ValidateSink(sink, "sink"), "the sink is not valid");
-  if (!invalid.ok()) return Result<Status>(invalid);
-  return Result<Status>(absl::in_place, ports_.sinks.Test(sink));
+  RETURN_IF_ERROR(InvalidAs("SINK_INVALID", config::ValidateSink(sink, "sink"), "the sink is not valid"));
+  return SinkAnswer{ports_.sinks.Test(sink)};
+}
+
+Status Engine::CheckChange(const Change& change) {
+  if (const auto* load = std::get_if<state::LoadModule>(&change)) return CheckModuleConfig(load->module);
+  if (const auto* configure = std::get_if<state::ConfigureModule>(&change)) return CheckModuleConfig(configure->module);
+  return OkStatus();
 }
 
 config::State Engine::Actual() const {
   config::State actual = desired_;
   std::erase_if(actual.modules, [this](const config::Module& module) { return !driver_.Running(module.name); });
+  std::erase_if(actual.sinks, [this](const config::Sink& sink) { return failed_sinks_.contains(sink.name); });
   return actual;
 }
 
@@ -252,27 +266,37 @@ Result<Engine::Transition> Engine::MoveTo(const config::State& next, const confi
     Publish();
     return done;
   }
-  if (const Status saved = Save(next); !saved.ok()) {
+  const bool changed = next != desired_;
+  const std::uint64_t generation = generation_ + (changed ? 1 : 0);
+  const std::uint64_t changed_at = changed ? options_.clock->UtcNs() : changed_at_utc_ns_;
+  if (const Status saved = Save(next, generation, changed_at); !saved.ok()) {
     executor_.Undo();
     Publish();
     return saved;
   }
   Transition transition{{}, executor_.left_behind()};
-  transition.outcome.old_generation = generation_++;
-  transition.outcome.new_generation = generation_;
+  transition.outcome.old_generation = generation_;
+  transition.outcome.new_generation = generation;
   transition.outcome.receipt = executor_.receipt();
   transition.outcome.warnings = executor_.left_behind();
   desired_ = next;
-  changed_at_utc_ns_ = options_.clock->UtcNs();
+  generation_ = generation;
+  changed_at_utc_ns_ = changed_at;
+  for (const Change& change : plan) NoteDone(change);
   Publish();
   transition.outcome.version = log_.version();
   return transition;
 }
 
-Status Engine::Save(const config::State& next) {
+/// What had failed at start has now been done.
+void Engine::NoteDone(const Change& change) {
+  if (const auto* load = std::get_if<state::LoadModule>(&change)) failed_digests_.erase(load->module.name);
+  if (const auto* put = std::get_if<state::PutSink>(&change)) failed_sinks_.erase(put->sink.name);
+}
+
+Status Engine::Save(const config::State& next, std::uint64_t generation, std::uint64_t changed_at_utc_ns) {
   if (options_.store == nullptr) return OkStatus();
-  const std::uint64_t generation = next == desired_ ? generation_ : generation_ + 1;
-  return options_.store->Save({generation, options_.clock->UtcNs(), file_hash_, next});
+  return options_.store->Save({generation, changed_at_utc_ns, file_hash_, next});
 }
 
 Engine::Transition Engine::Unchanged() const {

@@ -66,6 +66,11 @@ struct StateReply {
   Outcome outcome;
 };
 
+/// What a receiver said to a test; a refusal is an answer, not an error of the call.
+struct SinkAnswer {
+  Status status;
+};
+
 struct EngineOptions {
   const Clock* clock = &SystemClock();
   const StateStore* store = nullptr;  // null: nothing is stored
@@ -99,9 +104,9 @@ class Engine {
   Result<StateReply> Apply(const MutationContext& context, const config::State& state,
                            const std::optional<std::string>& file_hash = std::nullopt);
 
-  /// Asks the receiver. The inner status is its answer.
-  Result<Status> TestSink(const std::string& name);
-  Result<Status> TestSink(const config::Sink& sink);
+  /// Asks the receiver.
+  Result<SinkAnswer> TestSink(const std::string& name);
+  Result<SinkAnswer> TestSink(const config::Sink& sink);
 
   /// Looks through the module directories. A wanted module whose file appeared or changed since it failed is loaded.
   void Rescan();
@@ -130,16 +135,18 @@ class Engine {
   Result<SinkReply> DoPutSink(const MutationContext& context, const config::Sink& sink);
   Result<Outcome> DoDeleteSink(const MutationContext& context, const std::string& name);
 
+  Status CheckChange(const Change& change);
   Status CheckModuleConfig(const config::Module& module);
   Status CheckLoadable(const ModuleView& view, const config::Module& module);
   Result<ModuleView> KnownModule(const std::string& name);
   ModuleReply Prospect(ModuleView view, const config::Module& module) const;
   ModuleReply ModuleNow(const std::string& name, Transition transition) const;
 
-  /// What is wanted and also there: a module that failed is not.
+  /// What is wanted and also there: what failed at start is not.
   config::State Actual() const;
   Result<Transition> MoveTo(const config::State& next, const config::State& from);
-  Status Save(const config::State& next);
+  Status Save(const config::State& next, std::uint64_t generation, std::uint64_t changed_at_utc_ns);
+  void NoteDone(const Change& change);
   Transition Unchanged() const;
   Outcome ValidatedOnly() const;
 
@@ -164,6 +171,7 @@ class Engine {
   std::vector<std::string> file_differences_;
   std::vector<ModuleDescription> found_;
   std::map<std::string, std::string> failed_digests_;  // of the file a wanted module last failed with
+  std::map<std::string, std::string> failed_sinks_;    // could not be put at start, and why
   std::vector<SinkStatus> sink_statuses_;
 
   std::atomic<bool> busy_{false};

@@ -24,8 +24,8 @@ Status NoSuchModule(const std::string& name, const Snapshot& snapshot) {
 }
 
 Status NotLoaded(const std::string& name) {
-  return StateError(absl::StatusCode::kFailedPrecondition, "MODULE_NOT_LOADED",
-                    "module " + name + " is not loaded", {{"module", name}});
+  return StateError(absl::StatusCode::kFailedPrecondition, "MODULE_NOT_LOADED", "module " + name + " is not loaded",
+                    {{"module", name}});
 }
 
 Status AboutModule(const Status& status, const std::string& name) {
@@ -78,7 +78,6 @@ Result<ModuleReply> Engine::DoLoad(const MutationContext& context, const config:
   next.modules.push_back(module);
   Result<Transition> transition = MoveTo(next, from);
   if (!transition.ok()) return AboutModule(transition.status(), module.name);
-  failed_digests_.erase(module.name);
   return ModuleNow(module.name, std::move(*transition));
 }
 
@@ -178,8 +177,8 @@ void Engine::Rescan() {
 void Engine::RetryFailed() {
   for (const config::Module& module : desired_.modules) {
     if (driver_.Running(module.name)) continue;
-    const auto found = std::find_if(found_.begin(), found_.end(),
-                                    [&](const ModuleDescription& d) { return d.name == module.name; });
+    const auto found =
+        std::find_if(found_.begin(), found_.end(), [&](const ModuleDescription& d) { return d.name == module.name; });
     if (found == found_.end() || !found->problem.empty()) continue;
     const auto failed = failed_digests_.find(module.name);
     if (failed != failed_digests_.end() && failed->second == found->digest) continue;

@@ -78,6 +78,10 @@ std::shared_ptr<Snapshot> Engine::BuildSnapshot() {
     for (const SinkStatus& status : sink_statuses_) {
       if (status.name == sink.name) view.status = status;
     }
+    if (const auto failed = failed_sinks_.find(sink.name); failed != failed_sinks_.end()) {
+      view.status.state = "failing";
+      view.status.last_error = failed->second;
+    }
     next->sinks.push_back(std::move(view));
   }
   std::sort(next->sinks.begin(), next->sinks.end(),

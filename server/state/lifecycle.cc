@@ -160,7 +160,9 @@ Action Lifecycle::OnConfigureStep(Step step, StepResult result) {
 /// Steps that take something away go on after a failure, unless code of the module may still be running: then nothing
 /// more may be taken from under it.
 Action Lifecycle::OnRemovalStep(Step step, StepResult result) {
-  if (result.unload) left_behind_ = result.unload->left_behind;
+  if (result.unload) {
+    left_behind_.insert(left_behind_.end(), result.unload->left_behind.begin(), result.unload->left_behind.end());
+  }
   if (!result.status.ok()) {
     const std::string what = "cannot " + std::string(StepName(step)) + ": " + std::string(Message(result.status));
     left_behind_.push_back(what);

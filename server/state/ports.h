@@ -55,7 +55,9 @@ struct Condition {
   std::uint64_t since_utc_ns = 0;
 };
 
-/// Steps of a module's life, in the order the lifecycle machine asks for them.
+/// Steps of a module's life, in the order the lifecycle machine asks for them. A step that fails leaves nothing of
+/// itself behind. Drain fails with DEADLINE_EXCEEDED only when code of the module may still be running: nothing is then
+/// taken from under it.
 class ModuleSteps {
  public:
   virtual ~ModuleSteps() = default;
@@ -73,12 +75,13 @@ class ModuleSteps {
 
   // --- configure --------------------------------------------------------------------------------------------------
   virtual Result<Receipt> Commit(const std::string& name, std::uint32_t generation) = 0;
+  /// Gives up what Prepare keeps; does nothing when nothing is prepared (also after a Start or Commit that used it up).
   virtual void AbortPrepared(const std::string& name) = 0;
 
   // --- unload, also from any half-way point of a load -------------------------------------------------------------
-  virtual Status Quiesce(const std::string& name) = 0;  // clear slots and links, RCU grace
-  virtual Status Drain(const std::string& name) = 0;    // rings past the marker, flush, no shard inside
-  virtual Status Destroy(const std::string& name) = 0;  // shards, instance, BPF objects
+  virtual Status Quiesce(const std::string& name) = 0;              // clear slots and links, RCU grace
+  virtual Status Drain(const std::string& name) = 0;                // rings past the marker, flush, no shard inside
+  virtual Status Destroy(const std::string& name) = 0;              // shards, instance, BPF objects
   virtual Result<UnloadReport> Close(const std::string& name) = 0;  // library; verified
 
   virtual std::vector<Condition> Conditions(const std::string& name) = 0;

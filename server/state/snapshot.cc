@@ -66,9 +66,8 @@ std::string RoutesEtag(const std::vector<config::Route>& routes) {
 std::string StateHash(const config::State& state) { return Sha256(config::ToYaml(state)); }
 
 bool SameForWatch(const ModuleView& a, const ModuleView& b) {
-  return a.etag == b.etag && a.standing.phase == b.standing.phase &&
-         a.standing.generation == b.standing.generation && Same(a.standing.conditions, b.standing.conditions) &&
-         Same(a.description, b.description);
+  return a.etag == b.etag && a.standing.phase == b.standing.phase && a.standing.generation == b.standing.generation &&
+         Same(a.standing.conditions, b.standing.conditions) && Same(a.description, b.description);
 }
 
 bool SameForWatch(const SinkView& a, const SinkView& b) {

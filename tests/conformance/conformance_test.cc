@@ -111,7 +111,9 @@ TEST(Conformance, NoticesReadsBeyondTheHostsTable) {
 
 #ifndef PROBED_SANITIZED
 TEST(Conformance, NoticesMemoryThatIsLost) {
-  EXPECT_THAT(Words(RunOne("cycles", "bad_heap")), HasSubstr("bytes of heap lost"));
+  Options options = Quick();
+  options.cycles = 150;
+  EXPECT_THAT(Words(RunOne("cycles", "bad_heap", options)), HasSubstr("bytes of heap lost"));
 }
 
 TEST(Conformance, NoticesThreadLocalsWithDestructors) {

@@ -50,6 +50,12 @@ bool DecodesStreams(const Rig& rig, Report& report) {
   return false;
 }
 
+/// Any but EVICTED: then the host has ended the exchanges itself.
+probe_close_reason AnyReason(Garbage& garbage) {
+  const std::uint32_t reason = garbage.Below(PROBE_CLOSE_UNLOAD + 1);
+  return reason == PROBE_CLOSE_EVICTED ? PROBE_CLOSE_LOCAL : static_cast<probe_close_reason>(reason);
+}
+
 void CheckRandomStreams(const Subject& subject, Report& report) {
   const auto rig = Rig::Start(subject, report);
   if (!rig || !DecodesStreams(*rig, report)) return;
@@ -60,7 +66,7 @@ void CheckRandomStreams(const Subject& subject, Report& report) {
     Feeder feeder(*rig, memory, garbage.Below(4) != 0);
     Feed(feeder, garbage.Next(), garbage, round % 2 == 0 ? Chaos::kNone : Chaos::kHoles);
     if (garbage.Below(3) == 0) rig->shard().OnTick(2000000);
-    feeder.Close(static_cast<probe_close_reason>(garbage.Below(PROBE_CLOSE_UNLOAD + 1)));
+    feeder.Close(AnyReason(garbage));
     ExpectSettled(*rig, fmt::format("seed {}, after close", seed), report);
   }
   ExpectSaneSpans(*rig, "in all", report);
@@ -113,7 +119,7 @@ void CheckNoMemory(const Subject& subject, Report& report) {
     for (std::uint32_t round = 0; round < subject.options.rounds / 4; ++round) {
       Feed(feeders.emplace_back(*rig, memory, true), garbage.Next(), garbage, Chaos::kHoles);
     }
-    for (Feeder& feeder : feeders) feeder.Close(PROBE_CLOSE_EVICTED);
+    for (Feeder& feeder : feeders) feeder.Close(PROBE_CLOSE_TIMEOUT);
     ExpectSettled(*rig, fmt::format("with {} bytes of stream memory", limit), report);
   }
 }
@@ -137,6 +143,21 @@ void CheckEndlessMessage(const Subject& subject, Report& report) {
     feeder.Close(PROBE_CLOSE_RESET);
   }
   ExpectSettled(*rig, "after endless messages", report);
+}
+
+void CheckEviction(const Subject& subject, Report& report) {
+  const auto rig = Rig::Start(subject, report);
+  if (!rig || !DecodesStreams(*rig, report)) return;
+  GuardedBytes memory;
+  Garbage garbage(subject.options.seed);
+  for (std::uint32_t round = 0; round < subject.options.rounds / 4; ++round) {
+    Feeder feeder(*rig, memory, true);
+    Feed(feeder, garbage.Next(), garbage, Chaos::kHoles);
+    feeder.Close(PROBE_CLOSE_EVICTED);
+  }
+  rig->shard().Flush(1000000000);
+  report.Expect(rig->host().LedgerProblem().empty(), rig->host().LedgerProblem());
+  report.Expect(!rig->instance().faulted(), rig->instance().fault());
 }
 
 void CheckDatagrams(const Subject& subject, Report& report) {
@@ -234,6 +255,7 @@ std::vector<Check> DecoderChecks() {
       {"flush", "ends every exchange when it is flushed", CheckFlush},
       {"no-memory", "copes with a host that gives no stream memory", CheckNoMemory},
       {"endless-message", "holds a bounded part of a message without end", CheckEndlessMessage},
+      {"eviction", "forgets a stream that the host evicts", CheckEviction},
       {"datagrams", "survives random datagrams", CheckDatagrams},
       {"events", "survives random events", CheckEvents},
       {"recorded", "gives the same spans for recorded conversations wherever they are split", CheckRecorded},

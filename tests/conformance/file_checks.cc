@@ -47,7 +47,8 @@ void CheckManifest(const Subject& subject, Report& report) {
     if (!report.Expect(inspection.ok(), Message(inspection.status()))) return;
     for (const std::string& key : inspection->manifest.unknown_keys) report.Fail("unknown key " + key);
     const auto config = modules::CompleteConfig(inspection->manifest.config_schema, "{}");
-    report.Expect(config.ok(), "the defaults of its configuration do not fit it: " + std::string(Message(config.status())));
+    report.Expect(config.ok(),
+                  "the defaults of its configuration do not fit it: " + std::string(Message(config.status())));
   });
 }
 

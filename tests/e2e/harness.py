@@ -22,6 +22,8 @@ from spans import SpanFile
 
 SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
 BUILD_DIR = pathlib.Path(os.environ.get("PROBED_BUILD_DIR", SOURCE_DIR / "build" / "dev"))
+LOSSES = {"ring_full", "fault", "recursion_misses", "notices_full", "sequence_gaps", "doubled", "streams_evicted",
+          "evicted.memory", "undecodable.malformed", "undecodable.gap", "undecodable.truncated", "aborted.gap"}
 FULL = os.environ.get("PROBED_FULL") == "1"
 
 
@@ -74,7 +76,7 @@ def end(process, seconds=15):
 
 
 class Daemon:
-    """One probed with a file sink. `targets`, `sinks`, `routes`, `modules` and `daemon` are parts of its configuration."""
+    """One probed with a file sink. `targets`, `sinks`, `routes`, `modules` and `daemon` are parts of its file."""
 
     def __init__(self, folder, *, targets=(), sinks=None, routes=(), modules=(), daemon=None, module_dir=None):
         self.folder = pathlib.Path(folder)
@@ -99,6 +101,10 @@ class Daemon:
     def command(self, config_path):
         return [str(BUILD_DIR / "bin" / "probed"), "--config", str(config_path), "--socket", str(self.socket),
                 "--module-dir", str(self.module_dir), "--state-dir", str(self.folder / "state")]
+
+    @property
+    def probectl(self):
+        return [str(BUILD_DIR / "bin" / "probectl"), "--socket", str(self.socket)]
 
     def start(self):
         config_path = self.folder / "probed.yaml"
@@ -133,10 +139,10 @@ class Daemon:
     # --- asking ---
 
     def ctl(self, *arguments, check=True, timeout=60):
-        done = subprocess.run([str(BUILD_DIR / "bin" / "probectl"), "--socket", str(self.socket), *map(str, arguments)],
-                              capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run([*self.probectl, *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
         if check and done.returncode != 0:
-            raise AssertionError(f"probectl {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}\n{self.log()}")
+            words = " ".join(map(str, arguments))
+            raise AssertionError(f"probectl {words}: exit {done.returncode}\n{done.stderr}\n{self.log()}")
         return done
 
     def ctl_json(self, *arguments):
@@ -152,10 +158,8 @@ class Daemon:
                 for name, value in line.get("counters", {}).items()}
 
     def losses(self):
-        """Sum of everything the ledger counts as lost before it became a span, by name."""
-        names = ("ring_full", "fault", "recursion", "lost", "evicted", "dropped", "gap")
-        return {key: value for key, value in self.counters().items()
-                if value and any(name in key[1] for name in names)}
+        """Everything the ledger counts as lost, doubled or not understood, by (scope, counter)."""
+        return {key: value for key, value in self.counters().items() if value and key[1] in LOSSES}
 
     # --- spans ---
 
@@ -168,7 +172,9 @@ class Daemon:
             wait_for(f"{count} spans with {criteria}", lambda: len(self.spans(**criteria)) >= count, seconds, 0.1)
         except AssertionError as late:
             found = self.spans()
-            raise AssertionError(f"{late}; found {len(self.spans(**criteria))} of all {len(found)}: {found[-3:]}\n{self.log()}") from None
+            count = len(self.spans(**criteria))
+            raise AssertionError(f"{late}; found {count} of all {len(found)}, the last: {found[-3:]}\n"
+                                 f"{self.counters()}\n{self.log()}") from None
         if settle:
             time.sleep(settle)
         return self.spans(**criteria)

@@ -16,15 +16,16 @@ def bpf_objects():
     """{"prog": {id: name}, "map": ..., "link": ...} of the whole machine."""
     found = {}
     for kind in ("prog", "map", "link"):
-        listed = json.loads(subprocess.run([BPFTOOL, "-j", kind, "show"], capture_output=True, check=True).stdout or "[]")
-        found[kind] = {item["id"]: item.get("name", item.get("type", "")) for item in listed}
+        shown = subprocess.run([BPFTOOL, "-j", kind, "show"], capture_output=True, check=True).stdout
+        found[kind] = {item["id"]: item.get("name", item.get("type", "")) for item in json.loads(shown or "[]")}
     return found
 
 
 def new_objects(before):
     """Objects that were not there before, as readable strings."""
     now = bpf_objects()
-    return sorted(f"{kind} {number} {name}" for kind in now for number, name in now[kind].items() if number not in before[kind])
+    return sorted(f"{kind} {number} {name}" for kind in now for number, name in now[kind].items()
+                  if number not in before[kind])
 
 
 def wait_no_new_objects(before, seconds=10):

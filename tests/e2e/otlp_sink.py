@@ -95,7 +95,8 @@ class Script:
     def next_step(self, body, headers):
         with self._lock:
             step = self._steps.pop(0) if self._steps else ("ok",)
-            self.requests.append((time.monotonic(), step[0], len(span_ids(body)) if body is not None else 0, dict(headers)))
+            spans = len(span_ids(body)) if body is not None else 0
+            self.requests.append((time.monotonic(), step[0], spans, dict(headers)))
             return step
 
     def deliver(self, body):
@@ -225,7 +226,8 @@ def retry_info(code, milliseconds):
     inner = delay.SerializeToString()
     info = b"\x0a" + encode_varint(len(inner)) + inner
     detail = any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=info).SerializeToString()
-    return b"\x08" + encode_varint(getattr(grpc.StatusCode, code).value[0]) + b"\x1a" + encode_varint(len(detail)) + detail
+    number = getattr(grpc.StatusCode, code).value[0]
+    return b"\x08" + encode_varint(number) + b"\x1a" + encode_varint(len(detail)) + detail
 
 
 def main():

@@ -50,7 +50,8 @@ class Nginx:
             keep = "keepalive 64;" if upstream_keepalive else ""
             upstream = f"upstream behind {{ server 127.0.0.1:{upstream_port}; {keep} }}"
             version = 'proxy_http_version 1.1; proxy_set_header Connection "";' if upstream_keepalive else ""
-            locations = f"location /proxy/ {{ proxy_pass http://behind; proxy_set_header Host 127.0.0.1:{upstream_port}; {version} }}"
+            host = f"proxy_set_header Host 127.0.0.1:{upstream_port};"
+            locations = f"location /proxy/ {{ proxy_pass http://behind; {host} {version} }}"
         config = self.folder / "nginx.conf"
         config.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, upstream=upstream, locations=locations))
         self.program = case.need("nginx")
@@ -103,6 +104,14 @@ def go_server(case):
     return port, server(case, [program], port)
 
 
+def splice_proxy(case, upstream_port):
+    """A proxy whose process never holds the bytes, in front of a server."""
+    program = case.folder / "splice_proxy"
+    subprocess.run([case.need("gcc"), "-std=c11", "-O2", "-o", program, SERVERS / "splice_proxy.c"], check=True)
+    port = free_port()
+    return port, server(case, [program, port, upstream_port], port)
+
+
 def h2load(case, port, requests, connections, path="/load", rate=None):
     """Exactly so many HTTP/1.1 requests on keep-alive connections, at `rate` a second or as fast as it goes."""
     paced = ["--rps", str(rate / connections)] if rate else []
@@ -125,7 +134,8 @@ def read_responses(connection, count):
         while b"\r\n\r\n" not in buffered:
             buffered += received(connection)
         head, _, buffered = buffered.partition(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
+                      if line.startswith(b"content-length:"))
         bodies += length
         while len(buffered) < length:
             length -= len(buffered)

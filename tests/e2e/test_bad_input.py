@@ -20,7 +20,6 @@ class BadModules(LiveCase):
 
     def setUp(self):
         super().setUp()
-        self.modules = self.folder / "modules"
         base = os.path.join(os.path.expanduser("~"), f".probed-e2e.{os.getpid()}")
         os.makedirs(base, mode=0o755, exist_ok=True)
         self.addCleanup(shutil.rmtree, base, ignore_errors=True)
@@ -146,8 +145,9 @@ class BadTraffic(LiveCase):
         nginx = peers.Nginx(self)
         daemon = self.run_daemon(nginx.port, exclude=[os.getpid()])
         chance = random.Random(20)
-        pieces = [b"GET / HTTP/1.1\r\n", b"Host: a\r\n", b"\r\n", b"\x00\xff", b"Content-Length: 18446744073709551616\r\n",
-                  b"Transfer-Encoding: chunked\r\n", b"ffffffffffffffff\r\n", b" folded\r\n", b"GET", b" ", b"HTTP/9.9",
+        pieces = [b"GET / HTTP/1.1\r\n", b"Host: a\r\n", b"\r\n", b"\x00\xff",
+                  b"Content-Length: 18446744073709551616\r\n", b"Transfer-Encoding: chunked\r\n",
+                  b"ffffffffffffffff\r\n", b" folded\r\n", b"GET", b" ", b"HTTP/9.9",
                   b"POST /x HTTP/1.0\r\n", b"A" * 9000]
         for _ in range(500):
             with peers.connect(nginx.port) as connection:

@@ -121,6 +121,25 @@ class Exactness(LiveCase):
         self.assertEqual({span.path for span in found},
                          {f"/files/f{size}" for size in sizes} | {f"/after/{size}" for size in sizes})
 
+    def test_behind_a_splicing_proxy(self):
+        """The proxy's sockets move bytes that no hook can show; the server behind it is exact all the same."""
+        port, proxy = peers.splice_proxy(self, self.port)
+        daemon = self.run_daemon(port, self.port, exclude=[os.getpid()])
+        paths = [f"/spliced/{number}" for number in range(200)]
+        with peers.connect(port) as connection:
+            for path in paths:
+                connection.sendall(request(path))
+                peers.read_responses(connection, 1)
+            connection.sendall(request(self.nginx.file("spliced", 10_000_000)) + request("/last"))
+            peers.read_responses(connection, 2)
+        found = daemon.wait_spans(len(paths) + 2, settle=1.0, kind=SERVER)
+        own = [span for span in found if span.resource["process.pid"] == self.nginx.process.pid]
+        self.assertEqual(sorted(span.path for span in own), sorted([*paths, "/files/spliced", "/last"]))
+        # Whatever is said about the proxy is right, or nothing is said.
+        for span in found:
+            self.assertIn(span.path, {*paths, "/files/spliced", "/last"})
+        self.assertIsNone(proxy.poll())
+
     def test_connection_older_than_the_daemon(self):
         with peers.connect(self.port) as connection:
             connection.sendall(request("/before"))

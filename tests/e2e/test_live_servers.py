@@ -34,8 +34,9 @@ class LiveServers(LiveCase):
         self.assertEqual(len(found), 1, found)
         span = found[0]
         self.assertEqual((span.kind, span.name), (SERVER, "GET"))
-        expected = {"http.request.method": "GET", "url.path": path, "url.scheme": "http", "http.response.status_code": 200,
-                    "server.address": "127.0.0.1", "server.port": port, "network.protocol.version": "1.1"}
+        expected = {"http.request.method": "GET", "url.path": path, "url.scheme": "http",
+                    "http.response.status_code": 200, "server.address": "127.0.0.1", "server.port": port,
+                    "network.protocol.version": "1.1"}
         self.assertEqual({key: span.attributes.get(key) for key in expected}, expected)
         self.assertTrue(span.attributes["user_agent.original"].startswith("Python-urllib/"))
         self.assertLess(before - 5_000_000, span.start_ns)
@@ -84,15 +85,16 @@ class LiveServers(LiveCase):
     def test_traceparent_is_continued(self):
         port, _ = peers.python_server(self)
         daemon = self.run_daemon(port, exclude=[os.getpid()])
-        get(port, "/traced", {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1,b=2"})
+        trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+        get(port, "/traced", {"traceparent": f"00-{trace}-{parent}-01", "tracestate": "a=1,b=2"})
         (span,) = daemon.wait_spans(1)
-        self.assertEqual((span.trace_id, span.parent_id), ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"))
+        self.assertEqual((span.trace_id, span.parent_id), (trace, parent))
         self.assertEqual(span.trace_state, "a=1,b=2")
 
     def test_first_span_within_a_second_of_load_and_tail_shows_it(self):
         port, _ = peers.python_server(self)
         daemon = self.start_daemon(targets=[{"name": "t", "ports": [port]}])
-        tail = subprocess.Popen([*daemon_ctl(daemon), "tail", "-o", "json"], stdout=subprocess.PIPE, text=True)
+        tail = subprocess.Popen([*daemon.probectl, "tail", "-o", "json"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(tail.stdout.close)
         self.addCleanup(tail.wait)
         self.addCleanup(tail.kill)
@@ -112,11 +114,6 @@ class LiveServers(LiveCase):
         get(port, "/unseen")
         time.sleep(1)
         self.assertEqual([span.path for span in daemon.spans()], ["/seen"])
-
-
-def daemon_ctl(daemon):
-    from harness import BUILD_DIR
-    return [str(BUILD_DIR / "bin" / "probectl"), "--socket", str(daemon.socket)]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ CONCURRENCY = 16
 REQUESTS_EACH = 100
 
 
+def paths_of(thread):
+    return [f"/proxy/{thread}-{number}" for number in range(REQUESTS_EACH)]
+
+
 def ask(port, paths, failures):
     """Each thread keeps one connection to nginx open."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -33,8 +37,8 @@ class ProxyParents(LiveCase):
         nginx = peers.Nginx(self, upstream_port=upstream, upstream_keepalive=keepalive)
         daemon = self.run_daemon(nginx.port, upstream, exclude=[os.getpid()])
         failures = []
-        threads = [threading.Thread(target=ask, args=(nginx.port, [f"/proxy/{thread}-{number}" for number in range(REQUESTS_EACH)], failures))
-                   for thread in range(CONCURRENCY)]
+        threads = [threading.Thread(target=ask, args=(nginx.port, paths_of(number), failures))
+                   for number in range(CONCURRENCY)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -43,8 +47,9 @@ class ProxyParents(LiveCase):
         total = CONCURRENCY * REQUESTS_EACH
         found = daemon.wait_spans(3 * total, settle=1.0)
         self.assertEqual(len(found), 3 * total)
-        front = {span.path: span for span in found if span.kind == SERVER and span.attributes["server.port"] == nginx.port}
-        behind = {span.path: span for span in found if span.kind == SERVER and span.attributes["server.port"] == upstream}
+        servers = [span for span in found if span.kind == SERVER]
+        front = {span.path: span for span in servers if span.attributes["server.port"] == nginx.port}
+        behind = {span.path: span for span in servers if span.attributes["server.port"] == upstream}
         between = {span.path: span for span in found if span.kind == CLIENT}
         self.assertEqual([len(front), len(between), len(behind)], [total] * 3)
         return front, between, behind

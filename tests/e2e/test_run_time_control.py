@@ -54,8 +54,8 @@ class RunTimeControl(LiveCase):
             for number in range(CONFIGURES):
                 reply = daemon.ctl_json("configure", "http", "--set", f"capture_bytes={4096 + number}")
                 receipt = reply["outcome"]["receipt"]
-                self.assertEqual((int(receipt.get("lost", 0)), int(receipt.get("doubled", 0))), (0, 0), receipt)
-                self.assertEqual(receipt["submittedOld"], receipt["consumedOld"], receipt)
+                self.assertEqual((receipt["lost"], receipt["doubled"]), (0, 0), receipt)
+                self.assertEqual(receipt["submitted_old"], receipt["consumed_old"], receipt)
         requests = self.nginx.requests()
         found = daemon.wait_spans(requests, seconds=120, settle=1.0, kind=SERVER)
         self.assertEqual(len(found), requests)

@@ -47,8 +47,7 @@ class Sinks(LiveCase):
         self.assertEqual(len(set(sink.script.delivered)), count)
 
     def sink_status(self, daemon):
-        listed = daemon.ctl_json("sinks")
-        (sink,) = [one for one in listed.get("sinks", listed) if one["name"] == "collector"]
+        (sink,) = [one for one in daemon.ctl_json("sinks")["sinks"] if one["name"] == "collector"]
         return sink["status"]
 
     def check_http(self, *steps):
@@ -78,7 +77,7 @@ class Sinks(LiveCase):
         daemon = self.daemon_to(sink.port)
         self.ask(1)
         wait_for("the first batch", lambda: sink.script.requests)
-        wait_for("a rejection", lambda: int(self.sink_status(daemon).get("rejectedItems", 0)) == 1)
+        wait_for("a rejection", lambda: self.sink_status(daemon)["rejected_items"] == 1)
         self.ask(1)
         self.assert_delivered(sink, 1)
         self.assertEqual(len(sink.script.requests), 2)
@@ -87,7 +86,7 @@ class Sinks(LiveCase):
         sink = self.http_sink(("partial", 1, "one too many"))
         daemon = self.daemon_to(sink.port)
         self.ask(1)
-        wait_for("a rejection", lambda: int(self.sink_status(daemon).get("rejectedItems", 0)) == 1)
+        wait_for("a rejection", lambda: self.sink_status(daemon)["rejected_items"] == 1)
         time.sleep(1)
         self.assertEqual(len(sink.script.requests), 1)
 
@@ -108,7 +107,7 @@ class Sinks(LiveCase):
         port = free_port()
         daemon = self.daemon_to(port)
         self.ask()
-        wait_for("retrying", lambda: self.sink_status(daemon).get("health") == "SINK_HEALTH_RETRYING")
+        wait_for("retrying", lambda: self.sink_status(daemon).get("health") == "retrying")
         self.assert_delivered(self.http_sink(port=port))
 
     def test_http_hanging_receiver_does_not_hold_up_the_end(self):
@@ -137,7 +136,7 @@ class Sinks(LiveCase):
         sink = self.grpc_sink(("status", "INVALID_ARGUMENT", None))
         daemon = self.daemon_to(sink.port, "otlp_grpc")
         self.ask(1)
-        wait_for("a rejection", lambda: int(self.sink_status(daemon).get("rejectedItems", 0)) == 1)
+        wait_for("a rejection", lambda: self.sink_status(daemon)["rejected_items"] == 1)
         time.sleep(1)
         self.assertEqual(len(sink.script.requests), 1)
 

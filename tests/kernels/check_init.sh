@@ -12,7 +12,14 @@ socket=/run/probed.sock
 status=0
 
 ctl() { probectl --socket $socket "$@"; }
-bpf_objects() { ls -l /proc/*/fd 2>/dev/null | grep -c 'anon_inode:bpf'; }
+# Numbers of programs, maps and links; the kernel frees them a grace period later.
+bpf_objects() { for kind in prog map link; do bpftool $kind show | grep -cE '^[0-9]+:'; done | xargs; }
+wait_bpf_objects() {
+  for attempt in $(seq 50); do
+    [ "$(bpf_objects)" = "$1" ] && break
+    sleep 0.1
+  done
+}
 
 expect() {
   if [ "$2" = "$3" ]; then echo "ok   $backend $1: $3"; return; fi
@@ -51,6 +58,7 @@ C
 }
 
 check_backend() {
+  objects=$(bpf_objects)
   daemon_start || return
   ctl load http --wait > /run/out 2>&1
   expect "load" 0 $?
@@ -75,7 +83,8 @@ check_backend() {
   kill -TERM $probed
   wait $probed
   expect "exit of the daemon" 0 $?
-  expect "BPF objects left" 0 "$(bpf_objects)"
+  wait_bpf_objects "$objects"
+  expect "BPF programs, maps, links" "$objects" "$(bpf_objects)"
   [ $status -ne 0 ] && tail -n 40 /run/probed.log
 }
 

@@ -55,7 +55,7 @@ if [ -z "$fast" ]; then machine+=(-icount shift=0,sleep=off); fi
 
 timeout --foreground "$timeout" qemu-system-x86_64 "${machine[@]}" -kernel "$folder/vmlinuz" -initrd "$work/initrd.gz" \
   -append "console=ttyS0 quiet clocksource=tsc tsc=reliable mitigations=off nokaslr panic=-1" </dev/null |
-  sed -u 's/\r//g; s/\x1b[c[][?0-9;]*[a-zA-Z]*//g' | tee "$work/console" || true
+  sed -u 's/\r//g; s/\x1bc//g; s/\x1b\[[?0-9;]*[a-zA-Z]//g' | tee "$work/console" || true
 code=$(sed -n 's/^vm-exit \([0-9]*\)$/\1/p' "$work/console" | tail -n 1)
 [ -n "$code" ] || vm_fail "the VM ended without a result (see its console above)"
 exit "$code"

@@ -63,8 +63,8 @@ bool PrintHelp(std::ostream& err, const google::rpc::Status& details) {
 bool PrintRetry(std::ostream& err, const google::rpc::Status& details) {
   google::rpc::RetryInfo retry;
   if (!Find(details, retry)) return false;
-  const auto delay = std::chrono::seconds(retry.retry_delay().seconds()) +
-                     std::chrono::nanoseconds(retry.retry_delay().nanos());
+  const auto delay =
+      std::chrono::seconds(retry.retry_delay().seconds()) + std::chrono::nanoseconds(retry.retry_delay().nanos());
   Line(err, "try again in " + FormatDuration(delay));
   return true;
 }
@@ -79,8 +79,8 @@ std::string Advice(const grpc::Status& status, const std::string& reason) {
   switch (ExitCodeOf(status)) {
     case ExitCode::kUnreachable: return "is the daemon running? systemctl status probed; another socket: --socket";
     case ExitCode::kDenied: return "run it as root, or as a member of the daemon's group";
-    case ExitCode::kNotFound: return reason == "SINK_NOT_FOUND" ? "what there is: probectl sinks list"
-                                                                : "what there is: probectl modules list";
+    case ExitCode::kNotFound:
+      return reason == "SINK_NOT_FOUND" ? "what there is: probectl sinks list" : "what there is: probectl modules list";
     default: return "";
   }
 }

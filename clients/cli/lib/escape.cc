@@ -25,13 +25,14 @@ constexpr std::array kNoWidth{Range{0x300, 0x36F}, Range{0x1AB0, 0x1AFF}, Range{
                               Range{0xFE20, 0xFE2F}};
 
 // East Asian wide and emoji, by block.
-constexpr std::array kTwoWide{Range{0x1100, 0x115F},   Range{0x2E80, 0xA4CF},   Range{0xAC00, 0xD7A3},
-                              Range{0xF900, 0xFAFF},   Range{0xFE30, 0xFE6F},   Range{0xFF00, 0xFF60},
-                              Range{0xFFE0, 0xFFE6},   Range{0x1F300, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
+constexpr std::array kTwoWide{Range{0x1100, 0x115F}, Range{0x2E80, 0xA4CF},   Range{0xAC00, 0xD7A3},
+                              Range{0xF900, 0xFAFF}, Range{0xFE30, 0xFE6F},   Range{0xFF00, 0xFF60},
+                              Range{0xFFE0, 0xFFE6}, Range{0x1F300, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
 
 // Invisible characters that hide or reorder text, and the C1 controls some terminals obey.
-constexpr std::array kUnsafe{Range{0x7F, 0x9F},     Range{0x61C, 0x61C},   Range{0x200B, 0x200F}, Range{0x2028, 0x202E},
-                             Range{0x2060, 0x206F}, Range{0xFEFF, 0xFEFF}, Range{0xFFF9, 0xFFFB}, Range{0xE0000, 0xE007F}};
+constexpr std::array kUnsafe{Range{0x7F, 0x9F},     Range{0x61C, 0x61C},    Range{0x200B, 0x200F},
+                             Range{0x2028, 0x202E}, Range{0x2060, 0x206F},  Range{0xFEFF, 0xFEFF},
+                             Range{0xFFF9, 0xFFFB}, Range{0xE0000, 0xE007F}};
 
 template <std::size_t N>
 bool In(const std::array<Range, N>& ranges, std::uint32_t value) {

@@ -101,8 +101,8 @@ bool IsShown(const pb::Message& message, const pb::FieldDescriptor& field) {
   const pb::Reflection& r = *message.GetReflection();
   if (field.is_repeated()) return r.FieldSize(message, &field) > 0;
   if (r.HasField(message, &field)) return true;
-  const bool text = field.cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING ||
-                    field.cpp_type() == pb::FieldDescriptor::CPPTYPE_ENUM;
+  const bool text =
+      field.cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING || field.cpp_type() == pb::FieldDescriptor::CPPTYPE_ENUM;
   return !field.has_presence() && !text;
 }
 

@@ -63,6 +63,7 @@ void ReadItem(const YAML::Node& node, const std::string& path, Problems& problem
   v1::Sink name;
   ReadMessage(node, path, {&name, sink.mutable_spec()}, {"spec", "status", "etag"}, problems);
   sink.set_name(name.name());
+  if (node.IsMap() && node["spec"]) problems.Add(path + ".spec", "unknown key; a sink's fields stand beside its name");
 }
 
 template <typename T>

@@ -23,8 +23,8 @@ std::string RandomUuid() {
   words[1] = (words[1] & 0xFFFF0FFFU) | 0x4000U;
   words[2] = (words[2] & 0x3FFFFFFFU) | 0x80000000U;
   std::array<char, 37> text{};
-  std::snprintf(text.data(), text.size(), "%08x-%04x-%04x-%04x-%04x%08x", words[0], words[1] >> 16U,
-                words[1] & 0xFFFFU, words[2] >> 16U, words[2] & 0xFFFFU, words[3]);
+  std::snprintf(text.data(), text.size(), "%08x-%04x-%04x-%04x-%04x%08x", words[0], words[1] >> 16U, words[1] & 0xFFFFU,
+                words[2] >> 16U, words[2] & 0xFFFFU, words[3]);
   return text.data();
 }
 

@@ -5,6 +5,8 @@
 // Verbs get nothing else.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <chrono>
 #include <functional>
 #include <iosfwd>
@@ -86,7 +88,7 @@ class Session {
   /// Reads a stream until it ends or `take` says false. --timeout, if given, is how long it lasts. Quiet.
   template <typename Stub, typename Request, typename Response>
   grpc::Status TryStream(std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(grpc::ClientContext*,
-                                                                                      const Request&),
+                                                                                       const Request&),
                          const Request& request, const std::function<bool(const Response&)>& take) {
     if (grpc::Status status = Connect(); !status.ok()) return status;
     grpc::ClientContext context;

@@ -92,8 +92,14 @@ std::optional<std::uint64_t> Size(std::string_view text) {
     std::string_view name;
     std::uint64_t bytes;
   };
-  constexpr Unit kUnits[] = {{"KiB", 1ULL << 10U}, {"MiB", 1ULL << 20U}, {"GiB", 1ULL << 30U}, {"kB", 1'000},
-                             {"MB", 1'000'000},    {"GB", 1'000'000'000}, {"B", 1},             {"", 1}};
+  constexpr Unit kUnits[] = {{"KiB", 1ULL << 10U},
+                             {"MiB", 1ULL << 20U},
+                             {"GiB", 1ULL << 30U},
+                             {"kB", 1'000},
+                             {"MB", 1'000'000},
+                             {"GB", 1'000'000'000},
+                             {"B", 1},
+                             {"", 1}};
   for (const Unit& unit : kUnits) {
     if (!text.ends_with(unit.name)) continue;
     const auto number = Number<std::uint64_t>(text.substr(0, text.size() - unit.name.size()));
@@ -154,8 +160,7 @@ void StoreDuration(const std::string& text, const Place& place) {
 }
 
 bool IsDuration(const pb::FieldDescriptor& field) {
-  return field.cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE &&
-         field.message_type() == pb::Duration::descriptor();
+  return field.cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE && field.message_type() == pb::Duration::descriptor();
 }
 
 void StoreScalar(const YAML::Node& node, const Place& place) {
@@ -256,7 +261,8 @@ std::string ShortName(const pb::EnumValueDescriptor& value) {
   constexpr std::string_view kFirst = "UNSPECIFIED";
   const std::size_t prefix = value.type()->value(0)->name().size() - kFirst.size();
   std::string name = value.name().substr(prefix);
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return name;
 }
 

@@ -28,8 +28,9 @@ class Problems {
 
 /// Reads a mapping into the first of `messages` that has the key. `ignored` keys may stand there but are not read, and
 /// are no fields of the messages. Scalars may refer to the environment: ${env:NAME}, ${env:NAME:-default}.
-void ReadMessage(const YAML::Node& node, const std::string& path, const std::vector<google::protobuf::Message*>& messages,
-                 const std::vector<std::string>& ignored, Problems& problems);
+void ReadMessage(const YAML::Node& node, const std::string& path,
+                 const std::vector<google::protobuf::Message*>& messages, const std::vector<std::string>& ignored,
+                 Problems& problems);
 
 /// The short names of an enum's values, without UNSPECIFIED: SINK_TYPE_OTLP_GRPC is "otlp_grpc".
 std::vector<std::string> ShortNames(const google::protobuf::EnumDescriptor& type);

@@ -65,7 +65,7 @@ sdk::ParseState ChunkReader::Feed(std::string_view* bytes, std::uint64_t* payloa
   while (!bytes->empty()) {
     if (at_ == At::kData) {
       const std::uint64_t taken = std::min<std::uint64_t>(remaining_, bytes->size());
-      Skip(taken, payload);
+      Skip(taken, payload);  // never beyond the data
       bytes->remove_prefix(static_cast<std::size_t>(taken));
       continue;
     }
@@ -78,10 +78,16 @@ sdk::ParseState ChunkReader::Feed(std::string_view* bytes, std::uint64_t* payloa
 }
 
 bool ChunkReader::Skip(std::uint64_t count, std::uint64_t* payload) {
-  if (at_ != At::kData || count > remaining_) return false;
-  *payload += count;
-  remaining_ -= count;
-  if (remaining_ == 0) at_ = At::kAfterData;
+  constexpr std::uint64_t kLineEnd = 2;  // the kernel leaves data and CRLF out together
+  if (at_ != At::kData || count > remaining_ + kLineEnd) return false;
+  const std::uint64_t data = std::min(count, remaining_);
+  *payload += data;
+  remaining_ -= data;
+  if (count - data == kLineEnd) {
+    at_ = At::kSize;
+  } else if (remaining_ == 0) {
+    at_ = At::kAfterData;
+  }
   return true;
 }
 

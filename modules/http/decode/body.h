@@ -24,7 +24,7 @@ class ChunkReader {
   /// `payload` grows by the bytes of chunk data.
   sdk::ParseState Feed(std::string_view* bytes, std::uint64_t* payload);
 
-  /// Passes `count` bytes nobody saw. False: they reach beyond the chunk's data, so the place is lost.
+  /// Passes `count` bytes nobody saw. False: they reach beyond the chunk's data and its CRLF, so the place is lost.
   bool Skip(std::uint64_t count, std::uint64_t* payload);
 
  private:

@@ -50,6 +50,7 @@ struct Direction {
   Mode mode;
   bool started;       // `expected` is set
   bool torn;          // in kSearch: a hole came before, so a record need not begin at a boundary
+  bool lost_chunks;   // in kSearch: inside a chunked body
   bool message_open;  // a head was taken and its message has not ended
   bool untrusted;     // the framing of the message under way is contradictory
 };

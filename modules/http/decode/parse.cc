@@ -177,24 +177,44 @@ void AddResponseHeader(const char*, std::string_view name, std::string_view valu
   if (name.size() == 17 && NameIs(name.data(), "transfer-encoding")) AddTransferEncoding(value, &head->body);
 }
 
-/// First letters of the headers somebody reads; lines that begin otherwise are passed over unless the user named
-/// headers.
-constexpr std::array<bool, 256> Initials(std::string_view letters) {
-  std::array<bool, 256> table{};
-  for (const char c : letters) {
-    table[static_cast<std::uint8_t>(c)] = true;
-    table[static_cast<std::uint8_t>(c - ('a' - 'A'))] = true;
-  }
-  return table;
-}
-constexpr std::array<bool, 256> kRequestInitials = Initials("cfhtux");
-constexpr std::array<bool, 256> kResponseInitials = Initials("ct");
+/// How long the names are that somebody reads, by their first letter: up to three lengths, 0 for none. A line that
+/// begins otherwise, or has no colon there, is passed over with one or two comparisons.
+using NameLengths = std::array<std::array<std::uint8_t, 3>, 256>;
 
-constexpr std::array<bool, 256> kAllInitials = [] {
-  std::array<bool, 256> table{};
-  table.fill(true);
+constexpr void Add(NameLengths* table, std::string_view lower_case_name) {
+  for (const char first : {lower_case_name.front(), static_cast<char>(lower_case_name.front() - ('a' - 'A'))}) {
+    for (std::uint8_t& length : (*table)[static_cast<std::uint8_t>(first)]) {
+      if (length == lower_case_name.size()) break;
+      if (length != 0) continue;
+      length = static_cast<std::uint8_t>(lower_case_name.size());
+      break;
+    }
+  }
+}
+
+constexpr NameLengths kResponseNames = [] {
+  NameLengths table{};
+  for (const char* name : {"content-length", "transfer-encoding"}) Add(&table, name);
   return table;
 }();
+
+constexpr NameLengths kRequestNames = [] {
+  NameLengths table = kResponseNames;
+  for (const char* name : {"host", "user-agent", "forwarded", "x-forwarded-for", "x-forwarded-host",
+                           "x-forwarded-proto", "traceparent", "tracestate"}) {
+    Add(&table, name);
+  }
+  return table;
+}();
+
+/// The colon of a line whose name may be one of `names`, or nullptr.
+inline const char* InterestingColon(const NameLengths& names, const char* begin, const char* end) {
+  for (const std::uint8_t length : names[static_cast<std::uint8_t>(*begin)]) {
+    if (length == 0) return nullptr;
+    if (length < end - begin && begin[length] == ':') return begin + length;
+  }
+  return nullptr;
+}
 
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
@@ -202,9 +222,8 @@ bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 /// The walk over line ends stays in registers: this is the innermost loop of the decoder.
 template <class Head, class Add>
 ParseState ParseHeaders(std::string_view block, sdk::LineEnds ends, const char* at, const ParseOptions& options,
-                        const std::array<bool, 256>& initials, Head* head, CapturedHeaders* captured, Add add) {
+                        const NameLengths& names, Head* head, CapturedHeaders* captured, Add add) {
   const bool filtering = options.filter != nullptr && !options.filter->empty();
-  const bool* wanted = filtering ? kAllInitials.data() : initials.data();
   const char* const base = block.data();
   const char* const end = base + block.size();
   if (at != end && IsBlank(*at)) return ParseState::kInvalid;  // continues nothing
@@ -215,9 +234,8 @@ ParseState ParseHeaders(std::string_view block, sdk::LineEnds ends, const char* 
     }
     const char* const begin = at;
     at = eol + 1;
-    if (!wanted[static_cast<std::uint8_t>(*begin)]) continue;
-    const char* colon = FindByte(base, begin, eol, ':');
-    if (colon == eol || colon == begin) return ParseState::kInvalid;
+    const char* colon = filtering ? FindByte(base, begin, eol, ':') : InterestingColon(names, begin, eol);
+    if (colon == nullptr || colon == eol) continue;  // of no interest, or no header: not for us to judge
     while (at != end && IsBlank(*at)) {
       const char* more = ends.Next();
       if (more == nullptr) break;
@@ -315,7 +333,7 @@ ParseState ParseRequest(std::string_view block, const ParseOptions& options, Req
   const ParseState first = ParseRequestLine(block.data(), Line(block.data(), first_end), head);
   if (first != ParseState::kOk) return first;
   const ParseState state =
-      ParseHeaders(block, ends, first_end + 1, options, kRequestInitials, head, captured, AddRequestHeader);
+      ParseHeaders(block, ends, first_end + 1, options, kRequestNames, head, captured, AddRequestHeader);
   CheckFraming(head->minor_version, &head->body);
   return state;
 }
@@ -339,7 +357,7 @@ ParseState ParseResponse(std::string_view block, const ParseOptions& options, Re
     return options.cut ? ParseState::kOk : ParseState::kNeedMore;
   }
   const ParseState state =
-      ParseHeaders(block, ends, first_end + 1, options, kResponseInitials, head, captured, AddResponseHeader);
+      ParseHeaders(block, ends, first_end + 1, options, kResponseNames, head, captured, AddResponseHeader);
   CheckFraming(head->minor_version, &head->body);
   return state;
 }

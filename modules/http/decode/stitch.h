@@ -6,8 +6,8 @@
 //
 //  * A hole inside a body of known length is nothing special. One that crosses a boundary gives up the exchanges whose
 //    order it makes uncertain (PROBE_ABORTED_GAP) and the direction searches for the next plausible head.
-//  * A chunked body whose sizes were not shipped ends with the record that the kernel marks (SKIPPED, nothing captured,
-//    or kHintMessageEnd), else where the next head begins.
+//  * A chunked body of which sizes were not shipped is found again by a record that begins with a chunk size; else it
+//    ends with a record marked kHintMessageEnd, or where the next head begins.
 //  * Who sends requests decides the role, at any moment of a connection's life.
 //
 // One Stitcher per shard. [shard] No locks, no I/O; memory is the stream's.
@@ -75,6 +75,7 @@ class Stitcher {
   void AdvanceLength(Direction& d, std::uint64_t count);
   void SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length);
   void LoseChunks(Direction& d);
+  bool FindChunks(Direction& d, std::string_view bytes);
   void LoseBoundary(Direction& d);
   void LoseHead(Direction& d);
   void Drain();

@@ -29,6 +29,9 @@ void Stitcher::Consume(Direction& d, std::string_view bytes) {
       LooksLikeResponse(bytes) == Likeness::kYes) {
     EndMessage(d);
   }
+  if (d.mode == Mode::kSearch && d.message_open && d.lost_chunks && d.buffer.empty() && FindChunks(d, bytes)) {
+    d.last_ns = segment_->ktime_ns;
+  }
   while (!bytes.empty() && !c_->upgraded) {
     switch (d.mode) {
       case Mode::kSearch:
@@ -245,17 +248,27 @@ void Stitcher::AdvanceLength(Direction& d, std::uint64_t count) {
   if (d.remaining == 0) EndMessage(d);
 }
 
-/// The kernel walks chunks itself and says so at the last one.
-bool Stitcher::MarksMessageEnd() const {
-  if (segment_ == nullptr) return false;
-  if ((segment_->hint & kHintMessageEnd) != 0) return true;
-  return segment_->captured == 0 && (segment_->flags & PROBE_SEGMENT_SKIPPED) != 0 &&
-         (segment_->flags & PROBE_SEGMENT_UNREADABLE) == 0;
+/// A kernel side that walks bodies to their end may say so. (PROBE_SEGMENT_SKIPPED does not: a chunk may end there.)
+bool Stitcher::MarksMessageEnd() const { return (segment_->hint & kHintMessageEnd) != 0; }
+
+/// A record that begins with a chunk-size line shows the place in the chunks again.
+bool Stitcher::FindChunks(Direction& d, std::string_view bytes) {
+  const std::size_t line_end = bytes.find('\n');
+  if (line_end == std::string_view::npos) return false;
+  ChunkReader reader;
+  std::uint64_t payload = 0;
+  std::string_view line = bytes.substr(0, line_end + 1);
+  if (reader.Feed(&line, &payload) != ParseState::kNeedMore) return false;
+  d.mode = Mode::kChunked;
+  d.chunks.Reset();
+  d.lost_chunks = false;
+  return true;
 }
 
 /// The place in the chunks is lost; the message goes on until something shows its end.
 void Stitcher::LoseChunks(Direction& d) {
   d.mode = Mode::kSearch;
+  d.lost_chunks = true;
   d.torn = segment_ == nullptr;
   if (d.current == nullptr) return;
   (&d == &ResponseDirection() ? d.current->has_response_body : d.current->has_request_body) = false;

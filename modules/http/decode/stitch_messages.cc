@@ -161,7 +161,7 @@ void Stitcher::KeepCaptured(Exchange& owner, std::string_view head) {
 
 void Stitcher::BeginMessage(Direction& d, Exchange* owner, bool untrusted) {
   d.message_open = true;
-  d.torn = false;
+  d.torn = d.lost_chunks = false;
   d.untrusted = untrusted;
   d.current = owner;
   d.body_bytes = 0;

@@ -120,9 +120,10 @@ TEST(CheckSchema, AcceptsTheSubsetAndNamesTheRest) {
 }
 
 TEST(Redacted, HidesSensitiveValuesOnly) {
-  const json out = Redacted(Schema(), {{"token", "secret"}, {"mode", "full"}});
+  const json out = Redacted(Schema(), {{"token", "secret"}, {"mode", "full"}, {"tokn", "secret"}});
   EXPECT_EQ(out["token"], "[redacted]");
   EXPECT_EQ(out["mode"], "full");
+  EXPECT_EQ(out["tokn"], "[redacted]") << "a mistyped secret is one all the same";
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ TEST(KeyTable, EncodesTheKeyFieldOfKeyValue) {
   KeyTable keys;
   const std::uint32_t id = keys.Intern("a.b");
   EXPECT_EQ(keys.Text(id), "a.b");
-  EXPECT_EQ(keys.EncodedKey(id), std::string_view("\x0a\x03" "a.b"));
+  EXPECT_EQ(keys.EncodedKey(id), std::string_view("\x0a\x03"
+                                                  "a.b"));
   const std::string longer(200, 'k');
   const std::uint32_t long_id = keys.Intern(longer);
   EXPECT_EQ(keys.Text(long_id), longer);

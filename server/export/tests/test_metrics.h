@@ -12,11 +12,11 @@
 namespace probed::exporter {
 
 inline Metric TestMetric(std::string name, std::string unit, MetricKind kind) {
-  static const auto resource = std::make_shared<const Resource>(MakeResource(
-      9, {{"service.name", std::string("shop")},
-          {"service.namespace", std::string("eu")},
-          {"service.instance.id", std::string("i-1")},
-          {"host.name", std::string("h")}}));
+  static const auto resource =
+      std::make_shared<const Resource>(MakeResource(9, {{"service.name", std::string("shop")},
+                                                        {"service.namespace", std::string("eu")},
+                                                        {"service.instance.id", std::string("i-1")},
+                                                        {"host.name", std::string("h")}}));
   static const auto scope = std::make_shared<const Scope>(MakeScope(3, "probed.http", "0.1.0"));
   Metric metric;
   metric.resource = resource;
