@@ -13,7 +13,7 @@
 #include "bpf/core/hooks.bpf.h"
 #include "bpf/core/life.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual MIT/GPL";
+char LICENSE[] SEC("license") = "GPL";
 
 #define PB_PROGRAM_ARRAY(name)                                 \
   struct {                                                     \

@@ -141,7 +141,6 @@ Status App::Start() {
   RETURN_IF_ERROR(BringUpState());
   RETURN_IF_ERROR(StartSelfMonitoring());
   RETURN_IF_ERROR(StartControl());
-  ready_ = true;
   sd_notify(0, "READY=1");
   spdlog::info("probed {} is ready on {}", kVersion, options_.daemon.socket);
   return OkStatus();
@@ -151,16 +150,19 @@ void App::Run() {
   boost::asio::signal_set signals(control_, SIGTERM, SIGINT);
   signals.async_wait([this](const boost::system::error_code& /*error*/, int signal) {
     spdlog::info("{}: stopping", strsignal(signal));
-    control_.stop();
+    sd_notify(0, "STOPPING=1");
+    // Calls that wait for [control] must be able to end, so the loop goes on until the server is down.
+    shutdown_ = std::thread([this] {
+      server_->Shutdown(kFlushDeadline);
+      control_.stop();
+    });
   });
   const auto work = boost::asio::make_work_guard(control_);
   control_.run();
 }
 
 void App::Stop() {
-  if (ready_) sd_notify(0, "STOPPING=1");
-  ready_ = false;
-  if (server_) server_->Shutdown(kFlushDeadline);
+  if (shutdown_.joinable()) shutdown_.join();
   server_.reset();
   http_.reset();
   watcher_.reset();

@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "server/app/discovery_loop.h"
@@ -16,11 +17,7 @@
 #include "server/app/sink_hub.h"
 #include "server/app/tail_hub.h"
 #include "server/bpf/capture_core.h"
-#if __has_include("server/control/server.h")
 #include "server/control/server.h"
-#else
-namespace probed::control { class ControlServer { public: void Shutdown(std::chrono::seconds) {} }; }
-#endif
 #include "server/modules/watcher.h"
 #include "server/selfmon/self_metrics.h"
 #include "server/state/engine.h"
@@ -71,7 +68,7 @@ class App {
   selfmon::SelfMetrics self_metrics_;
   std::unique_ptr<selfmon::HttpEndpoint> http_;
   std::unique_ptr<control::ControlServer> server_;
-  bool ready_ = false;
+  std::thread shutdown_;  // the server ends while [control] still runs
 };
 
 }  // namespace probed::app

@@ -133,7 +133,8 @@ void SinkHub::DeliverMetrics(config::Temporality temporality, const exporter::Me
   for (const exporter::Metric& metric : snapshot.metrics) {
     const pipeline::RouteDecision decision =
         table->Decide(ModuleOf(metric), metric.resource->service_name, config::Signal::kMetrics, 0);
-    if (const pipeline::SinkMask mask = decision.sinks & takers; mask != 0) by_mask[mask].metrics.push_back(metric);
+    if (decision.reason == pipeline::Unrouted::kDropped) continue;
+    by_mask[decision.sinks & takers].metrics.push_back(metric);
   }
   for (const auto& [mask, part] : by_mask)
     for (const exporter::BatchPtr& batch : exporter::EncodeMetrics(part)) Deliver(mask, batch);

@@ -280,7 +280,7 @@ Status CaptureCore::SetSettings(std::uint32_t slot, const pb_settings& settings)
 }
 
 // The kernel waits for an RCU grace period when user space changes a map in a map (kernel/bpf/syscall.c,
-// maybe_wait_bpf_programs), and that covers every program that runs now. The last slot's last element is the one touched.
+// maybe_wait_bpf_programs), and that covers every program that runs now. The element touched is the core's own, which holds no ring.
 Status CaptureCore::Grace() {
   const int rings = core_.MapFd("pb_rings");
   const std::uint32_t index = 0;

@@ -46,7 +46,7 @@ void ToProto(const state::ModuleStanding& standing, v1::ModuleStatus& out) {
   out.set_phase(PhaseToProto(standing.phase));
   out.set_generation(standing.generation);
   if (standing.phase_since_utc_ns != 0) SetTime(standing.phase_since_utc_ns, *out.mutable_phase_since());
-  for (const state::Condition& condition : standing.conditions) ToProto(condition, *out.add_conditions());
+  for (const state::Condition& condition : standing.conditions) control::ToProto(condition, *out.add_conditions());
 }
 
 }  // namespace

@@ -109,12 +109,14 @@ config::Target TargetFromProto(const v1::Target& in, const std::string& path, st
 struct EventWriter {
   v1::WatchResponse& out;
 
-  void operator()(const state::ModuleView& module) const { ToProto(module, Manifest::kWithout, *out.mutable_module()); }
-  void operator()(const state::SinkView& sink) const { ToProto(sink, *out.mutable_sink()); }
-  void operator()(const state::RoutesView& routes) const { ToProto(routes, *out.mutable_routes()); }
-  void operator()(const state::TargetsView& targets) const { ToProto(targets, *out.mutable_targets()); }
+  void operator()(const state::ModuleView& module) const {
+    control::ToProto(module, Manifest::kWithout, *out.mutable_module());
+  }
+  void operator()(const state::SinkView& sink) const { control::ToProto(sink, *out.mutable_sink()); }
+  void operator()(const state::RoutesView& routes) const { control::ToProto(routes, *out.mutable_routes()); }
+  void operator()(const state::TargetsView& targets) const { control::ToProto(targets, *out.mutable_targets()); }
   void operator()(const state::RemovedResource& removed) const {
-    out.mutable_removed()->set_kind(ToProto(removed.kind));
+    out.mutable_removed()->set_kind(control::ToProto(removed.kind));
     out.mutable_removed()->set_name(removed.name);
   }
 };

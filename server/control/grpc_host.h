@@ -13,6 +13,7 @@
 // could take a new caller for an old one.
 #pragma once
 
+#include <grpcpp/impl/service_type.h>
 #include <grpcpp/server.h>
 
 #include <chrono>

@@ -59,6 +59,12 @@ AttemptResult FromResponse(const Response& response, const OtlpEndpoint& endpoin
                                   ParseRetryAfter({after.data(), after.size()}, std::time(nullptr)));
 }
 
+/// The receiver was gone before it answered: nothing of a response was read.
+bool IsStale(const boost::system::error_code& error) {
+  return error == http::error::end_of_stream || error == asio::error::eof || error == asio::error::connection_reset ||
+         error == asio::error::broken_pipe || error == ssl::error::stream_truncated;
+}
+
 /// The connection of one signal and how to make it.
 class Lane {
  public:
@@ -72,18 +78,17 @@ class Lane {
   asio::awaitable<AttemptResult> Exchange(std::string_view body, bool compressed) {
     const bool kept = Connected();
     Response response;
-    std::exception_ptr failure;
+    bool again = false;
     try {
       response = co_await Attempt(body, compressed);
-    } catch (const boost::system::system_error&) {
-      failure = std::current_exception();
+    } catch (const boost::system::system_error& error) {
+      if (!kept || closed_ || !IsStale(error.code())) throw;
+      again = true;
     }
-    if (failure && kept && !closed_) {
+    if (again) {
       Close();
-      closed_ = false;
+      Open();
       response = co_await Attempt(body, compressed);
-    } else if (failure) {
-      std::rethrow_exception(failure);
     }
     if (!response.keep_alive()) Close();
     co_return FromResponse(response, settings_.endpoint);

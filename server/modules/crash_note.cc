@@ -154,6 +154,9 @@ Status InstallCrashHandler(const std::string& path) {
 }
 
 SignalStack::SignalStack() {
+#ifdef PROBED_SANITIZED
+  return;  // a sanitizer has one of its own, with room for its report
+#endif
   void* memory =
       mmap(nullptr, kSignalStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) return;  // the normal stack serves, except for its own overflow

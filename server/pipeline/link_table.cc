@@ -198,9 +198,10 @@ LinkEntry* LinkTable::FindContainer(const LinkEntry& child) {
 
 LinkTable::Candidate LinkTable::FindCause(const LinkEntry& child) {
   if (!child.allow_cause || child.cause_cookie == 0) return {};
-  LinkEntry* cause = FindContainer(child);
-  if (cause == nullptr) return {Search::kMissing, nullptr};
   const std::uint64_t offset = child.cause_offset;
+  LinkEntry* cause = BoundParent(child);
+  if (cause == nullptr || offset < cause->offset || offset >= cause->next_offset) cause = FindContainer(child);
+  if (cause == nullptr) return {Search::kMissing, nullptr};
   const bool shares_head = cause->shared_segment && offset < std::max(cause->end_offset, cause->offset + 1);
   if (shares_head || offset >= cause->tail_shared_from) return {Search::kAmbiguous, cause};
   const bool over = cause->phase == Phase::kEnded && cause->end_ns < child.start_ns;

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -38,7 +39,11 @@ void WriteAll(int fd, const std::string& text) {
   const modules::SignalStack stack;
   IgnoreError(modules::InstallCrashHandler(crash_path), "without it a crash is still reported, but not its place");
   Report report;
-  check.run(subject, report);
+  try {
+    check.run(subject, report);
+  } catch (const std::exception& error) {
+    report.Fail(std::string("the check itself failed: ") + error.what());
+  }
   const nlohmann::json json = {{"failures", report.failures()}, {"skipped", report.skipped()}};
   WriteAll(results, json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   // No destructors of the parent's objects, no exit handlers of a module.
@@ -129,6 +134,8 @@ Report RunIsolated(const Check& check, const Subject& subject) {
   } else if (WIFSIGNALED(status)) {
     report.Fail(fmt::format("crashed {} (signal {}, {})", PlaceOfCrash(crash_file.path()), WTERMSIG(status),
                             strsignal(WTERMSIG(status))));
+  } else if (WEXITSTATUS(status) != 0) {
+    report.Fail(fmt::format("crashed: the process ended with code {}", WEXITSTATUS(status)));  // a sanitizer does this
   } else {
     report = ReportOf(text);
   }

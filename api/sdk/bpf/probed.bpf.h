@@ -7,7 +7,7 @@
  *
  *   PROBED_MODULE();
  *   PROBED_CLASSIFY(line) { return head->length >= 5 && ... ? PROBED_MINE : PROBED_NOT_MINE; }
- *   PROBED_SEGMENT(line) { return probed_ship(segment, 0, probed_capture_bytes(segment), 0); }
+ *   PROBED_SEGMENT(line) { return probed_ship(segment, 0, probed_capture_bytes(segment), 0, 0, 0); }
  */
 #ifndef PROBED_SDK_BPF_H
 #define PROBED_SDK_BPF_H
@@ -53,7 +53,7 @@ struct probed_segment {
 #define PROBED_MODULE()                          \
   const volatile __u32 cfg_slot = 0;             \
   const volatile __u32 cfg_incarnation = 0;      \
-  char LICENSE[] SEC("license") = "Dual MIT/GPL"
+  char LICENSE[] SEC("license") = "GPL"
 
 extern const volatile __u32 cfg_slot;
 extern const volatile __u32 cfg_incarnation;

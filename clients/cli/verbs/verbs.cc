@@ -3,7 +3,6 @@
 #include "clients/cli/verbs/verbs.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <ostream>
 #include <utility>
 
@@ -31,6 +30,13 @@ void SetTimeout(Options& options, const std::string& text) {
   options.timeout = timeout;
 }
 
+void SetFormat(Options& options, const std::string& text) {
+  const auto found = kFormats.find(text);
+  if (found == kFormats.end())
+    throw CLI::ValidationError("--output", "\"" + Escape(text) + "\" is none of table, wide, json, yaml, name");
+  options.format = found->second;
+}
+
 void AddGlobalOptions(CLI::App& app, Options& options) {
   app.add_option("--socket", options.socket, "The daemon's unix socket (default /run/probed/probed.sock)")
       ->envname("PROBED_SOCKET");
@@ -38,8 +44,9 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
          "--timeout", [&options](const std::string& text) { SetTimeout(options, text); },
          "How long to wait, or how long a stream lasts: 500ms, 10s, 2m")
       ->type_name("DURATION");
-  app.add_option("-o,--output", options.format, "table, wide, json, yaml or name")
-      ->transform(CLI::CheckedTransformer(kFormats))
+  app.add_option_function<std::string>(
+         "-o,--output", [&options](const std::string& text) { SetFormat(options, text); },
+         "table, wide, json, yaml or name")
       ->type_name("FORMAT");
   app.add_option("--request-id", options.request_id, "Id of a change; a retry with it changes nothing twice");
   app.add_option("--etag", options.etag, "Change only if the resource still has this etag");
@@ -54,11 +61,13 @@ std::vector<std::string> VerbNames(const CLI::App& app) {
   return names;
 }
 
-void Hint(const CLI::App& app, const std::vector<std::string>& arguments, std::ostream& err) {
-  if (arguments.empty() || arguments.front().starts_with("-")) return;
+/// A verb that is none gets a better answer than the parser's.
+bool Hint(const CLI::App& app, const std::vector<std::string>& arguments, std::ostream& err) {
+  if (arguments.empty() || arguments.front().starts_with("-")) return false;
   const std::vector<std::string> names = VerbNames(app);
-  if (std::find(names.begin(), names.end(), arguments.front()) != names.end()) return;
+  if (std::find(names.begin(), names.end(), arguments.front()) != names.end()) return false;
   err << "probectl: no such verb: " << Escape(arguments.front()) << DidYouMean(arguments.front(), names) << '\n';
+  return true;
 }
 
 void AddAll(Verbs& verbs) {
@@ -93,11 +102,10 @@ ExitCode RunProbectl(std::vector<std::string> arguments, Session& session) {
   AddAll(verbs);
   try {
     // CLI11 wants them in reverse.
-    app.parse({arguments.rbegin(), arguments.rend()});
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
-    if (!asked) Hint(app, arguments, session.err());
-    app.exit(error, session.out(), session.err());
+    if (asked || !Hint(app, arguments, session.err())) app.exit(error, session.out(), session.err());
     return asked ? ExitCode::kDone : ExitCode::kUsage;
   }
   return verbs.RunChosen();

@@ -274,12 +274,27 @@ TEST_F(OtlpHttpTest, AKeptConnectionThatTheReceiverClosedCostsNoAttempt) {
     boost::beast::flat_buffer buffer;
     http::request_parser<http::string_body> parser;
     http::read(socket, buffer, parser);
-    http::write(socket, Reply(200));
-    ++answered;  // promised keep-alive, and closes all the same
+    ++answered;
+    http::write(socket, Reply(200));  // promises keep-alive, and closes all the same
   });
   const auto transport = Make(ConfigFor(server.port()));
   for (int i = 0; i < 5; ++i) EXPECT_EQ(transport->Send(batch_, seconds(10)).kind, Kind::kOk) << i;
   EXPECT_EQ(answered, 5);
+}
+
+TEST_F(OtlpHttpTest, ARequestThatWasBeingAnsweredIsNotSentAgainAtOnce) {
+  std::atomic<int> requests{0};
+  TestTcpServer server([&](TestTcpServer::Socket& socket) {
+    Serve(socket, [&](const Request&) {
+      if (++requests == 1) return Reply(200);
+      boost::asio::write(socket, boost::asio::buffer("HTTP/1.1 2", 10));
+      throw std::runtime_error("dies");
+    });
+  });
+  const auto transport = Make(ConfigFor(server.port()));
+  EXPECT_EQ(transport->Send(batch_, seconds(10)).kind, Kind::kOk);
+  EXPECT_EQ(transport->Send(batch_, seconds(10)).kind, Kind::kRetryable);
+  EXPECT_EQ(requests, 2);
 }
 
 TEST_F(OtlpHttpTest, ConnectionCloseIsHonoured) {
