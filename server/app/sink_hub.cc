@@ -21,8 +21,10 @@ state::SinkStatus ToStatus(const exporter::NamedSinkStats& named) {
   const exporter::RetryCounts& items = named.stats.items;
   status.queued_items = items.queued;
   status.sent_items = items.sent;
-  status.rejected_items = items.rejected;
-  status.dropped_items = items.AllDropped();
+  // What the receiver will never take was rejected by it, whole or in part; the rest was given up here.
+  const std::uint64_t refused = items.Dropped(exporter::DropReason::kPermanent);
+  status.rejected_items = items.rejected + refused;
+  status.dropped_items = items.AllDropped() - refused;
   return status;
 }
 

@@ -33,13 +33,12 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 Status MakeError(absl::StatusCode code, std::string_view message, ErrorDetails details) {
   nlohmann::json fields = nlohmann::json::array();
   for (const FieldViolation& field : details.fields) fields.push_back({field.path, field.description});
-  const nlohmann::json payload = {{"reason", details.reason},
-                                  {"metadata", details.metadata},
-                                  {"fields", fields},
-                                  {"log_tail", details.log_tail}};
+  const nlohmann::json payload = {
+      {"reason", details.reason}, {"metadata", details.metadata}, {"fields", fields}, {"log_tail", details.log_tail}};
+  const std::string text = payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   Status status = MakeStatus(code, message);
-  status.SetPayload(ToAbsl(kPayloadType),
-                    absl::Cord(payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  // As a view: Cord's constructor for std::string is a template whose symbol clang and gcc spell differently.
+  status.SetPayload(ToAbsl(kPayloadType), absl::Cord(ToAbsl(text)));
   return status;
 }
 

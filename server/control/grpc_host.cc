@@ -47,7 +47,7 @@ GrpcHost::GrpcHost(Admission admission, PeerTable& peers, Calls& calls, std::fun
 
 GrpcHost::~GrpcHost() { StopServers(std::chrono::milliseconds(0)); }
 
-void GrpcHost::OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) {
+bool GrpcHost::OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) {
   if (!running()) StartServers();
   int number = TakeNumber(fd);
   if (number < 0) {
@@ -58,13 +58,14 @@ void GrpcHost::OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) {
   }
   if (number < 0) {
     spdlog::error("a control connection was refused: {}", std::strerror(errno));
-    return;
+    return false;
   }
   numbers_[id] = number;
   const bool admitted = admission_.Admits(peer);
   if (!admitted) spdlog::warn("uid {} pid {} may not use the control socket", peer.uid, peer.pid);
   peers_.Add(number, peer);
   grpc::AddInsecureChannelFromFd(admitted ? server_.get() : &refusal_->server(), number);
+  return true;
 }
 
 void GrpcHost::OnClosed(std::uint64_t id) {

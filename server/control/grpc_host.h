@@ -39,7 +39,7 @@ class GrpcHost final : public ConnectionHandler {
   GrpcHost(Admission admission, PeerTable& peers, Calls& calls, std::function<Services()> make_services);
   ~GrpcHost() override;
 
-  void OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) override;
+  bool OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) override;
   void OnClosed(std::uint64_t id) override;
   bool OnIdle() override;
 

@@ -83,12 +83,17 @@ void Listener::Accept() {
   if (!Watch(fd.get(), id, EPOLLRDHUP)) return;
   lingering_ = false;
   const auto [entry, inserted] = connections_.emplace(id, std::move(fd));
-  handler_.OnConnection(id, entry->second, *peer);
+  if (!handler_.OnConnection(id, entry->second, *peer)) Drop(id);
 }
 
 void Listener::Close(std::uint64_t id) {
-  if (connections_.erase(id) == 0) return;
+  if (!connections_.contains(id)) return;
   handler_.OnClosed(id);
+  Drop(id);
+}
+
+void Listener::Drop(std::uint64_t id) {
+  connections_.erase(id);
   lingering_ = connections_.empty();
 }
 

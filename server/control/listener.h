@@ -24,7 +24,8 @@ class ConnectionHandler {
  public:
   virtual ~ConnectionHandler() = default;
   /// A connection came; `fd` is non-blocking and the handler's business, its end is reported under `id`.
-  virtual void OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) = 0;
+  /// False: it was not taken, and is closed without a report.
+  virtual bool OnConnection(std::uint64_t id, const Fd& fd, const Peer& peer) = 0;
   virtual void OnClosed(std::uint64_t id) = 0;
   /// No connection is open and none came for the linger time. False: not now, ask again after it.
   virtual bool OnIdle() = 0;
@@ -45,6 +46,7 @@ class Listener {
   void Run();
   void Accept();
   void Close(std::uint64_t id);
+  void Drop(std::uint64_t id);
   int Timeout() const;
   bool Watch(int fd, std::uint64_t id, std::uint32_t events);
 

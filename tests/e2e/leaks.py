@@ -59,10 +59,14 @@ def resident_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
 
-def switches(pid):
-    """Context switches of all threads so far: a thread that wakes up, by a timer or otherwise, adds to it."""
-    total = 0
+def switches(pid, without=()):
+    """Context switches per thread so far, by thread id and name: a thread that wakes up, by a timer or otherwise, adds
+    to it. Threads named in `without` are left out."""
+    found = {}
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as status:
-            total += sum(int(number) for number in re.findall(r"ctxt_switches:\s+(\d+)", status.read()))
-    return total
+            text = status.read()
+        name = re.search(r"Name:\s+(\S+)", text).group(1)
+        if name not in without:
+            found[f"{task} {name}"] = sum(int(number) for number in re.findall(r"ctxt_switches:\s+(\d+)", text))
+    return found

@@ -12,7 +12,7 @@ import peers
 from harness import BUILD_DIR, Daemon, LiveCase, wait_for
 from spans import SERVER
 
-EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_UNREACHABLE = 1, 2, 3, 6
+EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT, EXIT_UNREACHABLE = 1, 2, 3, 4, 6
 
 
 class BadModules(LiveCase):
@@ -39,7 +39,7 @@ class BadModules(LiveCase):
 
     def assert_refused(self, name, *words):
         done = self.daemon.ctl("load", name, "--wait", check=False)
-        self.assertIn(done.returncode, (EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND), done.stdout + done.stderr)
+        self.assertIn(done.returncode, (EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT), done.stdout + done.stderr)
         for word in words:
             self.assertIn(word, (done.stdout + done.stderr).lower())
         self.daemon.ctl("modules")
@@ -50,7 +50,7 @@ class BadModules(LiveCase):
         self.daemon.ctl("unload", "http")
 
     def test_good_module_dropped_in_needs_no_restart(self):
-        self.assert_refused("http", "not found")
+        self.assert_refused("http", "no module")
         self.assert_good_one_loads()
 
     def test_truncated(self):

@@ -30,7 +30,8 @@ TEST(FormatDuration, IsExactAndReadsBack) {
   EXPECT_EQ(FormatDuration(90s), "90s");
   EXPECT_EQ(FormatDuration(300s), "5m");
   EXPECT_EQ(FormatDuration(0s), "0s");
-  for (const auto value : {1ns, 1001us, 86400s}) EXPECT_EQ(ParseDuration(FormatDuration(value)), value);
+  for (const std::chrono::nanoseconds value : {1ns, std::chrono::nanoseconds(1001us), std::chrono::nanoseconds(86400s)})
+    EXPECT_EQ(ParseDuration(FormatDuration(value)), value);
 }
 
 TEST(HumanDuration, HasThreeDigits) {

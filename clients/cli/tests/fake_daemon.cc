@@ -140,6 +140,7 @@ grpc::Status FakeDaemon::ConfigureModule(Context*, const v1::ConfigureModuleRequ
   ++configure_calls;
   v1::Module* module = nullptr;
   if (grpc::Status status = FindModule(request->name(), &module); !status.ok()) return status;
+  if (overtaken-- > 0) module->set_etag(module->etag() + "+");
   if (grpc::Status status = CheckChange(request->options(), module->etag()); !status.ok()) return status;
   const std::uint32_t old = module->status().generation();
   module->mutable_spec()->set_config_json(request->config_json());

@@ -68,6 +68,7 @@ class FakeDaemon final : public v1::Control::Service, public v1::Observe::Servic
   v1::ChangeOutcome outcome;                              // template of each answer to a change
   v1::ModulePhase after_load = v1::MODULE_PHASE_RUNNING;  // as LoadModule leaves it
   std::vector<v1::Condition> conditions_after_load;
+  int overtaken = 0;  // somebody else changes the module right before that many ConfigureModule calls
 
   // What was asked last.
   v1::LoadModuleRequest load_request;

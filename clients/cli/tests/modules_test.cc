@@ -157,12 +157,26 @@ TEST_F(VerbTest, ConfigureReplacesItFromAFile) {
 }
 
 TEST_F(VerbTest, ConfigureBeginsAgainWhenItWasOvertaken) {
-  // GetModule takes no notice of this failure's code; only ConfigureModule is repeated.
+  daemon.overtaken = 2;
+  Out({"configure", "http", "--set", "a=1"});
+  EXPECT_EQ(daemon.configure_calls, 3);
+  EXPECT_EQ(daemon.configure_request.options().etag(), "http-1++");
+  daemon.overtaken = 100;
+  const Ran ran = Run({"configure", "http", "--set", "a=1"});
+  EXPECT_EQ(ran.code, 4);
+  EXPECT_THAT(ran.err, HasSubstr("ETAG_MISMATCH"));
+}
+
+TEST_F(VerbTest, ConfigureRespectsAnEtagOfTheUser) {
   EXPECT_EQ(Run({"configure", "http", "--set", "a=1", "--etag", "stale"}).code, 4);
   EXPECT_EQ(daemon.configure_calls, 1);
+}
+
+TEST_F(VerbTest, ConfigureRefusesNothingAndNonsense) {
   EXPECT_EQ(Run({"configure", "http"}).code, 2);
-  EXPECT_EQ(Run({"configure", "none", "--set", "a=1"}).code, 3);
   EXPECT_EQ(Run({"configure", "http", "--set", "a"}).code, 2);
+  EXPECT_EQ(Run({"configure", "none", "--set", "a=1"}).code, 3);
+  EXPECT_EQ(daemon.configure_calls, 0);
 }
 
 TEST_F(VerbTest, UnloadReportsWhatStayed) {

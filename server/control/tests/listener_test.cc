@@ -95,6 +95,7 @@ class Recorder final : public ConnectionHandler {
     return changed.wait_for(lock, std::chrono::seconds(20), ready);
   }
 
+  bool take = true;
   std::mutex mutex;
   std::condition_variable changed;
   int opened = 0;
@@ -131,6 +132,17 @@ TEST_F(TempSocket, TheListenerAsksUntilItMayRest) {
     const Fd client = ConnectTo(path_);
   }
   EXPECT_TRUE(recorder.Wait([&] { return recorder.idle == 2; }));
+}
+
+TEST_F(TempSocket, AConnectionNobodyTakesIsClosed) {
+  Recorder recorder;
+  recorder.take = false;
+  Listener listener(std::move(*ListenUnix(path_, std::nullopt)), std::chrono::milliseconds(1), recorder);
+  const Fd client = ConnectTo(path_);
+  char byte = 0;
+  EXPECT_EQ(::recv(client.get(), &byte, 1, 0), 0);
+  EXPECT_TRUE(recorder.Wait([&] { return recorder.idle > 0; }));
+  EXPECT_EQ(recorder.closed, 0);
 }
 
 TEST_F(TempSocket, TooManyConnectionsAreRefused) {
