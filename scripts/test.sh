@@ -89,7 +89,7 @@ run_sanitizer() {
 
 # In every run: what eats bytes from the network, under ASan and UBSan. The rest of the unit tests: --full.
 run_data_plane_sanitizer() {
-  local targets="http_parse_test http_vectors_test http_stitch_test sdk_test template_decoder_test"
+  local targets="http_parse_test http_vectors_test http_stitch_test http_attributes_test http_config_test sdk_test"
   run_check configure-asan-ubsan cmake --preset asan-ubsan || return
   run_check build-asan-ubsan cmake --build --preset asan-ubsan -j "$JOBS" --target $targets || return
   for target in $targets; do

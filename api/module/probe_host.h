@@ -71,7 +71,8 @@ typedef struct probe_host {
    * [shard] LIFETIME: until shard_stop. */
   probe_stream_t *(*shard_stream)(probe_shard_context_t *shard);
 
-  /* The OPEN record of a stream, NULL before it came (its segments are then still delivered). [shard] LIFETIME: the call. */
+  /* The OPEN record of a stream, NULL before it came (its segments are then still delivered). [shard] LIFETIME: the
+   * call. */
   const probe_open_t *(*stream_open)(const probe_stream_t *stream);
 
   /* 1 if the calling thread is the one the tag names ("control", "shard"). [any] For assertions. */

@@ -55,7 +55,8 @@ typedef struct probe_module_entry {
   /* Checks a configuration (JSON object, defaults of the schema already filled in) and prepares it. [control]
    * OWNERSHIP: *out is the module's; given back by commit or abort, exactly once. Errors: PROBE_INVALID with at least
    * one field reported. */
-  probe_result_t (*prepare)(probe_module_t *module, probe_str_t json, const probe_error_sink_t *errors, probe_config_t **out);
+  probe_result_t (*prepare)(probe_module_t *module, probe_str_t json, const probe_error_sink_t *errors,
+                            probe_config_t **out);
   /* The kernel side of a prepared configuration. [control] */
   void (*kernel_settings)(const probe_config_t *config, probe_kernel_settings_t *out);
   /* Makes it current under `generation`. Cannot fail, cannot block. [control] Shards learn it by shard_config. */
@@ -63,14 +64,16 @@ typedef struct probe_module_entry {
   void (*abort)(probe_module_t *module, probe_config_t *config);
 
   /* [shard] */
-  probe_result_t (*shard_start)(probe_module_t *module, uint32_t index, probe_shard_context_t *context, probe_shard_t **out);
+  probe_result_t (*shard_start)(probe_module_t *module, uint32_t index, probe_shard_context_t *context,
+                                probe_shard_t **out);
   void (*shard_stop)(probe_shard_t *shard);
 
   /* Optional, may be NULL: all [shard]. `state` is one word of the stream, NULL at first, the module's to use (memory
    * from stream_alloc). on_close is the last call for a stream. */
   void (*on_open)(probe_shard_t *shard, probe_stream_t *stream, void **state, const probe_open_t *open);
   void (*on_segment)(probe_shard_t *shard, probe_stream_t *stream, void **state, const probe_segment_t *segment);
-  void (*on_gap)(probe_shard_t *shard, probe_stream_t *stream, void **state, uint8_t direction, uint64_t offset, uint64_t length);
+  void (*on_gap)(probe_shard_t *shard, probe_stream_t *stream, void **state, uint8_t direction, uint64_t offset,
+                 uint64_t length);
   void (*on_close)(probe_shard_t *shard, probe_stream_t *stream, void **state, uint32_t reason, uint64_t ktime_ns);
   void (*on_datagram)(probe_shard_t *shard, probe_stream_t *stream, void **state, const probe_datagram_t *datagram);
   void (*on_event)(probe_shard_t *shard, const probe_event_t *event);

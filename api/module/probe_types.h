@@ -3,7 +3,8 @@
  *
  * Value types that cross the module ABI in both directions: strings, results, attributes, spans, records.
  * Plain C11 and C++20. No function is declared here (probe_module.h: host calls module; probe_host.h: module
- * calls host). Rules of change: COMPAT.md. Times are CLOCK_MONOTONIC nanoseconds ("ktime") unless a name says otherwise.
+ * calls host). Rules of change: COMPAT.md. Times are CLOCK_MONOTONIC nanoseconds ("ktime") unless a name says
+ * otherwise.
  */
 #ifndef PROBED_PROBE_TYPES_H
 #define PROBED_PROBE_TYPES_H
@@ -136,13 +137,13 @@ typedef struct probe_event {
 } probe_event_t;
 
 enum probe_close_reason {
-  PROBE_CLOSE_LOCAL = 0,     /* the traced process closed or shut down sending */
-  PROBE_CLOSE_PEER = 1,      /* end of stream was read */
-  PROBE_CLOSE_RESET = 2,     /* connection reset */
-  PROBE_CLOSE_TIMEOUT = 3,   /* the kernel gave the connection up */
+  PROBE_CLOSE_LOCAL = 0,       /* the traced process closed or shut down sending */
+  PROBE_CLOSE_PEER = 1,        /* end of stream was read */
+  PROBE_CLOSE_RESET = 2,       /* connection reset */
+  PROBE_CLOSE_TIMEOUT = 3,     /* the kernel gave the connection up */
   PROBE_CLOSE_HANDED_OVER = 4, /* another module owns the rest */
-  PROBE_CLOSE_EVICTED = 5,   /* the host needed the memory; already in the ledger */
-  PROBE_CLOSE_UNLOAD = 6,    /* the module is being unloaded */
+  PROBE_CLOSE_EVICTED = 5,     /* the host needed the memory; already in the ledger */
+  PROBE_CLOSE_UNLOAD = 6,      /* the module is being unloaded */
 };
 
 /* --- what a module emits ------------------------------------------------------------------------------------ */
@@ -171,7 +172,13 @@ typedef struct probe_attribute {
   } value;
 } probe_attribute_t;
 
-enum probe_span_kind { PROBE_SPAN_INTERNAL = 1, PROBE_SPAN_SERVER = 2, PROBE_SPAN_CLIENT = 3, PROBE_SPAN_PRODUCER = 4, PROBE_SPAN_CONSUMER = 5 };
+enum probe_span_kind {
+  PROBE_SPAN_INTERNAL = 1,
+  PROBE_SPAN_SERVER = 2,
+  PROBE_SPAN_CLIENT = 3,
+  PROBE_SPAN_PRODUCER = 4,
+  PROBE_SPAN_CONSUMER = 5
+};
 
 enum probe_span_status { PROBE_STATUS_UNSET = 0, PROBE_STATUS_ERROR = 2 };
 
@@ -249,17 +256,17 @@ typedef struct probe_log {
 
 /* Why a record or an exchange did not become a span. The ledger has one line per reason and module. */
 enum probe_reason {
-  PROBE_IGNORED_BODY = 0,        /* record: bytes of a body, needed by nobody */
-  PROBE_IGNORED_CONFIGURED = 1,  /* record or exchange: an ignore rule of the configuration */
+  PROBE_IGNORED_BODY = 0,          /* record: bytes of a body, needed by nobody */
+  PROBE_IGNORED_CONFIGURED = 1,    /* record or exchange: an ignore rule of the configuration */
   PROBE_IGNORED_AFTER_UPGRADE = 2, /* record: the connection speaks another protocol now */
   PROBE_UNDECODABLE_MALFORMED = 3, /* record: not the protocol's grammar */
-  PROBE_UNDECODABLE_GAP = 4,     /* record: follows a hole, no boundary found yet */
+  PROBE_UNDECODABLE_GAP = 4,       /* record: follows a hole, no boundary found yet */
   PROBE_UNDECODABLE_TRUNCATED = 5, /* record: the part needed was beyond the capture limit */
-  PROBE_ABORTED_CLOSE = 6,       /* exchange: closed by a span that says so is no abort; this one had too little for a span */
-  PROBE_ABORTED_GAP = 7,         /* exchange: bytes of it were lost */
-  PROBE_ABORTED_UNMATCHED = 8,   /* exchange: a response without its request (joined late) */
-  PROBE_ABORTED_UNLOAD = 9,      /* exchange: still open when the module was unloaded */
-  PROBE_EVICTED_MEMORY = 10,     /* exchange: the host's bound on memory */
+  PROBE_ABORTED_CLOSE = 6, /* exchange: closed by a span that says so is no abort; this one had too little for a span */
+  PROBE_ABORTED_GAP = 7,   /* exchange: bytes of it were lost */
+  PROBE_ABORTED_UNMATCHED = 8, /* exchange: a response without its request (joined late) */
+  PROBE_ABORTED_UNLOAD = 9,    /* exchange: still open when the module was unloaded */
+  PROBE_EVICTED_MEMORY = 10,   /* exchange: the host's bound on memory */
   PROBE_REASON_COUNT = 11,
 };
 

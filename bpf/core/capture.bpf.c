@@ -4,23 +4,22 @@
  * The core object: programs on the socket layer's exits in both backends (the loader attaches one of them), on the life
  * of connections and of processes. They stay attached while modules come and go: a module is reached by tail call.
  */
-#include "bpf/include/kernel_types.h"
-
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/core/hooks.bpf.h"
 #include "bpf/core/life.bpf.h"
+#include "bpf/include/kernel_types.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define PB_PROGRAM_ARRAY(name)                                 \
-  struct {                                                     \
-    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);                     \
-    __uint(max_entries, PB_MAX_SLOTS * PB_SLOT_PROGRAMS);      \
-    __type(key, __u32);                                        \
-    __type(value, __u32);                                      \
+#define PB_PROGRAM_ARRAY(name)                           \
+  struct {                                               \
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);               \
+    __uint(max_entries, PB_MAX_SLOTS *PB_SLOT_PROGRAMS); \
+    __type(key, __u32);                                  \
+    __type(value, __u32);                                \
   } name SEC(".maps")
 
 /* One per attach prototype: the kernel refuses to mix them. */
@@ -29,30 +28,33 @@ PB_PROGRAM_ARRAY(pb_progs_frx);
 PB_PROGRAM_ARRAY(pb_progs_ftx);
 PB_PROGRAM_ARRAY(pb_progs_fudp);
 
-#define PB_HOOK(progs, sk, length, flags, direction)                       \
-  const __u32 next = pb_hook(sk, length, flags, direction);                \
-  if (next != PB_DONE) bpf_tail_call(ctx, &progs, next);                   \
+#define PB_HOOK(progs, sk, length, flags, direction)        \
+  const __u32 next = pb_hook(sk, length, flags, direction); \
+  if (next != PB_DONE) bpf_tail_call(ctx, &progs, next);    \
   return 0
 
 /* --- backend sock (6.3 and newer) ----------------------------------------------------------------------------- */
 
 SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(pb_recv, struct sock *sk, int length, int flags) { PB_HOOK(pb_progs_sock, sk, length, flags, PB_RECEIVED); }
+int BPF_PROG(pb_recv, struct sock *sk, int length, int flags) {
+  PB_HOOK(pb_progs_sock, sk, length, flags, PB_RECEIVED);
+}
 
 SEC("?tp_btf/sock_send_length")
 int BPF_PROG(pb_send, struct sock *sk, int length, int flags) { PB_HOOK(pb_progs_sock, sk, length, flags, PB_SENT); }
 
 /* --- backend fexit ---------------------------------------------------------------------------------------------- */
 
-#define PB_FEXIT_RX(name, function)                                                                                  \
-  SEC("?fexit/" #function)                                                                                           \
-  int BPF_PROG(name, struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address, int length) { \
-    PB_HOOK(pb_progs_frx, sk, length, flags, PB_RECEIVED);                                                           \
+#define PB_FEXIT_RX(name, function)                                                                        \
+  SEC("?fexit/" #function)                                                                                 \
+  int BPF_PROG(name, struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address, \
+               int length) {                                                                               \
+    PB_HOOK(pb_progs_frx, sk, length, flags, PB_RECEIVED);                                                 \
   }
-#define PB_FEXIT_TX(name, function, progs)                                                                \
-  SEC("?fexit/" #function)                                                                                \
-  int BPF_PROG(name, struct sock *sk, struct msghdr *message, unsigned long size, int length) {           \
-    PB_HOOK(progs, sk, length, 0, PB_SENT);                                                               \
+#define PB_FEXIT_TX(name, function, progs)                                                      \
+  SEC("?fexit/" #function)                                                                      \
+  int BPF_PROG(name, struct sock *sk, struct msghdr *message, unsigned long size, int length) { \
+    PB_HOOK(progs, sk, length, 0, PB_SENT);                                                     \
   }
 
 PB_FEXIT_RX(pb_tcp_rx, tcp_recvmsg)

@@ -121,7 +121,8 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
     state->raw.slot = 0;
     state->raw.chain_generation = 0;
   }
-  struct pb_segment segment = {.sk = sk, .state = state, .control = control, .total = (__u32)length, .direction = direction};
+  struct pb_segment segment = {
+      .sk = sk, .state = state, .control = control, .total = (__u32)length, .direction = direction};
   return pb_unowned(&segment, line);
 }
 

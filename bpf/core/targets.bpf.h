@@ -109,7 +109,8 @@ static __always_inline void pb_tuple_of(struct pb_tuple *tuple, const struct soc
 }
 
 /* Own process, own child, or the other end of an own connection. */
-static __always_inline bool pb_is_self(struct sock *sk, struct pb_control *control, struct task_struct *task, __u32 tgid) {
+static __always_inline bool pb_is_self(struct sock *sk, struct pb_control *control, struct task_struct *task,
+                                       __u32 tgid) {
   if (tgid == control->self_tgid || (__u32)task->real_parent->tgid == control->self_tgid) return true;
   if (sk->__sk_common.skc_family == AF_UNIX) return false;
   const __u32 peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);

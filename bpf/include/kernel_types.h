@@ -186,6 +186,13 @@ enum { MSG_PEEK = 2 };
 enum { PF_IO_WORKER = 0x10, PF_KTHREAD = 0x00200000 };
 enum { SHUTDOWN_MASK = 3 };
 enum { ECONNRESET = 104, ETIMEDOUT = 110, EPIPE = 32 };
-enum tcp_state { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_FIN_WAIT1 = 4, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9 };
+enum tcp_state {
+  TCP_ESTABLISHED = 1,
+  TCP_SYN_SENT = 2,
+  TCP_FIN_WAIT1 = 4,
+  TCP_CLOSE = 7,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LAST_ACK = 9
+};
 
 #endif

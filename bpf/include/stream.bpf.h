@@ -58,7 +58,8 @@ static __always_inline void pb_segment_locate(struct pb_segment *segment) {
     segment->offset = 0;
     return;
   }
-  segment->offset = stream->end[direction] + (__u64)(__s64)(__s32)(segment->wire_sequence - stream->wire_end[direction]);
+  segment->offset =
+      stream->end[direction] + (__u64)(__s64)(__s32)(segment->wire_sequence - stream->wire_end[direction]);
 }
 
 /* Moves the stream past the segment. Once per hook call: a classified stream was moved before its owner was known. */
@@ -80,8 +81,9 @@ static __always_inline __u64 pb_wake_flag(void *ring, const struct pb_control *c
   return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > control->ring_half_bytes ? BPF_RB_FORCE_WAKEUP : 0;
 }
 
-static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line, const struct pb_settings *settings,
-                                           __u64 sequence, __u32 slot, __u16 incarnation, __u8 type) {
+static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line,
+                                           const struct pb_settings *settings, __u64 sequence, __u32 slot,
+                                           __u16 incarnation, __u8 type) {
   const __u64 thread = bpf_get_current_pid_tgid();
   record->type = type;
   record->layer = 0;

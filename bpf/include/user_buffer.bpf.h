@@ -20,8 +20,19 @@ enum { PB_MAX_IOVECS = 64, PB_MESSAGE_STRIDE = 64 /* sizeof(struct mmsghdr) */ }
 
 #if defined(__TARGET_ARCH_x86)
 enum {
-  SYS_read = 0, SYS_write = 1, SYS_readv = 19, SYS_writev = 20, SYS_sendto = 44, SYS_recvfrom = 45, SYS_sendmsg = 46,
-  SYS_recvmsg = 47, SYS_preadv = 295, SYS_pwritev = 296, SYS_recvmmsg = 299, SYS_sendmmsg = 307, SYS_preadv2 = 327,
+  SYS_read = 0,
+  SYS_write = 1,
+  SYS_readv = 19,
+  SYS_writev = 20,
+  SYS_sendto = 44,
+  SYS_recvfrom = 45,
+  SYS_sendmsg = 46,
+  SYS_recvmsg = 47,
+  SYS_preadv = 295,
+  SYS_pwritev = 296,
+  SYS_recvmmsg = 299,
+  SYS_sendmmsg = 307,
+  SYS_preadv2 = 327,
   SYS_pwritev2 = 328,
 };
 #define PB_SYSCALL_NUMBER(regs) ((regs)->orig_ax)
@@ -31,8 +42,19 @@ enum { TS_COMPAT = 2 };
 #define PB_TASK_IS_COMPAT(task) ((task)->thread_info.status & TS_COMPAT)
 #elif defined(__TARGET_ARCH_arm64)
 enum {
-  SYS_read = 63, SYS_write = 64, SYS_readv = 65, SYS_writev = 66, SYS_preadv = 69, SYS_pwritev = 70, SYS_sendto = 206,
-  SYS_recvfrom = 207, SYS_sendmsg = 211, SYS_recvmsg = 212, SYS_recvmmsg = 243, SYS_sendmmsg = 269, SYS_preadv2 = 286,
+  SYS_read = 63,
+  SYS_write = 64,
+  SYS_readv = 65,
+  SYS_writev = 66,
+  SYS_preadv = 69,
+  SYS_pwritev = 70,
+  SYS_sendto = 206,
+  SYS_recvfrom = 207,
+  SYS_sendmsg = 211,
+  SYS_recvmsg = 212,
+  SYS_recvmmsg = 243,
+  SYS_sendmmsg = 269,
+  SYS_preadv2 = 286,
   SYS_pwritev2 = 287,
 };
 #define PB_SYSCALL_NUMBER(regs) ((regs)->syscallno)
@@ -41,7 +63,8 @@ enum {
 #define PB_TASK_IS_COMPAT(task) 0
 #endif
 
-/* Bounds a length in a way the compiler cannot re-derive and drop: the verifier needs to see it (docs/verifier_cookbook.md#clamp). */
+/* Bounds a length in a way the compiler cannot re-derive and drop: the verifier needs to see it
+ * (docs/verifier_cookbook.md#clamp). */
 static __always_inline __u64 pb_clamp(__u64 value, __u64 most) {
   asm volatile("" : "+r"(value));
   if (value > most) value = most;
@@ -88,7 +111,8 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
   buffer->readable = 0;
   struct task_struct *task = bpf_get_current_task_btf();
   if (task->flags & (PF_KTHREAD | PF_IO_WORKER) || PB_TASK_IS_COMPAT(task)) return 0;
-  /* Each register is read once: merged loads through different pointers are refused (docs/verifier_cookbook.md#registers). */
+  /* Each register is read once: merged loads through different pointers are refused
+   * (docs/verifier_cookbook.md#registers). */
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   const __u64 number = PB_SYSCALL_NUMBER(regs);
   const __u64 address = PB_SYSCALL_ARG1(regs);
@@ -112,15 +136,12 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
       buffer->readable = buffer->segments > 0;
       return 0;
     case SYS_sendmsg:
-    case SYS_recvmsg:
-      pb_buffer_of_message(buffer, address);
-      return 0;
+    case SYS_recvmsg: pb_buffer_of_message(buffer, address); return 0;
     case SYS_sendmmsg:
     case SYS_recvmmsg:
       pb_buffer_of_message(buffer, address + (__u64)pb_message_index(task, address, (__u32)count) * PB_MESSAGE_STRIDE);
       return 0;
-    default:
-      return 0;
+    default: return 0;
   }
 }
 
@@ -153,26 +174,29 @@ static long pb_vector_step(__u32 index, struct pb_vector_walk *walk) {
   return 0;
 }
 
-/* Copies `want` bytes from position `skip` of an iovec array to `to`, which has room for 2 * most bytes (the second half
- * is only for the verifier, which cannot relate position and length). want <= most. Returns the bytes copied. */
-static __always_inline __u32 pb_copy_vector(__u8 *to, __u32 most, const struct pb_buffer *buffer, __u64 skip, __u32 want) {
+/* Copies `want` bytes from position `skip` of an iovec array to `to`, which has room for 2 * most bytes (the second
+ * half is only for the verifier, which cannot relate position and length). want <= most. Returns the bytes copied. */
+static __always_inline __u32 pb_copy_vector(__u8 *to, __u32 most, const struct pb_buffer *buffer, __u64 skip,
+                                            __u32 want) {
   struct pb_vector_walk walk = {.to = to, .base = buffer->base, .skip = skip, .want = want, .most = most};
   bpf_loop(buffer->segments, pb_vector_step, &walk, 0);
   return (__u32)pb_clamp(walk.done, most);
 }
 
 /* The same as a global function per size of destination. */
-#define PB_COPY_VECTOR(bytes)                                                                                        \
-  struct pb_room_##bytes {                                                                                           \
-    __u8 data[2 * (bytes)];                                                                                          \
-  };                                                                                                                 \
-  __noinline int pb_copy_vector_##bytes(struct pb_room_##bytes *to, const struct pb_buffer *buffer, __u32 skip, __u32 want) { \
-    if (!to || !buffer) return 0;                                                                                    \
-    return (int)pb_copy_vector(to->data, bytes, buffer, skip, want);                                                 \
+#define PB_COPY_VECTOR(bytes)                                                                                   \
+  struct pb_room_##bytes {                                                                                      \
+    __u8 data[2 * (bytes)];                                                                                     \
+  };                                                                                                            \
+  __noinline int pb_copy_vector_##bytes(struct pb_room_##bytes *to, const struct pb_buffer *buffer, __u32 skip, \
+                                        __u32 want) {                                                           \
+    if (!to || !buffer) return 0;                                                                               \
+    return (int)pb_copy_vector(to->data, bytes, buffer, skip, want);                                            \
   }
 
 /* Copies from a plain buffer; `to` has room for `most`. Returns the bytes copied: all or none. */
-static __always_inline __u32 pb_copy_plain(__u8 *to, __u32 most, const struct pb_buffer *buffer, __u64 skip, __u32 want) {
+static __always_inline __u32 pb_copy_plain(__u8 *to, __u32 most, const struct pb_buffer *buffer, __u64 skip,
+                                           __u32 want) {
   const __u64 length = pb_clamp(want, most);
   return bpf_probe_read_user(to, (__u32)length, (void *)(buffer->base + skip)) ? 0 : (__u32)length;
 }

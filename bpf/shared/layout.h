@@ -12,10 +12,10 @@
 #endif
 
 enum {
-  PB_MAX_SLOTS = 32,  /* slot 0 is the core's own line; modules use 1..31 */
-  PB_MAX_SHARDS = 16, /* one per 8 CPUs */
-  PB_HEAD_BYTES = 64, /* gathered per direction for classification */
-  PB_SCRATCH_BYTES = 48, /* a module's own state per stream */
+  PB_MAX_SLOTS = 32,      /* slot 0 is the core's own line; modules use 1..31 */
+  PB_MAX_SHARDS = 16,     /* one per 8 CPUs */
+  PB_HEAD_BYTES = 64,     /* gathered per direction for classification */
+  PB_SCRATCH_BYTES = 48,  /* a module's own state per stream */
   PB_SETTINGS_BYTES = 48, /* a module's own settings (PROBE_KERNEL_SETTINGS_MAX) */
   PB_MAX_RULES = 64,
 };
@@ -110,7 +110,7 @@ struct pb_counters {
   __u64 open_full; /* OPEN or CLOSE records that found no room (an OPEN is tried again) */
   __u64 truncated;
   __u64 unreadable;
-  __u64 sequence;     /* of the next record in the ring */
+  __u64 sequence;      /* of the next record in the ring */
   __u64 generation[2]; /* records submitted, by parity of the generation */
 };
 

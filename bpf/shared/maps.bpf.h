@@ -24,7 +24,14 @@ struct pb_stream {
   __u64 scratch[PB_SCRATCH_BYTES / 8];
 };
 
-enum pb_sock_flag { PB_SOCK_SELF = 1, PB_SOCK_CLOSED = 2, PB_SOCK_SEEN_RX = 4, PB_SOCK_SEEN_TX = 8, PB_SOCK_FROM_START = 16, PB_SOCK_FINISHED = 32 /* end[] already covers the segment at hand */ };
+enum pb_sock_flag {
+  PB_SOCK_SELF = 1,
+  PB_SOCK_CLOSED = 2,
+  PB_SOCK_SEEN_RX = 4,
+  PB_SOCK_SEEN_TX = 8,
+  PB_SOCK_FROM_START = 16,
+  PB_SOCK_FINISHED = 32 /* end[] already covers the segment at hand */
+};
 
 struct pb_sock {
   __u32 target_generation;
@@ -40,7 +47,7 @@ struct pb_sock {
 /* First bytes of each direction, while nobody owns the stream. */
 struct pb_gather {
   __u32 length[2];
-  __u32 held[2]; /* of them, bytes of earlier segments: not yet shipped to anybody */
+  __u32 held[2];   /* of them, bytes of earlier segments: not yet shipped to anybody */
   __u64 offset[2]; /* of the first gathered byte */
   __u32 more;      /* somebody wants to see more before it decides */
   __u32 reserved;

@@ -34,10 +34,11 @@ App::~App() { Stop(); }
 void App::LoadCore() {
   bpf::InstallLogHandler();
   LiftMemlockLimit();
-  Result<std::unique_ptr<bpf::CaptureCore>> core = bpf::CaptureCore::Load({.backend = options_.daemon.backend,
-                                                                           .shards = ShardCount(),
-                                                                           .ring_bytes = options_.daemon.ring_bytes,
-                                                                           .self_tgid = static_cast<std::uint32_t>(getpid())});
+  Result<std::unique_ptr<bpf::CaptureCore>> core =
+      bpf::CaptureCore::Load({.backend = options_.daemon.backend,
+                              .shards = ShardCount(),
+                              .ring_bytes = options_.daemon.ring_bytes,
+                              .self_tgid = static_cast<std::uint32_t>(getpid())});
   if (core.ok()) {
     core_ = std::move(core).value();
     spdlog::info("capture backend {} with {} shard(s)", bpf::BackendName(core_->backend()), core_->shards());
@@ -55,13 +56,14 @@ void App::MakePipeline() {
   processes_ = std::make_unique<discovery::ProcessTable>(proc_, host);
   resources_ = std::make_unique<pipeline::ResourceCache>(host);
   discovery_ = std::make_unique<DiscoveryLoop>(core_.get(), *processes_, *resources_, clock_);
-  metric_export_ = std::make_unique<MetricExport>(
-      *metrics_, options_.daemon.metric_interval, clock_,
-      [this](config::Temporality temporality, const exporter::MetricSnapshot& snapshot) {
-        if (sinks_) sinks_->DeliverMetrics(temporality, snapshot);
-      });
-  sinks_ = std::make_unique<SinkHub>(*metrics_, clock_, options_.daemon.tail_batches,
-                                     [this](bool cumulative, bool delta) { metric_export_->SetWanted(cumulative, delta); });
+  metric_export_ =
+      std::make_unique<MetricExport>(*metrics_, options_.daemon.metric_interval, clock_,
+                                     [this](config::Temporality temporality, const exporter::MetricSnapshot& snapshot) {
+                                       if (sinks_) sinks_->DeliverMetrics(temporality, snapshot);
+                                     });
+  sinks_ =
+      std::make_unique<SinkHub>(*metrics_, clock_, options_.daemon.tail_batches,
+                                [this](bool cumulative, bool delta) { metric_export_->SetWanted(cumulative, delta); });
   tail_ = std::make_unique<TailHub>(sinks_->tail());
 
   pipeline::Shared shared;
@@ -101,7 +103,8 @@ Status App::BringUpState() {
       state::Ports{.modules = *modules_, .targets = *discovery_, .routes = *sinks_, .sinks = *sinks_},
       state::EngineOptions{.clock = &clock_, .store = store_.get()});
   const state::StartState start = state::ChooseStart(stored, options_.state);
-  for (const std::string& difference : start.differences) spdlog::warn("the configuration file changed: {}", difference);
+  for (const std::string& difference : start.differences)
+    spdlog::warn("the configuration file changed: {}", difference);
   for (const std::string& problem : engine_->Start(start)) spdlog::error("{}", problem);
   Result<std::unique_ptr<modules::Watcher>> watcher =
       modules::Watcher::Start(control_.get_executor(), options_.daemon.module_dirs,

@@ -44,9 +44,13 @@ bpf::KernelRules ToKernel(const discovery::TargetMaps& maps) {
 
 }  // namespace
 
-DiscoveryLoop::DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes, pipeline::ResourceCache& resources,
-                             const Clock& clock)
-    : core_(core), processes_(processes), resources_(resources), clock_(clock), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+DiscoveryLoop::DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes,
+                             pipeline::ResourceCache& resources, const Clock& clock)
+    : core_(core),
+      processes_(processes),
+      resources_(resources),
+      clock_(clock),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 DiscoveryLoop::~DiscoveryLoop() {
   stop_.store(true);
@@ -64,7 +68,8 @@ Status DiscoveryLoop::Start() {
 }
 
 Status DiscoveryLoop::SetTargets(const std::vector<config::Target>& targets) {
-  ASSIGN_OR_RETURN(discovery::TargetMatcher matcher, discovery::TargetMatcher::Compile(pipeline::ToTargetRules(targets)));
+  ASSIGN_OR_RETURN(discovery::TargetMatcher matcher,
+                   discovery::TargetMatcher::Compile(pipeline::ToTargetRules(targets)));
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(WriteRules(matcher));
   matcher_ = std::make_unique<discovery::TargetMatcher>(std::move(matcher));

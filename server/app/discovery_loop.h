@@ -28,7 +28,8 @@ namespace probed::app {
 class DiscoveryLoop final : public state::TargetPort {
  public:
   /// Everything outlives the loop. `core` may be null.
-  DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes, pipeline::ResourceCache& resources, const Clock& clock);
+  DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes, pipeline::ResourceCache& resources,
+                const Clock& clock);
   ~DiscoveryLoop() override;
   Status Start();
 

@@ -8,7 +8,9 @@ namespace probed::app {
 
 MetricExport::MetricExport(pipeline::MetricsAggregator& metrics, std::chrono::milliseconds interval, const Clock& clock,
                            Deliver deliver)
-    : metrics_(metrics), interval_(interval), clock_(clock), deliver_(std::move(deliver)), thread_([this] { Loop(); }) {}
+    : metrics_(metrics), interval_(interval), clock_(clock), deliver_(std::move(deliver)), thread_([this] {
+        Loop();
+      }) {}
 
 MetricExport::~MetricExport() {
   {

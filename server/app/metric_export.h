@@ -25,7 +25,8 @@ class MetricExport {
   /// Takes a snapshot of one temporality; `deliver` routes and encodes it.
   using Deliver = std::function<void(config::Temporality, exporter::MetricSnapshot)>;
 
-  MetricExport(pipeline::MetricsAggregator& metrics, std::chrono::milliseconds interval, const Clock& clock, Deliver deliver);
+  MetricExport(pipeline::MetricsAggregator& metrics, std::chrono::milliseconds interval, const Clock& clock,
+               Deliver deliver);
   /// Collects a last time.
   ~MetricExport();
 

@@ -38,7 +38,8 @@ std::vector<state::ModuleDescription> ModuleHost::Discover() {
 Result<ModuleHost::Loaded*> ModuleHost::Find(const std::string& name) {
   const auto found = modules_.find(name);
   if (found == modules_.end())
-    return MakeError(absl::StatusCode::kNotFound, "module " + name + " is not loaded", {.reason = "MODULE_NOT_LOADED", .metadata = {{"module", name}}, .fields = {}, .log_tail = {}});
+    return MakeError(absl::StatusCode::kNotFound, "module " + name + " is not loaded",
+                     {.reason = "MODULE_NOT_LOADED", .metadata = {{"module", name}}, .fields = {}, .log_tail = {}});
   return &found->second;
 }
 
@@ -56,7 +57,8 @@ Status ModuleHost::LoadKernel(const std::string& name) {
     ASSIGN_OR_RETURN(std::vector<std::uint8_t> bytes, module->opened->BpfObject(prototype));
     objects.bytes_by_prototype[prototype].assign(bytes.begin(), bytes.end());
   }
-  for (const modules::ManifestProgram& program : module->opened->manifest().programs) objects.programs.push_back(program.name);
+  for (const modules::ManifestProgram& program : module->opened->manifest().programs)
+    objects.programs.push_back(program.name);
   ASSIGN_OR_RETURN(module->slot, parts_.core->LoadModule(objects));
   return OkStatus();
 }
@@ -89,7 +91,8 @@ Status ModuleHost::Prepare(const std::string& name, const std::string& config_js
 std::vector<std::uint32_t> ModuleHost::Chain(const std::string& without) const {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> order;  // priority, slot
   for (const auto& [name, module] : modules_)
-    if (module.published && name != without) order.emplace_back(module.opened->manifest().priority, module.slot->slot());
+    if (module.published && name != without)
+      order.emplace_back(module.opened->manifest().priority, module.slot->slot());
   std::sort(order.begin(), order.end());
   std::vector<std::uint32_t> chain;
   for (const auto& [priority, slot] : order) chain.push_back(slot);

@@ -60,7 +60,8 @@ void Check(std::string& imbalance, std::string_view equation, std::uint64_t left
 }
 
 /// As Check, while the right side may have moved on between two readings of it.
-void CheckBetween(std::string& imbalance, std::string_view equation, std::uint64_t low, std::uint64_t value, std::uint64_t high) {
+void CheckBetween(std::string& imbalance, std::string_view equation, std::uint64_t low, std::uint64_t value,
+                  std::uint64_t high) {
   if (value < low) Check(imbalance, equation, value, low);
   if (value > high) Check(imbalance, equation, value, high);
 }
@@ -78,7 +79,8 @@ std::uint64_t Sum(const std::map<std::string, std::uint64_t>& counters, std::ini
 
 std::uint64_t ModuleHost::HookCalls() const {
   std::uint64_t calls = 0;
-  for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard) calls += parts_.core->ReadCounters(0, shard).hooked;
+  for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard)
+    calls += parts_.core->ReadCounters(0, shard).hooked;
   return calls;
 }
 
@@ -87,13 +89,14 @@ state::LedgerLine ModuleHost::KernelLine() const {
   state::LedgerLine line{.scope = "kernel", .counters = {}, .imbalance = {}};
   const std::uint64_t hooked_before = HookCalls();
   for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard)
-    for (std::uint32_t slot = 0; slot < PB_MAX_SLOTS; ++slot) Add(line.counters, parts_.core->ReadCounters(slot, shard));
+    for (std::uint32_t slot = 0; slot < PB_MAX_SLOTS; ++slot)
+      Add(line.counters, parts_.core->ReadCounters(slot, shard));
   line.counters["recursion_misses"] = parts_.core->RecursionMisses();
   line.counters["unloaded"] = unloaded_calls_;
   // Calls under way are hooked and not yet ended: at most one per CPU at each of the two readings.
   const std::uint64_t under_way = std::thread::hardware_concurrency();
-  const std::uint64_t ended = Sum(line.counters, {"peek", "error", "filtered", "unclassified", "skipped", "sampled", "fault",
-                                                  "ring_full", "submitted", "unloaded"});
+  const std::uint64_t ended = Sum(line.counters, {"peek", "error", "filtered", "unclassified", "skipped", "sampled",
+                                                  "fault", "ring_full", "submitted", "unloaded"});
   CheckBetween(line.imbalance,
                "hooked = peek + error + filtered + unclassified + skipped + sampled + fault + ring_full + submitted",
                hooked_before - std::min(hooked_before, under_way), ended, HookCalls());
@@ -116,7 +119,8 @@ state::LedgerLine ModuleHost::ModuleLine(const std::string& name, Loaded& module
   }
   auto& c = line.counters;
   c.erase("hooked");
-  CheckBetween(line.imbalance, "consumed = submitted + extra", c["submitted"] + c["extra"], c["consumed"], submitted_after);
+  CheckBetween(line.imbalance, "consumed = submitted + extra", c["submitted"] + c["extra"], c["consumed"],
+               submitted_after);
   Check(line.imbalance, "consumed = used + ignored + undecodable", c["consumed"],
         Sum(c, {"used", "unfed", "ignored.body", "ignored.configured", "ignored.after_upgrade", "undecodable.malformed",
                 "undecodable.gap", "undecodable.truncated"}));

@@ -46,7 +46,8 @@ void Declare(CLI::App& app, Flags& flags) {
 /// Beside the binary in a build tree (build/bin/probed, build/modules), else where the package puts modules.
 std::vector<std::string> DefaultModuleDirs() {
   std::error_code error;
-  const std::filesystem::path prefix = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path();
+  const std::filesystem::path prefix =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path();
   for (const char* place : {"modules", kInstalledModuleDir})
     if (std::filesystem::is_directory(prefix / place, error)) return {(prefix / place).string()};
   return {};

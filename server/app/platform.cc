@@ -17,7 +17,8 @@ constexpr std::uint32_t kCpusPerShard = 8;
 
 std::vector<std::string> HeldCapabilities() {
   std::vector<std::string> names;
-  for (const cap_value_t value : {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE}) {
+  for (const cap_value_t value :
+       {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE}) {
     cap_t held = cap_get_proc();
     cap_flag_value_t set = CAP_CLEAR;
     if (held != nullptr && cap_get_flag(held, value, CAP_EFFECTIVE, &set) == 0 && set == CAP_SET) {
@@ -44,7 +45,8 @@ state::PlatformInfo ReadPlatform(const bpf::CaptureCore* core) {
   if (uname(&name) == 0) info.kernel_release = name.release;
   info.capabilities = HeldCapabilities();
   info.shards = ShardCount();
-  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) info.missing_features.emplace_back("kernel BTF (/sys/kernel/btf/vmlinux)");
+  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+    info.missing_features.emplace_back("kernel BTF (/sys/kernel/btf/vmlinux)");
   if (core == nullptr) return info;
   info.backend = std::string(bpf::BackendName(core->backend()));
   info.backends_available = {info.backend};

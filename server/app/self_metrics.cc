@@ -12,17 +12,13 @@ using selfmon::Sample;
 
 struct KernelCounter {
   const char* reason;
-  __u64 pb_counters::*field;
+  __u64 pb_counters::* field;
 };
 
-constexpr KernelCounter kEnds[] = {{"peek", &pb_counters::peek},
-                                   {"error", &pb_counters::error},
-                                   {"filtered", &pb_counters::filtered},
-                                   {"unclassified", &pb_counters::unclassified},
-                                   {"skipped", &pb_counters::skipped},
-                                   {"fault", &pb_counters::fault},
-                                   {"ring_full", &pb_counters::ring_full},
-                                   {"submitted", &pb_counters::submitted}};
+constexpr KernelCounter kEnds[] = {{"peek", &pb_counters::peek},           {"error", &pb_counters::error},
+                                   {"filtered", &pb_counters::filtered},   {"unclassified", &pb_counters::unclassified},
+                                   {"skipped", &pb_counters::skipped},     {"fault", &pb_counters::fault},
+                                   {"ring_full", &pb_counters::ring_full}, {"submitted", &pb_counters::submitted}};
 
 std::vector<Sample> HookEnds(const bpf::CaptureCore& core) {
   pb_counters sum{};
@@ -55,13 +51,13 @@ void App::AddSelfMetrics() {
   if (core_) {
     self_metrics_.Add("probed.bpf.hook.calls", "{call}", MetricKind::kCounter, "Hook calls by how they ended.",
                       [this] { return HookEnds(*core_); });
-    self_metrics_.Add("probed.bpf.recursion_misses", "{call}", MetricKind::kCounter,
-                      "Hook calls the kernel skipped because a program was running.", [this] {
-                        return std::vector<Sample>{{.labels = {}, .value = static_cast<double>(core_->RecursionMisses())}};
-                      });
+    self_metrics_.Add(
+        "probed.bpf.recursion_misses", "{call}", MetricKind::kCounter,
+        "Hook calls the kernel skipped because a program was running.",
+        [this] { return std::vector<Sample>{{.labels = {}, .value = static_cast<double>(core_->RecursionMisses())}}; });
   }
-  self_metrics_.Add("otel.sdk.exporter.span.exported", "{span}", MetricKind::kCounter, "Items sent, by sink and outcome.",
-                    [this] { return SinkItems(*sinks_); });
+  self_metrics_.Add("otel.sdk.exporter.span.exported", "{span}", MetricKind::kCounter,
+                    "Items sent, by sink and outcome.", [this] { return SinkItems(*sinks_); });
   self_metrics_.Add("probed.link.parents", "{span}", MetricKind::kCounter, "Where spans' parents came from.", [this] {
     const pipeline::LinkCounters counters = links_->counters();
     return std::vector<Sample>{{.labels = {{"origin", "remote"}}, .value = static_cast<double>(counters.linked_remote)},

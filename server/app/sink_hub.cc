@@ -117,7 +117,9 @@ void SinkHub::Republish() {
   }
   const std::uint64_t delta = sinks_.DeltaMask() & all;
   cumulative = (all & ~delta) != 0;
-  const auto resolve = [this](std::string_view name) -> std::optional<unsigned> { return sinks_.Bit(std::string(name)); };
+  const auto resolve = [this](std::string_view name) -> std::optional<unsigned> {
+    return sinks_.Bit(std::string(name));
+  };
   std::atomic_store(&table_, std::make_shared<const pipeline::RouteTable>(routes_, resolve, all));
   wanted_(cumulative, delta != 0);
 }

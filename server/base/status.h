@@ -36,10 +36,9 @@ inline void IgnoreError(const Status& /*status*/, std::string_view /*reason*/) {
 #define PROBED_CONCAT(a, b) PROBED_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function when `expr` is not OK.
-#define RETURN_IF_ERROR(expr)                                      \
-  do {                                                             \
-    if (::probed::Status status_macro_ = (expr); !status_macro_.ok()) \
-      return status_macro_;                                        \
+#define RETURN_IF_ERROR(expr)                                                               \
+  do {                                                                                      \
+    if (::probed::Status status_macro_ = (expr); !status_macro_.ok()) return status_macro_; \
   } while (false)
 
 #define PROBED_ASSIGN_OR_RETURN_INNER(tmp, lhs, expr) \

@@ -37,16 +37,16 @@ constexpr pb_slot_program kReceive[] = {PB_CLASSIFY, PB_RX};
 constexpr pb_slot_program kSend[] = {PB_CLASSIFY, PB_TX};
 
 constexpr Hook kSockHooks[] = {{"pb_recv", true}, {"pb_send", true}};
-constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true},  {"pb_tcp_tx", true},  {"pb_udp_rx", true},
-                                {"pb_udp_tx", true},  {"pb_udp6_rx", false}, {"pb_udp6_tx", false}};
+constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true}, {"pb_tcp_tx", true},   {"pb_udp_rx", true},
+                                {"pb_udp_tx", true}, {"pb_udp6_rx", false}, {"pb_udp6_tx", false}};
 constexpr const char* kLifeHooks[] = {"pb_state", "pb_fork", "pb_exec", "pb_exit"};
 constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSend},
                                           {"fexit_udp_tx", "pb_progs_fudp", kSend}};
-constexpr const char* kSharedMaps[] = {"pb_socks",    "pb_gathers", "pb_tasks",      "pb_controls", "pb_settings",
-                                       "pb_counters", "pb_rings",   "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",
-                                       "pb_progs_fudp"};
+constexpr const char* kSharedMaps[] = {"pb_socks",     "pb_gathers",   "pb_tasks",     "pb_controls",
+                                       "pb_settings",  "pb_counters",  "pb_rings",     "pb_progs_sock",
+                                       "pb_progs_frx", "pb_progs_ftx", "pb_progs_fudp"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
@@ -158,13 +158,15 @@ Status CaptureCore::MakeRings(const std::string& name, ModuleSlot& slot) {
   const std::string map_name = name.substr(0, 8) + "_ring";
   for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
     Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, map_name.c_str(), 0, 0, options_.ring_bytes, nullptr));
-    if (!ring.valid()) return MapError("cannot make a ring of " + std::to_string(options_.ring_bytes) + " bytes", errno);
+    if (!ring.valid())
+      return MapError("cannot make a ring of " + std::to_string(options_.ring_bytes) + " bytes", errno);
     slot.rings_.push_back(std::move(ring));
   }
   return OkStatus();
 }
 
-Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) {
+Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype,
+                                       const ModuleSlot& slot) {
   const auto bytes = objects.bytes_by_prototype.find(prototype);
   if (bytes == objects.bytes_by_prototype.end())
     return MakeStatus(absl::StatusCode::kFailedPrecondition,
@@ -190,7 +192,8 @@ Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects&
   auto slot = std::make_unique<ModuleSlot>();
   while (slot->slot_ < PB_MAX_SLOTS && (used_slots_ >> slot->slot_ & 1U) != 0) ++slot->slot_;
   if (slot->slot_ == PB_MAX_SLOTS)
-    return MakeStatus(absl::StatusCode::kResourceExhausted, fmt::format("all {} module slots are in use", PB_MAX_SLOTS - 1));
+    return MakeStatus(absl::StatusCode::kResourceExhausted,
+                      fmt::format("all {} module slots are in use", PB_MAX_SLOTS - 1));
   slot->incarnation_ = next_incarnation_++;
   for (const Prototype& prototype : PrototypesOf(backend_)) {
     ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, *slot));
@@ -280,11 +283,13 @@ Status CaptureCore::SetSettings(std::uint32_t slot, const pb_settings& settings)
 }
 
 // The kernel waits for an RCU grace period when user space changes a map in a map (kernel/bpf/syscall.c,
-// maybe_wait_bpf_programs), and that covers every program that runs now. The element touched is the core's own, which holds no ring.
+// maybe_wait_bpf_programs), and that covers every program that runs now. The element touched is the core's own, which
+// holds no ring.
 Status CaptureCore::Grace() {
   const int rings = core_.MapFd("pb_rings");
   const std::uint32_t index = 0;
-  const Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "pb_grace", 0, 0, static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
+  const Fd ring(
+      bpf_map_create(BPF_MAP_TYPE_RINGBUF, "pb_grace", 0, 0, static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
   if (!ring.valid()) return MapError("cannot wait for running programs", errno);
   const int fd = ring.get();
   RETURN_IF_ERROR(Update(rings, index, fd, "cannot wait for running programs"));

@@ -39,8 +39,7 @@ Status KernelError(std::string_view what, const std::string& name, int error, st
   const auto code = error == EPERM || error == EACCES ? absl::StatusCode::kPermissionDenied
                     : error == ENOMEM                 ? absl::StatusCode::kResourceExhausted
                                                       : absl::StatusCode::kFailedPrecondition;
-  const std::string text =
-      fmt::format("{} {}: {} (kernel {})", what, name, std::strerror(error), KernelRelease());
+  const std::string text = fmt::format("{} {}: {} (kernel {})", what, name, std::strerror(error), KernelRelease());
   return MakeError(code, text,
                    {.reason = "BPF_REFUSED",
                     .metadata = {{"object", name}, {"kernel", KernelRelease()}},
@@ -167,7 +166,8 @@ int Object::ProgramFd(const std::string& name) const {
 Result<Link> Object::Attach(const std::string& program) {
   bpf_program* found = Find(program);
   if (found == nullptr)
-    return MakeStatus(absl::StatusCode::kInvalidArgument, fmt::format("BPF object {} has no program {}", name_, program));
+    return MakeStatus(absl::StatusCode::kInvalidArgument,
+                      fmt::format("BPF object {} has no program {}", name_, program));
   bpf_link* link = bpf_program__attach(found);
   if (link == nullptr) return KernelError("cannot attach", name_ + "/" + program, errno);
   return Link(link);

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// RAII over one libbpf object: opened from memory, told what it shares, loaded, attached. Errors carry the program's name,
-// the kernel release and the tail of the verifier's log; callers never see errno. [control]
+// RAII over one libbpf object: opened from memory, told what it shares, loaded, attached. Errors carry the program's
+// name, the kernel release and the tail of the verifier's log; callers never see errno. [control]
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,8 @@ namespace {
 std::size_t PageBytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
 Status MapError(const char* what) {
-  return MakeStatus(absl::StatusCode::kInternal, std::string("cannot map ring buffer (") + what + "): " + std::strerror(errno));
+  return MakeStatus(absl::StatusCode::kInternal,
+                    std::string("cannot map ring buffer (") + what + "): " + std::strerror(errno));
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ class RingReader {
   RingReader(const RingReader&) = delete;
   ~RingReader();
 
-  /// Hands each committed record to `take(std::string_view bytes)`; at most `limit` of them. The views live for the call.
-  /// Returns how many. Positions are published once, held back by one record.
+  /// Hands each committed record to `take(std::string_view bytes)`; at most `limit` of them. The views live for the
+  /// call. Returns how many. Positions are published once, held back by one record.
   template <typename Take>
   std::size_t Drain(Take&& take, std::size_t limit) {
     std::size_t taken = 0;

@@ -17,7 +17,8 @@ InstrumentKind ToKind(modules::InstrumentKind kind) {
   return InstrumentKind::kCounter;
 }
 
-InstrumentSpec ToSpec(const modules::ManifestInstrument& from, const modules::Manifest& manifest, exporter::KeyTable& keys) {
+InstrumentSpec ToSpec(const modules::ManifestInstrument& from, const modules::Manifest& manifest,
+                      exporter::KeyTable& keys) {
   InstrumentSpec spec;
   spec.name = from.name;
   spec.unit = from.unit;
@@ -25,15 +26,16 @@ InstrumentSpec ToSpec(const modules::ManifestInstrument& from, const modules::Ma
   spec.kind = ToKind(from.instrument);
   spec.bounds = from.buckets;
   for (const std::string& attribute : from.attributes) spec.attributes.push_back({keys.Intern(attribute), attribute});
-  spec.scope = std::make_shared<const exporter::Scope>(exporter::MakeScope(0, "probed." + manifest.name, manifest.version));
+  spec.scope =
+      std::make_shared<const exporter::Scope>(exporter::MakeScope(0, "probed." + manifest.name, manifest.version));
   return spec;
 }
 
 }  // namespace
 
 Result<std::map<std::string, std::uint32_t, std::less<>>> RegisterInstruments(const modules::Manifest& manifest,
-                                                                            MetricsAggregator& metrics,
-                                                                            exporter::KeyTable& keys) {
+                                                                              MetricsAggregator& metrics,
+                                                                              exporter::KeyTable& keys) {
   std::map<std::string, std::uint32_t, std::less<>> ids;
   for (const modules::ManifestInstrument& instrument : manifest.metrics) {
     if (!instrument.map.empty()) continue;

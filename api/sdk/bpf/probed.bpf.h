@@ -12,12 +12,11 @@
 #ifndef PROBED_SDK_BPF_H
 #define PROBED_SDK_BPF_H
 
-#include "bpf/include/kernel_types.h"
-
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/include/kernel_types.h"
 #include "bpf/include/stream.bpf.h"
 
 /* What a classifier says of the first bytes of a direction. */
@@ -50,9 +49,9 @@ struct probed_segment {
 };
 
 /* Set by the loader before the object is loaded: constants to the verifier. */
-#define PROBED_MODULE()                          \
-  const volatile __u32 cfg_slot = 0;             \
-  const volatile __u32 cfg_incarnation = 0;      \
+#define PROBED_MODULE()                     \
+  const volatile __u32 cfg_slot = 0;        \
+  const volatile __u32 cfg_incarnation = 0; \
   char LICENSE[] SEC("license") = "GPL"
 
 extern const volatile __u32 cfg_slot;
@@ -63,9 +62,15 @@ extern const volatile __u32 cfg_incarnation;
 static __always_inline __u32 probed_total(const struct probed_segment *segment) { return segment->at.total; }
 static __always_inline __u64 probed_offset(const struct probed_segment *segment) { return segment->at.offset; }
 static __always_inline __u32 probed_direction(const struct probed_segment *segment) { return segment->at.direction; }
-static __always_inline bool probed_readable(const struct probed_segment *segment) { return segment->at.buffer.readable; }
-static __always_inline __u32 probed_capture_bytes(const struct probed_segment *segment) { return segment->settings->capture_bytes; }
-static __always_inline const void *probed_settings(const struct probed_segment *segment) { return segment->settings->values; }
+static __always_inline bool probed_readable(const struct probed_segment *segment) {
+  return segment->at.buffer.readable;
+}
+static __always_inline __u32 probed_capture_bytes(const struct probed_segment *segment) {
+  return segment->settings->capture_bytes;
+}
+static __always_inline const void *probed_settings(const struct probed_segment *segment) {
+  return segment->settings->values;
+}
 /* PB_SCRATCH_BYTES of this stream's own memory, zeroed when the module claims the stream. */
 static __always_inline void *probed_scratch(struct probed_segment *segment) { return segment->at.state->raw.scratch; }
 static __always_inline __u64 probed_peek8(const struct probed_segment *segment, __u32 skip) {
@@ -119,21 +124,21 @@ PB_COPY_VECTOR(4096)
 PB_COPY_VECTOR(16384)
 
 /* One reservation of a fixed size: the verifier wants it constant. `copy_call` fills record->data and gives a count. */
-#define PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, room, copy_call)                                 \
-  do {                                                                                                              \
-    struct {                                                                                                        \
-      struct pb_record head;                                                                                        \
-      __u8 data[room];                                                                                              \
-    } *record = bpf_ringbuf_reserve((segment)->ring, sizeof(*record), 0);                                           \
-    if (!record) return PROBED_FULL;                                                                                \
-    const __u32 copied = (__u32)(copy_call);                                                                        \
-    probed_record_finish(segment, &record->head, skip, want, copied, total, flags, hint);                           \
-    return PROBED_SHIPPED;                                                                                          \
+#define PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, room, copy_call)       \
+  do {                                                                                    \
+    struct {                                                                              \
+      struct pb_record head;                                                              \
+      __u8 data[room];                                                                    \
+    } *record = bpf_ringbuf_reserve((segment)->ring, sizeof(*record), 0);                 \
+    if (!record) return PROBED_FULL;                                                      \
+    const __u32 copied = (__u32)(copy_call);                                              \
+    probed_record_finish(segment, &record->head, skip, want, copied, total, flags, hint); \
+    return PROBED_SHIPPED;                                                                \
   } while (0)
 
 /* Fills in the head of a reserved record whose bytes are copied, and submits it. */
-static __always_inline void probed_record_finish(struct probed_segment *segment, struct pb_record *head, __u32 skip, __u32 want,
-                                                 __u32 copied, __u32 total, __u8 flags, __u8 hint) {
+static __always_inline void probed_record_finish(struct probed_segment *segment, struct pb_record *head, __u32 skip,
+                                                 __u32 want, __u32 copied, __u32 total, __u8 flags, __u8 hint) {
   if (copied < want) {
     flags |= PB_SEGMENT_UNREADABLE;
     segment->line->unreadable++;
@@ -145,7 +150,8 @@ static __always_inline void probed_record_finish(struct probed_segment *segment,
 }
 
 /* Ships no bytes: that `total` bytes passed from position `skip` on. */
-static __always_inline int probed_ship_count(struct probed_segment *segment, __u32 skip, __u32 total, __u8 flags, __u8 hint) {
+static __always_inline int probed_ship_count(struct probed_segment *segment, __u32 skip, __u32 total, __u8 flags,
+                                             __u8 hint) {
   struct pb_record *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);
   if (!record) return PROBED_FULL;
   pb_record_fill(record, segment->line, segment->settings, segment->line->sequence++, segment->slot,
@@ -155,24 +161,43 @@ static __always_inline int probed_ship_count(struct probed_segment *segment, __u
   return PROBED_SHIPPED;
 }
 
-static __always_inline int probed_ship_plain(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags, __u8 hint) {
-  if (want <= 128) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 128, pb_copy_plain(record->data, 128, &segment->at.buffer, skip, want));
-  if (want <= 512) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 512, pb_copy_plain(record->data, 512, &segment->at.buffer, skip, want));
-  if (want <= 1024) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 1024, pb_copy_plain(record->data, 1024, &segment->at.buffer, skip, want));
-  if (want <= 4096) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 4096, pb_copy_plain(record->data, 4096, &segment->at.buffer, skip, want));
-  PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 16384, pb_copy_plain(record->data, 16384, &segment->at.buffer, skip, want));
+static __always_inline int probed_ship_plain(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total,
+                                             __u8 flags, __u8 hint) {
+  if (want <= 128)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 128,
+                      pb_copy_plain(record->data, 128, &segment->at.buffer, skip, want));
+  if (want <= 512)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 512,
+                      pb_copy_plain(record->data, 512, &segment->at.buffer, skip, want));
+  if (want <= 1024)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 1024,
+                      pb_copy_plain(record->data, 1024, &segment->at.buffer, skip, want));
+  if (want <= 4096)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 4096,
+                      pb_copy_plain(record->data, 4096, &segment->at.buffer, skip, want));
+  PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 16384,
+                    pb_copy_plain(record->data, 16384, &segment->at.buffer, skip, want));
 }
 
-static __always_inline int probed_ship_vector(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags, __u8 hint) {
-  if (want <= 256) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 256, pb_copy_vector_256((struct pb_room_256 *)record->data, &segment->at.buffer, skip, want));
-  if (want <= 1024) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 1024, pb_copy_vector_1024((struct pb_room_1024 *)record->data, &segment->at.buffer, skip, want));
-  if (want <= 4096) PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 4096, pb_copy_vector_4096((struct pb_room_4096 *)record->data, &segment->at.buffer, skip, want));
-  PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 16384, pb_copy_vector_16384((struct pb_room_16384 *)record->data, &segment->at.buffer, skip, want));
+static __always_inline int probed_ship_vector(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total,
+                                              __u8 flags, __u8 hint) {
+  if (want <= 256)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 256,
+                      pb_copy_vector_256((struct pb_room_256 *)record->data, &segment->at.buffer, skip, want));
+  if (want <= 1024)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 1024,
+                      pb_copy_vector_1024((struct pb_room_1024 *)record->data, &segment->at.buffer, skip, want));
+  if (want <= 4096)
+    PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 4096,
+                      pb_copy_vector_4096((struct pb_room_4096 *)record->data, &segment->at.buffer, skip, want));
+  PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 16384,
+                    pb_copy_vector_16384((struct pb_room_16384 *)record->data, &segment->at.buffer, skip, want));
 }
 
 /* Ships `want` bytes from position `skip` of the segment, and says that the record stands for `total` bytes from there
  * (0: for the rest of the segment). flags: enum pb_segment_flag, PROBED_SHIP_CAUSE. Returns a probed_outcome. */
-static __always_inline int probed_ship(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags, __u8 hint) {
+static __always_inline int probed_ship(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total, __u8 flags,
+                                       __u8 hint) {
   const __u32 rest = segment->at.total - skip;
   if (total == 0 || total > rest) total = rest;
   if (want > total) want = total;
@@ -211,8 +236,8 @@ static __always_inline void probed_ship_held(struct probed_segment *segment) {
     record->head.flags = 0;
     record->head.cookie = segment->at.state->cookie;
     record->head.offset = gather->offset[direction];
-    record->head.wire_sequence =
-        segment->at.state->raw.wire_end[direction] - (__u32)(segment->at.state->raw.end[direction] - gather->offset[direction]);
+    record->head.wire_sequence = segment->at.state->raw.wire_end[direction] -
+                                 (__u32)(segment->at.state->raw.end[direction] - gather->offset[direction]);
     record->head.total = held;
     record->head.captured = held;
     if (direction == PB_SENT) probed_cause_fill(segment, &record->head);
@@ -223,7 +248,8 @@ static __always_inline void probed_ship_held(struct probed_segment *segment) {
 }
 
 /* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
-static __always_inline bool probed_segment_begin(struct probed_segment *segment, struct sock *sk, int length, __u32 direction) {
+static __always_inline bool probed_segment_begin(struct probed_segment *segment, struct sock *sk, int length,
+                                                 __u32 direction) {
   struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
   struct pb_control *control = pb_control_get();
   if (!state || !control) return false;
@@ -255,7 +281,10 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
   switch (outcome) {
     case PROBED_SHIPPED: segment->line->submitted++; break;
     case PROBED_SKIPPED: segment->line->skipped++; break;
-    case PROBED_FULL: segment->line->ring_full++; segment->line->sequence++; break;
+    case PROBED_FULL:
+      segment->line->ring_full++;
+      segment->line->sequence++;
+      break;
     default: segment->line->fault++; break;
   }
   if (segment->at.direction == PB_SENT) segment->at.state->cause_cookie = 0;
@@ -271,7 +300,8 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
 #define PROBED_PROGS pb_progs_frx
 #define PROBED_SECTION_RX "fexit/tcp_recvmsg"
 #define PROBED_SECTION_TX PROBED_SECTION_RX
-#define PROBED_ARGUMENTS struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address_length, int length
+#define PROBED_ARGUMENTS \
+  struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address_length, int length
 #elif defined(PROBED_PROTOTYPE_FEXIT_TX)
 #define PROBED_PROGS pb_progs_ftx
 #define PROBED_SECTION_RX "fexit/tcp_sendmsg"
@@ -288,7 +318,7 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-  __uint(max_entries, PB_MAX_SLOTS * PB_SLOT_PROGRAMS);
+  __uint(max_entries, PB_MAX_SLOTS *PB_SLOT_PROGRAMS);
   __type(key, __u32);
   __type(value, __u32);
 } PROBED_PROGS SEC(".maps");
@@ -309,59 +339,61 @@ static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock 
 
 /* Runs `body` on the head of the direction at hand and goes on: to the owner's segment program, to the next classifier,
  * or out. A macro, because a tail call must stand in the program itself. */
-#define PROBED_CLASSIFY(name)                                                                                       \
-  static __always_inline int name##_verdict(const struct probed_head *head);                                        \
-  SEC(PROBED_SECTION_RX)                                                                                            \
-  int BPF_PROG(name##_classify, PROBED_ARGUMENTS) {                                                                 \
-    struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);                                                \
-    struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, sk, 0, 0);                                           \
-    struct pb_control *control = pb_control_get();                                                                  \
-    if (!state || !gather || !control) return 0;                                                                    \
-    const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                             \
-    const struct probed_head head = {                                                                               \
-        .bytes = gather->bytes[direction], .length = gather->length[direction], .direction = direction};            \
-    const int verdict = name##_verdict(&head);                                                                      \
-    if (verdict == PROBED_MINE) {                                                                                   \
-      state->raw.slot = (__u16)cfg_slot;                                                                            \
-      state->raw.incarnation = cfg_incarnation;                                                                     \
-      state->raw.open_incarnation = 0;                                                                              \
-      __builtin_memset(state->raw.scratch, 0, sizeof(state->raw.scratch));                                          \
-      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot * PB_SLOT_PROGRAMS + (direction ? PB_TX : PB_RX));                 \
-      return 0;                                                                                                     \
-    }                                                                                                               \
-    if (verdict == PROBED_MORE) gather->more = 1;                                                                   \
-    const __u32 next = control->next[control->chain_generation & 1][cfg_slot & (PB_MAX_SLOTS - 1)];                 \
-    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next * PB_SLOT_PROGRAMS + PB_CLASSIFY);                             \
-    probed_unclassified(sk, state, gather, control, direction);                                                     \
-    return 0;                                                                                                       \
-  }                                                                                                                 \
+#define PROBED_CLASSIFY(name)                                                                            \
+  static __always_inline int name##_verdict(const struct probed_head *head);                             \
+  SEC(PROBED_SECTION_RX)                                                                                 \
+  int BPF_PROG(name##_classify, PROBED_ARGUMENTS) {                                                      \
+    struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);                                     \
+    struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, sk, 0, 0);                                \
+    struct pb_control *control = pb_control_get();                                                       \
+    if (!state || !gather || !control) return 0;                                                         \
+    const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                  \
+    const struct probed_head head = {                                                                    \
+        .bytes = gather->bytes[direction], .length = gather->length[direction], .direction = direction}; \
+    const int verdict = name##_verdict(&head);                                                           \
+    if (verdict == PROBED_MINE) {                                                                        \
+      state->raw.slot = (__u16)cfg_slot;                                                                 \
+      state->raw.incarnation = cfg_incarnation;                                                          \
+      state->raw.open_incarnation = 0;                                                                   \
+      __builtin_memset(state->raw.scratch, 0, sizeof(state->raw.scratch));                               \
+      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (direction ? PB_TX : PB_RX));       \
+      return 0;                                                                                          \
+    }                                                                                                    \
+    if (verdict == PROBED_MORE) gather->more = 1;                                                        \
+    const __u32 next = control->next[control->chain_generation & 1][cfg_slot & (PB_MAX_SLOTS - 1)];      \
+    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next *PB_SLOT_PROGRAMS + PB_CLASSIFY);                   \
+    probed_unclassified(sk, state, gather, control, direction);                                          \
+    return 0;                                                                                            \
+  }                                                                                                      \
   static __always_inline int name##_verdict(const struct probed_head *head)
 
-#define PROBED_SEGMENT_PROGRAM(name, suffix, section, way, index)                                                   \
-  SEC(section)                                                                                                      \
-  int BPF_PROG(name##suffix, PROBED_ARGUMENTS) {                                                                    \
-    struct probed_segment segment;                                                                                  \
-    if (length <= 0 || !probed_segment_begin(&segment, sk, length, way)) return 0;                                  \
-    const int outcome = name##_segment(&segment);                                                                   \
-    if (outcome == PROBED_AGAIN) {                                                                                  \
-      segment.line->extra++;                                                                                        \
-      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot * PB_SLOT_PROGRAMS + (index));                                     \
-      segment.line->extra--;                                                                                        \
-    }                                                                                                               \
-    probed_segment_end(&segment, outcome == PROBED_AGAIN ? PROBED_SHIPPED : outcome);                               \
-    return 0;                                                                                                       \
+#define PROBED_SEGMENT_PROGRAM(name, suffix, section, way, index)                     \
+  SEC(section)                                                                        \
+  int BPF_PROG(name##suffix, PROBED_ARGUMENTS) {                                      \
+    struct probed_segment segment;                                                    \
+    if (length <= 0 || !probed_segment_begin(&segment, sk, length, way)) return 0;    \
+    const int outcome = name##_segment(&segment);                                     \
+    if (outcome == PROBED_AGAIN) {                                                    \
+      segment.line->extra++;                                                          \
+      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (index));        \
+      segment.line->extra--;                                                          \
+    }                                                                                 \
+    probed_segment_end(&segment, outcome == PROBED_AGAIN ? PROBED_SHIPPED : outcome); \
+    return 0;                                                                         \
   }
 
 /* One function for both directions; becomes programs <name>_rx and <name>_tx. Returns a probed_outcome. */
-#define PROBED_SEGMENT(name)                                                                                        \
-  static __always_inline int name##_segment(struct probed_segment *segment);                                        \
-  PROBED_SEGMENT_PROGRAM(name, _rx, PROBED_SECTION_RX, PB_RECEIVED, PB_RX)                                          \
-  PROBED_SEGMENT_PROGRAM(name, _tx, PROBED_SECTION_TX, PB_SENT, PB_TX)                                              \
+#define PROBED_SEGMENT(name)                                                 \
+  static __always_inline int name##_segment(struct probed_segment *segment); \
+  PROBED_SEGMENT_PROGRAM(name, _rx, PROBED_SECTION_RX, PB_RECEIVED, PB_RX)   \
+  PROBED_SEGMENT_PROGRAM(name, _tx, PROBED_SECTION_TX, PB_SENT, PB_TX)       \
   static __always_inline int name##_segment(struct probed_segment *segment)
 
 #else /* the plaintext variant has no socket programs */
-#define PROBED_CLASSIFY(name) static __always_inline __attribute__((unused)) int name##_verdict(const struct probed_head *head)
-#define PROBED_SEGMENT(name) static __always_inline __attribute__((unused)) int name##_segment(struct probed_segment *segment)
+#define PROBED_CLASSIFY(name) \
+  static __always_inline __attribute__((unused)) int name##_verdict(const struct probed_head *head)
+#define PROBED_SEGMENT(name) \
+  static __always_inline __attribute__((unused)) int name##_segment(struct probed_segment *segment)
 #endif
 
 #endif

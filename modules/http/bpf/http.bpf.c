@@ -6,7 +6,6 @@
  * for its end and its Content-Length only where that saves something (http_must_scan).
  */
 #include "api/sdk/bpf/probed.bpf.h"
-
 #include "modules/http/bpf/http_classify.h"
 #include "modules/http/bpf/http_scan.h"
 
@@ -19,9 +18,9 @@ enum { HTTP_SMALL_BYTES = 1024 };
 
 /* This module's memory per stream. */
 struct http_stream {
-  __u64 body_end[2]; /* offset up to which bytes are known to be body */
-  __u64 resume;      /* where the program goes on in a segment that holds several messages */
-  __u32 budget[2];   /* bytes that may still be shipped in this turn of the conversation */
+  __u64 body_end[2];      /* offset up to which bytes are known to be body */
+  __u64 resume;           /* where the program goes on in a segment that holds several messages */
+  __u32 budget[2];        /* bytes that may still be shipped in this turn of the conversation */
   __u8 request_direction; /* + 1 */
   __u8 last_direction;    /* + 1 */
   __u8 chunked[2];
@@ -103,8 +102,8 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
 }
 
 /* A head was shipped: what follows it is body. */
-static __always_inline void http_after_head(struct http_stream *stream, __u32 direction, struct http_plan *plan, __u64 at,
-                                            const struct http_head *head) {
+static __always_inline void http_after_head(struct http_stream *stream, __u32 direction, struct http_plan *plan,
+                                            __u64 at, const struct http_head *head) {
   stream->chunked[direction] = head->chunked != 0;
   plan->next = at + head->length;
   if (!head->complete) return;

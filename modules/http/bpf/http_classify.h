@@ -14,7 +14,9 @@ enum { HTTP_END_OF_HEAD = 0x0a0d0a0d };
 /* "HTTP/1." as the low seven bytes of a little-endian word. */
 #define HTTP_RESPONSE_WORD 0x2e312f50545448ULL
 
-static __always_inline bool http_begins_response(__u64 word) { return (word & 0xffffffffffffffULL) == HTTP_RESPONSE_WORD; }
+static __always_inline bool http_begins_response(__u64 word) {
+  return (word & 0xffffffffffffffULL) == HTTP_RESPONSE_WORD;
+}
 
 /* "GET " or "HEAD ": a request whose head is all of it. */
 static __always_inline bool http_has_no_body(__u64 word) {

@@ -9,7 +9,12 @@
 
 #include "api/sdk/bpf/probed.bpf.h"
 
-enum { HTTP_SCAN_STEPS = 256 /* words and line ends */, HTTP_SCAN_BYTES = 1024, HTTP_SCAN_SLACK = 64, HTTP_LONGEST_LENGTH = 15 };
+enum {
+  HTTP_SCAN_STEPS = 256 /* words and line ends */,
+  HTTP_SCAN_BYTES = 1024,
+  HTTP_SCAN_SLACK = 64,
+  HTTP_LONGEST_LENGTH = 15
+};
 
 struct http_head {
   __u64 body;     /* Content-Length, 0 without */
@@ -22,8 +27,8 @@ struct http_head {
 };
 
 struct http_chunk {
-  __u64 data;  /* bytes of data and its line end; of the last chunk 0 */
-  __u32 line;  /* bytes of the size line */
+  __u64 data; /* bytes of data and its line end; of the last chunk 0 */
+  __u32 line; /* bytes of the size line */
   __u32 last;
 };
 
@@ -118,26 +123,28 @@ static __always_inline __u32 http_message_bytes(const struct http_head *head, __
   return message < rest ? (__u32)message : rest;
 }
 
-#define HTTP_SHIP_HEAD(segment, skip, flags, head, room, copy_call)                                                 \
-  do {                                                                                                              \
-    struct {                                                                                                        \
-      struct pb_record record;                                                                                      \
-      __u8 data[room];                                                                                              \
-    } *reserved = bpf_ringbuf_reserve((segment)->ring, sizeof(*reserved), 0);                                       \
-    if (!reserved) return PROBED_FULL;                                                                              \
-    (head)->length = (__u32)(copy_call);                                                                            \
-    if (!(head)->length) {                                                                                          \
-      bpf_ringbuf_discard(reserved, 0);                                                                             \
-      return PROBED_FAULT;                                                                                          \
-    }                                                                                                               \
-    http_scan((const struct http_window *)reserved->data, head);                                                    \
-    const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));                                     \
-    probed_record_finish(segment, &reserved->record, skip, (head)->length, (head)->length, total, flags, 0);        \
-    return PROBED_SHIPPED;                                                                                          \
+#define HTTP_SHIP_HEAD(segment, skip, flags, head, room, copy_call)                                          \
+  do {                                                                                                       \
+    struct {                                                                                                 \
+      struct pb_record record;                                                                               \
+      __u8 data[room];                                                                                       \
+    } *reserved = bpf_ringbuf_reserve((segment)->ring, sizeof(*reserved), 0);                                \
+    if (!reserved) return PROBED_FULL;                                                                       \
+    (head)->length = (__u32)(copy_call);                                                                     \
+    if (!(head)->length) {                                                                                   \
+      bpf_ringbuf_discard(reserved, 0);                                                                      \
+      return PROBED_FAULT;                                                                                   \
+    }                                                                                                        \
+    http_scan((const struct http_window *)reserved->data, head);                                             \
+    const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));                              \
+    probed_record_finish(segment, &reserved->record, skip, (head)->length, (head)->length, total, flags, 0); \
+    return PROBED_SHIPPED;                                                                                   \
   } while (0)
 
-/* Ships the head that begins at `skip` and tells what follows it. Incomplete: the first HTTP_SCAN_BYTES were shipped. */
-static __always_inline int http_ship_head(struct probed_segment *segment, __u32 skip, __u8 flags, struct http_head *head) {
+/* Ships the head that begins at `skip` and tells what follows it. Incomplete: the first HTTP_SCAN_BYTES were shipped.
+ */
+static __always_inline int http_ship_head(struct probed_segment *segment, __u32 skip, __u8 flags,
+                                          struct http_head *head) {
   const __u32 rest = segment->at.total - skip;
   const __u32 want = rest < HTTP_SCAN_BYTES ? rest : HTTP_SCAN_BYTES;
   if (segment->at.buffer.segments)

@@ -199,7 +199,8 @@ TEST_F(MetricsTest, StartOfALaterSeriesIsTheLastCollection) {
   Collect(reader, 10);
   Record(id, 1, {Text(kMethod, "PUT")});
   std::vector<std::uint64_t> starts;
-  for (const auto& point : Collect(reader, 20).metrics[0].points) starts.push_back(point.start_utc_ns);
+  const exporter::MetricSnapshot snapshot = Collect(reader, 20);
+  for (const auto& point : snapshot.metrics[0].points) starts.push_back(point.start_utc_ns);
   EXPECT_THAT(starts, ::testing::UnorderedElementsAre(kStart, kStart + 10 * kSecond));
 }
 
