@@ -78,8 +78,9 @@ TEST_F(UnixSocket, RefusesPathsThatDoNotFit) {
 
 class Recorder final : public ConnectionHandler {
  public:
-  void OnConnection(std::uint64_t, const Fd&, const Peer& peer) override {
+  bool OnConnection(std::uint64_t, const Fd&, const Peer& peer) override {
     Note([&] { ++opened, last = peer; });
+    return true;
   }
   void OnClosed(std::uint64_t) override {
     Note([&] { ++closed; });
