@@ -4,13 +4,15 @@
  * The core object: programs on the socket layer's exits in both backends (the loader attaches one of them), on the life
  * of connections and of processes. They stay attached while modules come and go: a module is reached by tail call.
  */
+/* First: the headers below need its types. */
+#include "bpf/include/kernel_types.h"
+
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/core/hooks.bpf.h"
 #include "bpf/core/life.bpf.h"
-#include "bpf/include/kernel_types.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -12,11 +12,13 @@
 #ifndef PROBED_SDK_BPF_H
 #define PROBED_SDK_BPF_H
 
+/* First: the headers below need its types. */
+#include "bpf/include/kernel_types.h"
+
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/include/kernel_types.h"
 #include "bpf/include/stream.bpf.h"
 
 /* What a classifier says of the first bytes of a direction. */

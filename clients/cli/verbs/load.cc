@@ -44,11 +44,11 @@ ExitCode Run(Session& session, const Load& load) {
   request.mutable_spec()->set_name(load.name);
   request.mutable_spec()->set_config_json(*config);
   v1::LoadModuleResponse response;
-  {
+  const grpc::Status status = [&] {
     const Progress progress(session, load.name);
-    const ExitCode code = session.Call(what, &v1::Control::Stub::LoadModule, request, &response);
-    if (code != ExitCode::kDone) return code;
-  }
+    return session.TryCall(&v1::Control::Stub::LoadModule, request, &response);
+  }();
+  if (!status.ok()) return session.Fail(what, status);
   v1::Module module = response.module();
   ExitCode code = ExitCode::kDone;
   if (load.wait && !session.options.validate_only) {

@@ -132,7 +132,7 @@ void ShowChange(Session& session, const v1::Module& module, const v1::ChangeOutc
 
 ExitCode Repeat(Session& session, v1::ResourceKind kind, const std::function<ExitCode()>& list) {
   v1::WatchRequest request;
-  request.add_kinds(kind);
+  if (kind != v1::RESOURCE_KIND_UNSPECIFIED) request.add_kinds(kind);
   ExitCode code = ExitCode::kDone;
   const std::function<bool(const v1::WatchResponse&)> take = [&](const v1::WatchResponse&) {
     BeginAgain(session);

@@ -28,7 +28,7 @@ void PrintModule(Session& session, const v1::Module& module);
 void ShowChange(Session& session, const v1::Module& module, const v1::ChangeOutcome& outcome,
                 Json extra = Json::object());
 
-/// Runs `list` now and after every change of that kind, until interrupted or the timeout ends.
+/// Runs `list` now and after every change of that kind (UNSPECIFIED: of any), until interrupted or the timeout ends.
 ExitCode Repeat(Session& session, v1::ResourceKind kind, const std::function<ExitCode()>& list);
 
 /// Clears the screen when it is one, before something is shown again.

@@ -22,12 +22,11 @@ ExitCode Run(Session& session, const Unload& unload) {
   *request.mutable_options() = session.ChangeOptions();
   request.set_name(unload.name);
   v1::UnloadModuleResponse response;
-  {
+  const grpc::Status status = [&] {
     const Progress progress(session, unload.name);
-    const ExitCode code =
-        session.Call("unload module " + unload.name, &v1::Control::Stub::UnloadModule, request, &response);
-    if (code != ExitCode::kDone) return code;
-  }
+    return session.TryCall(&v1::Control::Stub::UnloadModule, request, &response);
+  }();
+  if (!status.ok()) return session.Fail("unload module " + unload.name, status);
   v1::Module module = response.module();
   ExitCode code = ExitCode::kDone;
   if (unload.wait && !session.options.validate_only) {

@@ -276,8 +276,9 @@ TEST_F(OtlpGrpcTest, AConnectionCutAfterTheFirstBytesIsRetryable) {
 /// Forwards to `port` and counts what the client sends.
 class CountingProxy {
  public:
-  explicit CountingProxy(int port)
-      : server_([this, port](TestTcpServer::Socket& client) {
+  explicit CountingProxy(int port, milliseconds delay = milliseconds(0))
+      : server_([this, port, delay](TestTcpServer::Socket& client) {
+          std::this_thread::sleep_for(delay);  // as if far away
           boost::asio::io_context io;
           TestTcpServer::Socket target(io);
           target.connect({boost::asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)});
@@ -320,6 +321,13 @@ TEST_F(OtlpGrpcTest, CompressesWithGzip) {
   }
   EXPECT_GT(sizes[0], batch->bytes.size());
   EXPECT_LT(sizes[1], batch->bytes.size() / 2);
+}
+
+TEST_F(OtlpGrpcTest, AFarReceiverHasTimeForItsHandshake) {
+  StartServer();
+  CountingProxy proxy(port_, milliseconds(400));
+  const AttemptResult result = Make(ConfigFor(proxy.port()))->Send(batch_, seconds(10));
+  EXPECT_EQ(result.kind, Kind::kOk) << result.message;
 }
 
 class OtlpGrpcTlsTest : public OtlpGrpcTest {
