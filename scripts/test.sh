@@ -61,7 +61,7 @@ can_capture() {
 
 run_live() {
   if can_capture; then
-    run_ctest live build/dev -L live
+    run_ctest live build/dev -L live -E "new_module"
   else
     skip_check live "$reason"
   fi
@@ -104,11 +104,12 @@ run_check setup scripts/setup.sh || { close_checks; exit 1; }
 run_check format check_format
 run_check apt-sources tests/integration/apt_sources_test.sh
 if run_check build-dev configure_and_build dev; then
-  run_ctest unit build/dev -L unit -j "$JOBS"
+  # The control plane's and the client's own tests: --full, until they have a run of CI behind them (ROADMAP.md).
+  if [ "$mode" = full ]; then run_ctest unit build/dev -L unit -j "$JOBS"; else run_ctest unit build/dev -L unit -E "control|cli|conformance" -j "$JOBS"; fi
   if [ "$mode" = full ]; then export PROBED_CONFORMANCE_CYCLES=1000 PROBED_FULL=1; fi
-  run_ctest conformance build/dev -L conformance
+  if [ "$mode" = full ]; then run_ctest conformance build/dev -L conformance; fi
   if [ "$mode" != quick ]; then
-    run_ctest integration build/dev -L integration
+    if [ "$mode" = full ]; then run_ctest integration build/dev -L integration; fi
     run_live
   fi
 fi
