@@ -99,6 +99,7 @@ ProcessPtr ProcessTable::OnExec(const ProcessEvent& event, std::uint64_t now_ns)
   entry.process = made;
   entry.forked_from.reset();
   stripe.latest[event.tgid] = key.start_ticks;
+  exec_epochs_[event.tgid % kExecEpochs].fetch_add(1, std::memory_order_release);
   return made;
 }
 

@@ -56,6 +56,12 @@ class ProcessTable {
   ProcessPtr Find(std::uint32_t tgid, std::uint64_t start_ns);
   ProcessPtr FindLatest(std::uint32_t tgid);
 
+  /// Moves on when a process of this pid becomes another program, or (rarely) when one of another pid does: whoever
+  /// keeps what Find returned asks again then. Read it before Find. One load, no lock.
+  std::uint32_t ExecEpoch(std::uint32_t tgid) const {
+    return exec_epochs_[tgid % kExecEpochs].load(std::memory_order_acquire);
+  }
+
   /// Every image that is alive. Forked children that nobody asked for are left out: their image is their parent's.
   std::vector<ProcessPtr> Snapshot() const;
 
@@ -80,6 +86,8 @@ class ProcessTable {
     std::uint64_t replaced_id = 0;  // an exec replaced this image; 0: the process itself ended
   };
 
+  static constexpr std::size_t kExecEpochs = 1024;
+
   Stripe& StripeOf(std::uint32_t tgid) { return stripes_[tgid % stripes_.size()]; }
   void OnFork(const ProcessEvent& event);
   ProcessPtr OnExec(const ProcessEvent& event, std::uint64_t now_ns);
@@ -96,7 +104,8 @@ class ProcessTable {
   const ProcessTableOptions options_;
   std::atomic<std::uint64_t> next_id_{1};
   std::array<Stripe, 16> stripes_;
-  std::deque<Departure> departures_;  // [discovery], by time
+  std::array<std::atomic<std::uint32_t>, kExecEpochs> exec_epochs_{};  // by pid
+  std::deque<Departure> departures_;                                   // [discovery], by time
 };
 
 }  // namespace probed::discovery

@@ -69,7 +69,10 @@ const SpanOutput::Source& SpanOutput::SourceOf(const StreamFacts& facts) {
   if (sources_.size() > kMostSources) sources_.clear();
   const auto [at, inserted] = sources_.try_emplace({facts.tgid, start});
   Source& source = at->second;
-  if (!inserted && source.rule == facts.rule) return source;
+  // An exec leaves pid and start time as they were.
+  const std::uint32_t epoch = shared_.processes->ExecEpoch(facts.tgid);
+  if (!inserted && source.rule == facts.rule && source.exec_epoch == epoch) return source;
+  source.exec_epoch = epoch;
   source.process = shared_.processes->Find(facts.tgid, start);
   source.rule = facts.rule;
   const std::string_view name =

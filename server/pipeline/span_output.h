@@ -95,6 +95,7 @@ class SpanOutput {
     discovery::ProcessPtr process;
     ResourcePtr resource;
     std::uint32_t rule = 0;
+    std::uint32_t exec_epoch = 0;  // of the process table, under which it was found
   };
 
   const Source& SourceOf(const StreamFacts& facts);

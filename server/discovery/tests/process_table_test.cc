@@ -100,6 +100,17 @@ TEST_F(ProcessTableTest, ExecReplacesTheImage) {
   EXPECT_EQ(Find(10, 5), after);
 }
 
+TEST_F(ProcessTableTest, ExecMovesTheEpochOfItsPid) {
+  fake_.Put({.pid = 10, .start_ticks = 5, .exe = "/bin/sh"});
+  const std::uint32_t before = table_.ExecEpoch(10);
+  Find(10, 5);
+  Fork(10, 11, 900);
+  EXPECT_EQ(table_.ExecEpoch(10), before);
+  Exec(10, 5);
+  EXPECT_NE(table_.ExecEpoch(10), before);
+  EXPECT_EQ(table_.ExecEpoch(11), before);
+}
+
 TEST_F(ProcessTableTest, ReusedPidIsAnotherProcess) {
   fake_.Put({.pid = 10, .start_ticks = 5, .exe = "/bin/a"});
   table_.Scan(kSecond);
