@@ -15,6 +15,7 @@
 //     std::unique_ptr<Config> Prepare(std::string_view json, probed::sdk::FieldErrors&);
 //     void KernelSettings(const Config&, probe_kernel_settings_t*);      optional
 //     const void* GetExtension(std::string_view id);                     optional
+//     probe_result_t Plan(int fd, std::string_view path, auto emit);      optional: probed.attach/1; emit(probe_site_t)
 //   };
 //   PROBE_MODULE(Foo)
 //
@@ -109,8 +110,29 @@ class ModuleEntry {
 
   static void Destroy(probe_module_t* module) noexcept { const std::unique_ptr<Instance> owner(&Of(module)); }
 
+  struct SiteSink {
+    void* context;
+    void (*emit)(void* context, const probe_site_t* site);
+    void operator()(const probe_site_t& site) const { emit(context, &site); }
+  };
+  static constexpr bool kHasPlan = requires(M& m, SiteSink emit) { m.Plan(0, std::string_view{}, emit); };
+
+  static probe_result_t Plan(probe_module_t* module, std::int32_t fd, probe_str_t path, void* context,
+                             void (*emit)(void* context, const probe_site_t* site)) noexcept {
+    if constexpr (kHasPlan) {
+      return detail::Barrier(Of(module).host,
+                             [&] { return Of(module).module.Plan(fd, FromAbi(path), SiteSink{context, emit}); });
+    } else {
+      return PROBE_UNSUPPORTED;
+    }
+  }
+
   static const void* GetExtension(probe_module_t* module, probe_str_t id) noexcept {
     const void* found = nullptr;
+    if constexpr (kHasPlan) {
+      static constexpr probe_attach_t kAttach = {sizeof(probe_attach_t), 0, Plan};
+      if (FromAbi(id) == PROBE_EXTENSION_ATTACH) return &kAttach;
+    }
     if constexpr (requires(M& m) { m.GetExtension(std::string_view{}); }) {
       detail::Barrier(Of(module).host, [&] {
         found = Of(module).module.GetExtension(FromAbi(id));

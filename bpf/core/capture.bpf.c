@@ -82,6 +82,7 @@ int BPF_PROG(pb_fork, struct task_struct *parent, struct task_struct *child) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(pb_exec, struct task_struct *task, int old_pid, struct linux_binprm *program) {
+  pb_verdict_forget(task);
   pb_process_ship(task, (__u32)task->real_parent->tgid, PB_PROCESS_EXEC);
   return 0;
 }

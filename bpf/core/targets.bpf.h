@@ -7,24 +7,8 @@
 #ifndef PROBED_CORE_TARGETS_BPF_H
 #define PROBED_CORE_TARGETS_BPF_H
 
+#include "bpf/include/rules.bpf.h"
 #include "bpf/include/stream.bpf.h"
-
-enum { PB_CGROUP_LEVELS = 16 };
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct pb_rules);
-} pb_rules SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 4096);
-  __type(key, struct pb_exe_key);
-  __type(value, __u64);
-} pb_rule_exes SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -33,22 +17,6 @@ struct {
   __type(key, __u32);
   __type(value, __u64);
 } pb_rule_ports SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 65536);
-  __type(key, __u32);
-  __type(value, __u64);
-} pb_rule_pids SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 4096);
-  __type(key, __u64);
-  __type(value, __u64);
-} pb_rule_cgrps SEC(".maps");
 
 /* Connections of the daemon, as their other end sees them; and the ports it listens on. */
 struct {
@@ -65,32 +33,6 @@ struct {
   __type(key, __u32);
   __type(value, __u32);
 } pb_self_ports SEC(".maps");
-
-static __always_inline __u64 pb_rules_of(void *map, const void *key) {
-  const __u64 *rules = bpf_map_lookup_elem(map, key);
-  return rules ? *rules : 0;
-}
-
-static __always_inline __u64 pb_rules_of_exe(struct task_struct *task) {
-  struct mm_struct *mm = task->mm;
-  if (!mm) return 0;
-  struct file *file = mm->exe_file;
-  if (!file) return 0;
-  struct inode *inode = file->f_inode;
-  struct pb_exe_key key = {.inode = inode->i_ino, .device = inode->i_sb->s_dev};
-  return pb_rules_of(&pb_rule_exes, &key);
-}
-
-/* A rule's cgroup holds its descendants: every ancestor of ours is looked up. */
-static __always_inline __u64 pb_rules_of_cgroup(void) {
-  __u64 rules = 0;
-  for (int level = 0; level < PB_CGROUP_LEVELS; level++) {
-    const __u64 id = bpf_get_current_ancestor_cgroup_id(level);
-    if (!id) break;
-    rules |= pb_rules_of(&pb_rule_cgrps, &id);
-  }
-  return rules;
-}
 
 static __always_inline __u64 pb_rules_of_port(const struct sock *sk) {
   const __u32 local = sk->__sk_common.skc_num;
@@ -111,7 +53,7 @@ static __always_inline void pb_tuple_of(struct pb_tuple *tuple, const struct soc
 /* Own process, own child, or the other end of an own connection. */
 static __always_inline bool pb_is_self(struct sock *sk, struct pb_control *control, struct task_struct *task,
                                        __u32 tgid) {
-  if (tgid == control->self_tgid || (__u32)task->real_parent->tgid == control->self_tgid) return true;
+  if (pb_is_own_process(control, task, tgid)) return true;
   if (sk->__sk_common.skc_family == AF_UNIX) return false;
   const __u32 peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
   if (bpf_map_lookup_elem(&pb_self_ports, &peer_port)) {
@@ -145,12 +87,7 @@ static __always_inline void pb_target_decide(struct sock *sk, struct pb_control 
   if (matched & rules->exclude) return;
   if (rules->include && !(matched & rules->include)) return;
   state->included = 1;
-  const __u64 included = matched & rules->include;
-  for (__u32 i = 0; i < PB_MAX_RULES; i++) {
-    if (!(included >> i & 1)) continue;
-    state->rule = (__u8)i;
-    break;
-  }
+  state->rule = pb_first_rule(matched & rules->include);
 }
 
 #endif

@@ -81,15 +81,15 @@ static __always_inline __u64 pb_wake_flag(void *ring, const struct pb_control *c
   return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > control->ring_half_bytes ? BPF_RB_FORCE_WAKEUP : 0;
 }
 
-static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line,
-                                           const struct pb_settings *settings, __u64 sequence, __u32 slot,
-                                           __u16 incarnation, __u8 type) {
+/* What every record says of itself, whatever it is about. */
+static __always_inline void pb_record_begin(struct pb_record *record, __u32 generation, __u64 sequence, __u32 slot,
+                                            __u16 incarnation, __u8 type) {
   const __u64 thread = bpf_get_current_pid_tgid();
   record->type = type;
   record->layer = 0;
   record->slot = (__u16)slot;
   record->cpu = (__u16)bpf_get_smp_processor_id();
-  record->generation = settings->generation;
+  record->generation = generation;
   record->ktime_ns = bpf_ktime_get_ns();
   record->sequence = sequence;
   record->thread_id = (__u32)thread;
@@ -121,6 +121,12 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
     struct pb_open open;
   } *record;
   struct sock *sk = segment->sk;
+}
+
+static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line,
+                                           const struct pb_settings *settings, __u64 sequence, __u32 slot,
+                                           __u16 incarnation, __u8 type) {
+  pb_record_begin(record, settings->generation, sequence, slot, incarnation, type);
   record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
   if (!record) {
     line->open_full++;

@@ -28,7 +28,7 @@ enum pb_record_type {
   PB_RECORD_OPEN = 2,     /* payload: struct pb_open */
   PB_RECORD_CLOSE = 3,    /* hint: enum probe_close_reason */
   PB_RECORD_DATAGRAM = 4, /* payload: struct pb_peer, then bytes */
-  PB_RECORD_EVENT = 5,    /* payload: the module's own */
+  PB_RECORD_EVENT = 5,    /* payload: struct pb_event, then the module's own */
   PB_RECORD_PROCESS = 6,  /* payload: struct pb_process; core ring only */
 };
 
@@ -80,6 +80,12 @@ struct pb_peer {
   __u16 port;
   __u8 family;
   __u8 reserved[5];
+};
+
+struct pb_event {
+  __u64 tgid_start_ns;
+  __u32 kind; /* the module's own meaning */
+  __u32 rule; /* index of the target rule that let it in; PB_MAX_RULES: none */
 };
 
 enum pb_process_event { PB_PROCESS_FORK = 1, PB_PROCESS_EXEC = 2, PB_PROCESS_EXIT = 3 };

@@ -60,7 +60,11 @@ struct pb_task {
   __u64 cause_offset;
   __u64 message_vector; /* recvmmsg/sendmmsg under way: its vector, and the next message's index */
   __u32 message_index;
-  __u32 reserved;
+  __u32 verdict_mark; /* target generation + 1 under which the verdict below was given; 0: none */
+  __u8 verdict;       /* enum pb_verdict_flag */
+  __u8 rule;
+  __u16 reserved;
+  __u32 reserved2;
 };
 
 struct {

@@ -38,7 +38,8 @@ void App::LoadCore() {
       bpf::CaptureCore::Load({.backend = options_.daemon.backend,
                               .shards = ShardCount(),
                               .ring_bytes = options_.daemon.ring_bytes,
-                              .self_tgid = static_cast<std::uint32_t>(getpid())});
+                              .self_tgid = static_cast<std::uint32_t>(getpid()),
+                              .uprobes = options_.daemon.uprobes});
   if (core.ok()) {
     core_ = std::move(core).value();
     spdlog::info("capture backend {} with {} shard(s)", bpf::BackendName(core_->backend()), core_->shards());
@@ -56,6 +57,9 @@ void App::MakePipeline() {
   processes_ = std::make_unique<discovery::ProcessTable>(proc_, host);
   resources_ = std::make_unique<pipeline::ResourceCache>(host);
   discovery_ = std::make_unique<DiscoveryLoop>(core_.get(), *processes_, *resources_, clock_);
+  attach_ = std::make_unique<AttachLoop>(control_.get_executor(), core_.get(), *discovery_, clock_);
+  discovery_->OnExec([this](std::uint32_t pid) { attach_->OnExec(pid); });
+  discovery_->OnTargetsChanged([this] { attach_->TargetsChanged(); });
   metric_export_ =
       std::make_unique<MetricExport>(*metrics_, options_.daemon.metric_interval, clock_,
                                      [this](config::Temporality temporality, const exporter::MetricSnapshot& snapshot) {
@@ -103,6 +107,7 @@ Status App::BringUpState() {
       state::Ports{.modules = *modules_, .targets = *discovery_, .routes = *sinks_, .sinks = *sinks_},
       state::EngineOptions{.clock = &clock_, .store = store_.get()});
   const state::StartState start = state::ChooseStart(stored, options_.state);
+                                                            .attach = attach_.get(),
   for (const std::string& difference : start.differences)
     spdlog::warn("the configuration file changed: {}", difference);
   for (const std::string& problem : engine_->Start(start)) spdlog::error("{}", problem);

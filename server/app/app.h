@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/app/attach_loop.h"
 #include "server/app/discovery_loop.h"
 #include "server/app/metric_export.h"
 #include "server/app/module_host.h"
@@ -62,6 +63,7 @@ class App {
   std::vector<std::unique_ptr<pipeline::ShardWorker>> shards_;
   std::unique_ptr<modules::Registry> registry_;
   std::unique_ptr<ModuleHost> modules_;
+  std::unique_ptr<AttachLoop> attach_;
   std::unique_ptr<state::StateStore> store_;
   std::unique_ptr<state::Engine> engine_;
   std::unique_ptr<modules::Watcher> watcher_;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -70,9 +71,11 @@ Status DiscoveryLoop::Start() {
 Status DiscoveryLoop::SetTargets(const std::vector<config::Target>& targets) {
   ASSIGN_OR_RETURN(discovery::TargetMatcher matcher,
                    discovery::TargetMatcher::Compile(pipeline::ToTargetRules(targets)));
-  const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(WriteRules(matcher));
-  matcher_ = std::make_unique<discovery::TargetMatcher>(std::move(matcher));
+  {
+    const std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(WriteRules(matcher));
+    matcher_ = std::make_unique<discovery::TargetMatcher>(std::move(matcher));
+  }
   std::vector<std::string> names;
   for (const config::Target& target : targets) names.push_back(target.service_name);
   std::atomic_store(&service_names_, std::make_shared<const std::vector<std::string>>(std::move(names)));
@@ -80,9 +83,24 @@ Status DiscoveryLoop::SetTargets(const std::vector<config::Target>& targets) {
 }
 
 Status DiscoveryLoop::WriteRules(const discovery::TargetMatcher& matcher) {
+  if (targets_changed_) targets_changed_();
   if (core_ == nullptr) return OkStatus();
   return core_->SetRules(ToKernel(matcher.Build(processes_.Snapshot(), discovery::CgroupsBelow(""))));
 }
+bool DiscoveryLoop::IsTarget(std::uint32_t pid) {
+  const discovery::ProcessPtr process = processes_.FindLatest(pid);
+  const auto self = static_cast<std::uint32_t>(getpid());
+  if (!process->known || !process->info.exe.valid() || pid == self || process->info.parent == self) return false;
+  const std::lock_guard lock(mutex_);
+  return matcher_ != nullptr && matcher_->MayPick(process->info);
+}
+
+std::vector<std::uint32_t> DiscoveryLoop::TargetProcesses() {
+  std::vector<std::uint32_t> targets = processes_.List();
+  std::erase_if(targets, [this](std::uint32_t pid) { return !IsTarget(pid); });
+  return targets;
+}
+
 
 void DiscoveryLoop::OnEvent(const pb_process& event) {
   const std::uint64_t now = clock_.KtimeNs();
@@ -92,6 +110,7 @@ void DiscoveryLoop::OnEvent(const pb_process& event) {
   const std::lock_guard lock(mutex_);
   if (matcher_ == nullptr) return;
   const discovery::RuleMask mask = matcher_->RulesOfExe(image->info.exe_path);
+  if (exec_) exec_(image->info.key.tgid);
   if (mask == 0) return;
   if (const Status status = core_->AddExeRule(image->info.exe.device, image->info.exe.inode, mask); !status.ok())
     spdlog::warn("target {}: {}", image->info.exe_path, Message(status));

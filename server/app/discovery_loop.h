@@ -36,6 +36,14 @@ class DiscoveryLoop final : public state::TargetPort {
   /// [control]
   Status SetTargets(const std::vector<config::Target>& targets) override;
   /// Service names by rule index, for the shards. [any]
+  /// Called after targets changed; set before Start. [control]
+  void OnTargetsChanged(std::function<void()> call) { targets_changed_ = std::move(call); }
+  /// Called for each program image that an exec made; set before Start. [discovery]
+  void OnExec(std::function<void(std::uint32_t pid)> call) { exec_ = std::move(call); }
+  /// Processes that may be targets, whatever their sockets are; the daemon and its children never are. [control]
+  std::vector<std::uint32_t> TargetProcesses();
+  bool IsTarget(std::uint32_t pid);
+
   std::shared_ptr<const std::vector<std::string>> service_names() const { return std::atomic_load(&service_names_); }
 
  private:
@@ -58,3 +66,5 @@ class DiscoveryLoop final : public state::TargetPort {
 };
 
 }  // namespace probed::app
+  std::function<void()> targets_changed_;
+  std::function<void(std::uint32_t)> exec_;

@@ -16,6 +16,13 @@ namespace {
 constexpr std::uint64_t kFlushNs = 2'000'000'000;
 
 }  // namespace
+/// A module without one gets no streams by classification, and would end the chain for those behind it.
+bool HasClassifier(const modules::Manifest& manifest) {
+  return std::any_of(manifest.programs.begin(), manifest.programs.end(), [](const modules::ManifestProgram& program) {
+    return program.kind == modules::ProgramKind::kClassify && program.attach.empty();
+  });
+}
+
 
 ModuleHost::~ModuleHost() {
   while (!modules_.empty()) {
@@ -52,13 +59,13 @@ Status ModuleHost::Open(const std::string& name) {
 Status ModuleHost::LoadKernel(const std::string& name) {
   ASSIGN_OR_RETURN(Loaded * module, Find(name));
   if (parts_.core == nullptr) return parts_.core_error;
-  bpf::ModuleObjects objects{.name = name, .bytes_by_prototype = {}, .programs = {}};
+  bpf::ModuleObjects objects{.name = name, .bytes_by_prototype = {}, .programs = {}, .probes = {}};
   for (const std::string& prototype : module->opened->BpfPrototypes()) {
     ASSIGN_OR_RETURN(std::vector<std::uint8_t> bytes, module->opened->BpfObject(prototype));
     objects.bytes_by_prototype[prototype].assign(bytes.begin(), bytes.end());
   }
   for (const modules::ManifestProgram& program : module->opened->manifest().programs)
-    objects.programs.push_back(program.name);
+    (program.attach == PROBE_EXTENSION_ATTACH ? objects.probes : objects.programs).push_back(program.name);
   ASSIGN_OR_RETURN(module->slot, parts_.core->LoadModule(objects));
   return OkStatus();
 }
@@ -70,7 +77,19 @@ Status ModuleHost::Create(const std::string& name) {
   module->host = std::make_unique<pipeline::HostTable>(name, *parts_.keys, std::move(instruments));
   ASSIGN_OR_RETURN(module->instance, modules::ModuleInstance::Create(name, next_number_++, module->opened->entry(),
                                                                      module->host->table()));
-  return OkStatus();
+  return RequireAttachPlan(*module);
+}
+
+// Probes without a plan would be loaded and never attached.
+Status ModuleHost::RequireAttachPlan(Loaded& module) const {
+  if (module.slot == nullptr || !module.slot->has_probes()) return OkStatus();
+  if (module.instance->Extension(PROBE_EXTENSION_ATTACH) != nullptr) return OkStatus();
+  const std::string name = module.instance->name();
+  module.instance.reset();
+  module.host.reset();
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   "module " + name + " has programs for " PROBE_EXTENSION_ATTACH ", but not that extension",
+                   {.reason = "MODULE_UNUSABLE", .metadata = {{"module", name}}, .fields = {}, .log_tail = {}});
 }
 
 Status ModuleHost::Prepare(const std::string& name, const std::string& config_json) {
@@ -91,7 +110,7 @@ Status ModuleHost::Prepare(const std::string& name, const std::string& config_js
 std::vector<std::uint32_t> ModuleHost::Chain(const std::string& without) const {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> order;  // priority, slot
   for (const auto& [name, module] : modules_)
-    if (module.published && name != without)
+    if (module.published && name != without && HasClassifier(module.opened->manifest()))
       order.emplace_back(module.opened->manifest().priority, module.slot->slot());
   std::sort(order.begin(), order.end());
   std::vector<std::uint32_t> chain;
@@ -138,7 +157,9 @@ Status ModuleHost::Start(const std::string& name, std::uint32_t /*generation*/) 
   RETURN_IF_ERROR(Activate(*module));
   RETURN_IF_ERROR(StartFeeds(name, *module));
   module->published = true;
-  return parts_.core->Publish(*module->slot, Chain(""));
+  RETURN_IF_ERROR(parts_.core->Publish(*module->slot, Chain("")));
+  if (module->slot->has_probes()) parts_.attach->Add(name, *module->instance, *module->slot);
+  return OkStatus();
 }
 
 ModuleHost::Counts ModuleHost::Count(const Loaded& module, std::uint32_t parity) const {
@@ -248,6 +269,7 @@ void ModuleHost::KeepCallCount(const Loaded& module) {
 Status ModuleHost::Destroy(const std::string& name) {
   ASSIGN_OR_RETURN(Loaded * module, Find(name));
   if (module->slot != nullptr) KeepCallCount(*module);
+  parts_.attach->Remove(name);
   module->feeds.clear();
   module->prepared.reset();
   module->instance.reset();
@@ -274,3 +296,4 @@ std::vector<state::Condition> ModuleHost::Conditions(const std::string& name) {
 }
 
 }  // namespace probed::app
+  for (state::Condition& condition : parts_.attach->Conditions(name)) conditions.push_back(std::move(condition));

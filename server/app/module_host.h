@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/bpf/capture_core.h"
+#include "server/app/attach_loop.h"
 #include "server/modules/instance.h"
 #include "server/modules/registry.h"
 #include "server/pipeline/host_table.h"
@@ -32,6 +33,7 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
     Status core_error;
     std::vector<std::unique_ptr<pipeline::ShardWorker>>* shards = nullptr;
     exporter::KeyTable* keys = nullptr;
+    AttachLoop* attach = nullptr;
     pipeline::MetricsAggregator* metrics = nullptr;
     const Clock* clock = nullptr;
   };
@@ -78,6 +80,7 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   Status Activate(Loaded& module);
   void DrainFeeds(Loaded& module);
   Counts Count(const Loaded& module, std::uint32_t parity) const;
+  Status RequireAttachPlan(Loaded& module) const;
   std::uint64_t Lost(const Loaded& module) const;
   std::uint64_t Doubled(const Loaded& module) const;
   void RetireOld(Loaded& module);

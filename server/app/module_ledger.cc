@@ -133,6 +133,8 @@ state::LedgerLine ModuleHost::ModuleLine(const std::string& name, Loaded& module
 }
 
 std::vector<state::LedgerLine> ModuleHost::ReadLedger() {
+  if (module.slot->has_probes()) c["recursion_misses"] = parts_.core->ProbeMisses(*module.slot);
+  c.merge(parts_.attach->Counters(name));
   std::vector<state::LedgerLine> lines;
   if (parts_.core == nullptr) return lines;
   for (auto& [name, module] : modules_)

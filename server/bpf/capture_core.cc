@@ -44,9 +44,9 @@ constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSend},
                                           {"fexit_udp_tx", "pb_progs_fudp", kSend}};
-constexpr const char* kSharedMaps[] = {"pb_socks",     "pb_gathers",   "pb_tasks",     "pb_controls",
-                                       "pb_settings",  "pb_counters",  "pb_rings",     "pb_progs_sock",
-                                       "pb_progs_frx", "pb_progs_ftx", "pb_progs_fudp"};
+constexpr const char* kSharedMaps[] = {"pb_socks",      "pb_gathers", "pb_tasks",      "pb_controls",  "pb_settings",
+                                       "pb_counters",   "pb_rings",   "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",
+                                       "pb_progs_fudp", "pb_rules",   "pb_rule_exes",  "pb_rule_pids", "pb_rule_cgrps"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
@@ -92,6 +92,12 @@ Status Replace(int map, const std::map<Key, Value>& wanted, std::string_view wha
   return OkStatus();
 }
 
+std::uint64_t RecursionMissesOf(int program) {
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  return bpf_prog_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
+}
+
 Result<Object> LoadCore(const CoreOptions& options, Backend backend) {
   ASSIGN_OR_RETURN(Object core, Object::Open("pb_core", EmbeddedCore()));
   std::vector<std::string> programs(std::begin(kLifeHooks), std::end(kLifeHooks));
@@ -134,7 +140,7 @@ Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& option
 }
 
 CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core)
-    : options_(options), backend_(backend), core_(std::move(core)) {}
+    : options_(options), backend_(backend), uprobes_(ChooseUprobes(options.uprobes)), core_(std::move(core)) {}
 
 CaptureCore::~CaptureCore() {
   DetachHooks();
@@ -165,17 +171,26 @@ Status CaptureCore::MakeRings(const std::string& name, ModuleSlot& slot) {
   return OkStatus();
 }
 
-Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype,
-                                       const ModuleSlot& slot) {
+Result<Object> CaptureCore::OpenObject(const ModuleObjects& objects, const std::string& prototype,
+                                       const ModuleSlot& slot) const {
   const auto bytes = objects.bytes_by_prototype.find(prototype);
   if (bytes == objects.bytes_by_prototype.end())
-    return MakeStatus(absl::StatusCode::kFailedPrecondition,
-                      fmt::format("module {} has no BPF object for prototype {}, which backend {} needs", objects.name,
-                                  prototype, BackendName(backend_)));
+    return MakeStatus(
+        absl::StatusCode::kFailedPrecondition,
+        fmt::format("module {} has no BPF object for prototype {}, which this kernel needs", objects.name, prototype));
   ASSIGN_OR_RETURN(Object object, Object::Open("pb_" + objects.name, bytes->second));
   RETURN_IF_ERROR(object.SetConstant("cfg_slot", slot.slot_));
   RETURN_IF_ERROR(object.SetConstant("cfg_incarnation", slot.incarnation_));
+  // The module's own maps are one for all its objects: the first one made is every later one's.
+  for (const Object& first : slot.objects_)
+    for (const std::string& map : first.MapNames()) RETURN_IF_ERROR(object.ShareMap(map, first.MapFd(map)));
   for (const char* map : kSharedMaps) RETURN_IF_ERROR(object.ShareMap(map, core_.MapFd(map)));
+  return object;
+}
+
+Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype,
+                                       const ModuleSlot& slot) {
+  ASSIGN_OR_RETURN(Object object, OpenObject(objects, prototype, slot));
   std::vector<std::string> programs;
   for (const Prototype& candidate : PrototypesOf(backend_)) {
     if (prototype != candidate.name) continue;
@@ -188,6 +203,24 @@ Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::
   return object;
 }
 
+Status CaptureCore::LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot) {
+  for (const Prototype& prototype : PrototypesOf(backend_)) {
+    ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, slot));
+    slot.objects_.push_back(std::move(object));
+    slot.prototypes_.emplace_back(prototype.name);
+  }
+  return OkStatus();
+}
+
+Status CaptureCore::LoadProbes(const ModuleObjects& objects, ModuleSlot& slot) {
+  ASSIGN_OR_RETURN(Object object, OpenObject(objects, "uprobe", slot));
+  object.SelectPrograms(objects.probes);
+  PrepareUprobes(object, uprobes_);
+  RETURN_IF_ERROR(object.Load());
+  slot.probes_.emplace(std::move(object));
+  return OkStatus();
+}
+
 Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects& objects) {
   auto slot = std::make_unique<ModuleSlot>();
   while (slot->slot_ < PB_MAX_SLOTS && (used_slots_ >> slot->slot_ & 1U) != 0) ++slot->slot_;
@@ -195,11 +228,8 @@ Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects&
     return MakeStatus(absl::StatusCode::kResourceExhausted,
                       fmt::format("all {} module slots are in use", PB_MAX_SLOTS - 1));
   slot->incarnation_ = next_incarnation_++;
-  for (const Prototype& prototype : PrototypesOf(backend_)) {
-    ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, *slot));
-    slot->objects_.push_back(std::move(object));
-    slot->prototypes_.emplace_back(prototype.name);
-  }
+  if (!objects.programs.empty()) RETURN_IF_ERROR(LoadSlotPrograms(objects, *slot));
+  if (!objects.probes.empty()) RETURN_IF_ERROR(LoadProbes(objects, *slot));
   RETURN_IF_ERROR(MakeRings(objects.name, *slot));
   used_slots_ |= 1U << slot->slot_;
   return slot;
@@ -248,7 +278,7 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
   RETURN_IF_ERROR(FillSlotPrograms(slot, true));
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
   SetChain(chain);
-  return AttachHooks();
+  return chain.empty() ? OkStatus() : AttachHooks();
 }
 
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
@@ -272,6 +302,21 @@ void CaptureCore::Release(std::unique_ptr<ModuleSlot> slot) {
     bpf_map_update_elem(core_.MapFd("pb_counters"), &index, zero.data(), BPF_ANY);
   }
   used_slots_ &= ~(1U << slot->slot_);
+}
+
+Result<std::vector<Link>> CaptureCore::AttachProbe(const ModuleSlot& slot, const std::string& probe,
+                                                   const std::string& path, std::span<const std::uint64_t> offsets,
+                                                   bool is_return) const {
+  if (!slot.probes_) return MakeStatus(absl::StatusCode::kInvalidArgument, "the module has no probes");
+  return AttachUprobes(*slot.probes_, probe, uprobes_, path, offsets, is_return);
+}
+
+std::uint64_t CaptureCore::ProbeMisses(const ModuleSlot& slot) const {
+  std::uint64_t misses = 0;
+  if (!slot.probes_) return misses;
+  for (const std::string& name : slot.probes_->ProgramNames())
+    misses += RecursionMissesOf(slot.probes_->ProgramFd(name));
+  return misses;
 }
 
 Status CaptureCore::SetSettings(std::uint32_t slot, const pb_settings& settings) {
@@ -356,11 +401,7 @@ pb_counters CaptureCore::ReadCounters(std::uint32_t slot, std::uint32_t shard) c
 
 std::uint64_t CaptureCore::RecursionMisses() const {
   std::uint64_t misses = 0;
-  for (const Hook& hook : HooksOf(backend_)) {
-    bpf_prog_info info{};
-    __u32 size = sizeof(info);
-    if (bpf_prog_get_info_by_fd(core_.ProgramFd(hook.program), &info, &size) == 0) misses += info.recursion_misses;
-  }
+  for (const Hook& hook : HooksOf(backend_)) misses += RecursionMissesOf(core_.ProgramFd(hook.program));
   return misses;
 }
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "server/base/fd.h"
 #include "server/base/status.h"
 #include "server/bpf/object.h"
+#include "server/bpf/uprobes.h"
 
 namespace probed::bpf {
 
@@ -26,13 +29,15 @@ struct CoreOptions {
   std::uint32_t shards = 1;
   std::uint32_t ring_bytes = 2U << 20U;
   std::uint32_t self_tgid = 0;
+  std::string uprobes;  // "", "multi" or "perf"; empty: the better one this kernel has
 };
 
 /// Kernel programs of one module, one set per attach prototype, as its file carries them.
 struct ModuleObjects {
   std::string name;
   std::map<std::string, std::string> bytes_by_prototype;  // "sock", "fexit_rx", ...
-  std::vector<std::string> programs;                      // names of the manifest
+  std::vector<std::string> programs;                      // names of the manifest: those of the slot
+  std::vector<std::string> probes;                        // names of the manifest: those of attach plans
 };
 
 /// Target rules as the kernel reads them; masks are by rule index.
@@ -49,6 +54,7 @@ class ModuleSlot {
  public:
   std::uint32_t slot() const { return slot_; }
   std::uint32_t incarnation() const { return incarnation_; }
+  bool has_probes() const { return probes_.has_value(); }
   /// The ring of a shard.
   int RingFd(std::uint32_t shard) const { return rings_[shard].get(); }
 
@@ -58,6 +64,7 @@ class ModuleSlot {
   std::uint32_t incarnation_ = 0;
   std::vector<Object> objects_;
   std::vector<std::string> prototypes_;  // of objects_, in order
+  std::optional<Object> probes_;
   std::vector<Fd> rings_;
 };
 
@@ -78,6 +85,14 @@ class CaptureCore {
   Status Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain);
   /// Gives the slot's number back, after the objects and rings are no longer needed.
   void Release(std::unique_ptr<ModuleSlot> slot);
+
+  /// Attaches a probe of the module at these places of a file, all or nothing; destroying the links detaches it. The
+  /// slot must be published, and outlive them.
+  Result<std::vector<Link>> AttachProbe(const ModuleSlot& slot, const std::string& probe, const std::string& path,
+                                        std::span<const std::uint64_t> offsets, bool is_return) const;
+  /// Calls of the module's probes that the kernel skipped because one was already running.
+  std::uint64_t ProbeMisses(const ModuleSlot& slot) const;
+  UprobeKind uprobes() const { return uprobes_; }
 
   /// Writes the settings row that is not in use, then flips the slot to it.
   Status SetSettings(std::uint32_t slot, const pb_settings& settings);
@@ -110,11 +125,15 @@ class CaptureCore {
   Status MakeRings(const std::string& name, ModuleSlot& slot);
 
   CoreOptions options_;
+  Result<Object> OpenObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) const;
   Backend backend_;
+  Status LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot);
+  Status LoadProbes(const ModuleObjects& objects, ModuleSlot& slot);
   Object core_;
   pb_control* control_ = nullptr;
   std::vector<Link> hooks_;
   std::vector<Link> life_;
+  UprobeKind uprobes_;
   std::uint32_t used_slots_ = 1;  // bit mask; slot 0 is the core's
   std::uint32_t next_incarnation_ = 1;
 };

@@ -35,18 +35,6 @@ std::string Tail(const std::string& log) {
   return log.substr(at == 0 ? 0 : at + 1);
 }
 
-Status KernelError(std::string_view what, const std::string& name, int error, std::string log_tail = {}) {
-  const auto code = error == EPERM || error == EACCES ? absl::StatusCode::kPermissionDenied
-                    : error == ENOMEM                 ? absl::StatusCode::kResourceExhausted
-                                                      : absl::StatusCode::kFailedPrecondition;
-  const std::string text = fmt::format("{} {}: {} (kernel {})", what, name, std::strerror(error), KernelRelease());
-  return MakeError(code, text,
-                   {.reason = "BPF_REFUSED",
-                    .metadata = {{"object", name}, {"kernel", KernelRelease()}},
-                    .fields = {},
-                    .log_tail = std::move(log_tail)});
-}
-
 int PrintToLog(libbpf_print_level level, const char* format, va_list arguments) {
   std::array<char, 1024> text{};
   std::vsnprintf(text.data(), text.size(), format, arguments);
@@ -57,6 +45,18 @@ int PrintToLog(libbpf_print_level level, const char* format, va_list arguments) 
 }
 
 }  // namespace
+
+Status KernelError(std::string_view what, const std::string& name, int error, std::string log_tail) {
+  const auto code = error == EPERM || error == EACCES ? absl::StatusCode::kPermissionDenied
+                    : error == ENOMEM                 ? absl::StatusCode::kResourceExhausted
+                                                      : absl::StatusCode::kFailedPrecondition;
+  const std::string text = fmt::format("{} {}: {} (kernel {})", what, name, std::strerror(error), KernelRelease());
+  return MakeError(code, text,
+                   {.reason = "BPF_REFUSED",
+                    .metadata = {{"object", name}, {"kernel", KernelRelease()}},
+                    .fields = {},
+                    .log_tail = std::move(log_tail)});
+}
 
 void LinkCloser::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 void Object::Closer::operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -77,7 +77,7 @@ Result<Object> Object::Open(std::string_view name, std::string_view bytes) {
   return Object(text, object);
 }
 
-bpf_program* Object::Find(const std::string& program) const {
+bpf_program* Object::Program(const std::string& program) const {
   return bpf_object__find_program_by_name(object_.get(), program.c_str());
 }
 
@@ -85,6 +85,15 @@ std::vector<std::string> Object::ProgramNames() const {
   std::vector<std::string> names;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) names.emplace_back(bpf_program__name(program));
+  return names;
+}
+
+std::vector<std::string> Object::MapNames() const {
+  std::vector<std::string> names;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_.get()) {
+    if (!bpf_map__is_internal(map)) names.emplace_back(bpf_map__name(map));
+  }
   return names;
 }
 
@@ -159,12 +168,12 @@ int Object::MapFd(const std::string& name) const {
 }
 
 int Object::ProgramFd(const std::string& name) const {
-  const bpf_program* program = Find(name);
+  const bpf_program* program = Program(name);
   return program == nullptr ? -1 : bpf_program__fd(program);
 }
 
 Result<Link> Object::Attach(const std::string& program) {
-  bpf_program* found = Find(program);
+  bpf_program* found = Program(program);
   if (found == nullptr)
     return MakeStatus(absl::StatusCode::kInvalidArgument,
                       fmt::format("BPF object {} has no program {}", name_, program));

@@ -49,6 +49,10 @@ class Object {
   /// -1 when there is none of that name.
   int MapFd(const std::string& name) const;
   int ProgramFd(const std::string& name) const;
+  /// Null when there is none of that name. LIFETIME: the object.
+  bpf_program* Program(const std::string& name) const;
+  /// Maps the author declared (not those libbpf makes of global variables).
+  std::vector<std::string> MapNames() const;
   Result<Link> Attach(const std::string& program);
   /// Instructions the kernel counts for a loaded program (verified_insns), 0 when unknown.
   std::uint32_t VerifiedInstructions(const std::string& program) const;
@@ -58,12 +62,14 @@ class Object {
     void operator()(bpf_object* object) const;
   };
   Object(std::string name, bpf_object* object);
-  bpf_program* Find(const std::string& program) const;
 
   std::string name_;
   std::unique_ptr<bpf_object, Closer> object_;
   std::unique_ptr<std::map<std::string, std::string>> logs_;
 };
+
+/// "<what> <name>: <errno's text> (kernel <release>)", with details. `error` is a positive errno.
+Status KernelError(std::string_view what, const std::string& name, int error, std::string log_tail = {});
 
 /// libbpf's own messages go to the log at debug level from here on.
 void InstallLogHandler();

@@ -103,6 +103,7 @@ struct Daemon {
   std::chrono::milliseconds batch_delay{200};
   std::uint32_t batch_spans = 512;
   std::string backend;  // "", "sock" or "fexit"
+  std::string uprobes;  // "", "multi" or "perf"
   bool operator==(const Daemon&) const = default;
 };
 

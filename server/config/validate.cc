@@ -198,6 +198,7 @@ Violations ValidateState(const State& state) {
 Violations ValidateDaemon(const Daemon& daemon) {
   static const std::vector<std::string> kLevels = {"trace", "debug", "info", "warn", "error", "critical", "off"};
   static const std::vector<std::string> kBackends = {"sock", "fexit"};
+  static const std::vector<std::string> kUprobes = {"multi", "perf"};
   Checker check("daemon");
   check.Require(daemon.socket.starts_with('/') && daemon.socket.size() < 108, "socket",
                 "must be an absolute path of at most 107 bytes");
@@ -208,6 +209,8 @@ Violations ValidateDaemon(const Daemon& daemon) {
   }
   check.Require(std::count(kLevels.begin(), kLevels.end(), daemon.log_level) != 0, "log_level",
                 NotOneOf(daemon.log_level, kLevels, "is no log level"));
+  check.Require(daemon.uprobes.empty() || std::count(kUprobes.begin(), kUprobes.end(), daemon.uprobes) != 0, "uprobes",
+                NotOneOf(daemon.uprobes, kUprobes, "is no kind of link"));
   check.Require(daemon.backend.empty() || std::count(kBackends.begin(), kBackends.end(), daemon.backend) != 0,
                 "backend", NotOneOf(daemon.backend, kBackends, "is no backend"));
   check.Require(

@@ -26,6 +26,7 @@ void ReadDaemon(MapReader& map, Daemon& daemon) {
   map.Duration("batch_delay", daemon.batch_delay);
   map.Number("batch_spans", daemon.batch_spans);
   map.Text("backend", daemon.backend);
+  map.Text("uprobes", daemon.uprobes);
 }
 
 Module ReadModule(MapReader& map, YamlContext& context) {

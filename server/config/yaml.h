@@ -4,7 +4,7 @@
 // probed.yaml in both directions. Knows the names of the keys; what values mean together is validate.h's.
 //
 //   daemon:   {socket, http_listen, module_dirs, log_level, ring_bytes, tail_batches, metric_interval, batch_delay,
-//              batch_spans, backend}
+//              batch_spans, backend, uprobes}
 //   modules:  - {name, config: {...}}
 //   targets:  - {name, exclude, exe, ports, pids, cgroups, service_name}
 //   routes:   - {name, modules, services, signals, kinds, sinks, drop}

@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -24,6 +25,25 @@ bool IsAbsolute(const std::string& glob) { return glob.starts_with('/') || glob.
 
 Status FieldError(std::string path, std::string_view text) {
   return MakeError(absl::StatusCode::kInvalidArgument, text, {"INVALID_TARGETS", {}, {{path, std::string(text)}}, {}});
+}
+
+/// A cgroup holds its descendants.
+bool IsWithin(std::string_view cgroup, std::string_view path) {
+  if (cgroup.starts_with('/')) cgroup.remove_prefix(1);
+  if (path.starts_with('/')) path.remove_prefix(1);
+  while (cgroup.ends_with('/')) cgroup.remove_suffix(1);
+  return cgroup.empty() || (path.starts_with(cgroup) && (path.size() == cgroup.size() || path[cgroup.size()] == '/'));
+}
+
+template <typename List, typename Matches>
+bool NoneOrAny(const List& list, Matches&& matches) {
+  return list.empty() || std::any_of(list.begin(), list.end(), matches);
+}
+
+bool MatchesProcess(const TargetRule& rule, const ProcessInfo& process) {
+  return NoneOrAny(rule.exe, [&](const std::string& glob) { return Matches(glob, process.exe_path); }) &&
+         NoneOrAny(rule.pids, [&](std::uint32_t pid) { return pid == process.key.tgid; }) &&
+         NoneOrAny(rule.cgroups, [&](const std::string& cgroup) { return IsWithin(cgroup, process.cgroup_path); });
 }
 
 template <typename Map, typename Key>
@@ -55,6 +75,18 @@ Result<TargetMatcher> TargetMatcher::Compile(std::vector<TargetRule> rules) {
   TargetMatcher matcher;
   matcher.rules_ = std::move(rules);
   return matcher;
+}
+
+bool TargetMatcher::MayPick(const ProcessInfo& process) const {
+  bool includes = false;
+  bool picked = false;
+  for (const TargetRule& rule : rules_) {
+    includes |= !rule.exclude;
+    if (!MatchesProcess(rule, process)) continue;
+    if (rule.exclude && rule.ports.empty()) return false;
+    picked |= !rule.exclude;
+  }
+  return picked || !includes;
 }
 
 RuleMask TargetMatcher::RulesOfExe(const std::string& path) const {

@@ -59,6 +59,9 @@ class TargetMatcher {
   /// Errors: InvalidArgument with a field when there are more than 64 rules or an exe is no absolute path or glob.
   static Result<TargetMatcher> Compile(std::vector<TargetRule> rules);
 
+  /// Whether sockets or the whole of a process may be picked: everything but ports is looked at.
+  bool MayPick(const ProcessInfo& process) const;
+
   /// The rules whose exe globs match this path.
   RuleMask RulesOfExe(const std::string& path) const;
 

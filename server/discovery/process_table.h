@@ -68,6 +68,9 @@ class ProcessTable {
   const HostInfo& host() const { return host_; }
 
  private:
+  /// Every process there is now, by /proc. [any]
+  std::vector<std::uint32_t> List() const { return reader_.ListProcesses(); }
+
   // Exactly one of the two is set, or neither: then /proc is read when somebody asks.
   struct Entry {
     ProcessPtr process;

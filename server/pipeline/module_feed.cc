@@ -203,19 +203,22 @@ void ModuleFeed::TakeDatagram(const pb_record& record, const std::uint8_t* bytes
 
 void ModuleFeed::TakeEvent(const pb_record& record, const std::uint8_t* bytes) {
   ++ledger_.consumed;
-  if (!shard_) return Book(false);
+  if (!shard_ || record.captured < sizeof(pb_event)) return Book(false);
+  pb_event facts;
+  std::memcpy(&facts, bytes, sizeof(facts));
   own_stream_.last_tgid = record.tgid;
   probe_event_t event{};
   event.struct_size = sizeof(event);
   event.generation = record.generation;
   event.ktime_ns = record.ktime_ns;
-  event.kind = record.hint;
-  event.size = record.captured;
+  event.kind = facts.kind;
+  event.size = record.captured - static_cast<std::uint32_t>(sizeof(facts));
   event.thread_id = record.thread_id;
   event.tgid = record.tgid;
   event.cause = CauseOf(record);
-  event.bytes = bytes;
+  event.bytes = bytes + sizeof(facts);
   Book(shard_->OnEvent(event));
+  own_stream_.rule = facts.rule;
 }
 
 void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
@@ -224,6 +227,7 @@ void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
   pb_open open;
   std::memcpy(&open, bytes, sizeof(open));
   probe_stream& stream = StreamOf(record);
+  event.tgid_start_ns = facts.tgid_start_ns;
   stream.last_ktime_ns = record.ktime_ns;
   stream.last_tgid = record.tgid;
   stream.rule = open.rule;

@@ -8,6 +8,8 @@
  *   PROBED_MODULE();
  *   PROBED_CLASSIFY(line) { return head->length >= 5 && ... ? PROBED_MINE : PROBED_NOT_MINE; }
  *   PROBED_SEGMENT(line) { return probed_ship(segment, 0, probed_capture_bytes(segment), 0, 0, 0); }
+ *
+ * Probes in programs and libraries: uprobe.bpf.h.
  */
 #ifndef PROBED_SDK_BPF_H
 #define PROBED_SDK_BPF_H
@@ -58,6 +60,8 @@ struct probed_segment {
 
 extern const volatile __u32 cfg_slot;
 extern const volatile __u32 cfg_incarnation;
+
+#include "api/sdk/bpf/uprobe.bpf.h"
 
 /* --- accessors for authors ----------------------------------------------------------------------------------- */
 

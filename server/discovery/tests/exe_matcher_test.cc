@@ -108,5 +108,33 @@ TEST(Cgroups, AreResolvedToTheirInode) {
   EXPECT_EQ(resolve("/web/cgroup.procs"), std::nullopt);
 }
 
+ProcessInfo Worker() {
+  ProcessInfo info;
+  info.key.tgid = 7;
+  info.exe_path = "/usr/bin/worker";
+  info.cgroup_path = "/system.slice/app.service/inner";
+  return info;
+}
+
+TEST(MayPick, LooksAtEverythingButPorts) {
+  EXPECT_TRUE(Compiled({}).MayPick(Worker()));
+  EXPECT_TRUE(Compiled({{.exe = {"/usr/bin/*"}, .ports = {80}}}).MayPick(Worker()));
+  EXPECT_FALSE(Compiled({{.exe = {"/usr/sbin/*"}}}).MayPick(Worker()));
+  EXPECT_TRUE(Compiled({{.pids = {6, 7}}}).MayPick(Worker()));
+  EXPECT_FALSE(Compiled({{.exe = {"/usr/bin/*"}, .pids = {6}}}).MayPick(Worker()));
+}
+
+TEST(MayPick, ACgroupHoldsItsDescendants) {
+  EXPECT_TRUE(Compiled({{.cgroups = {"system.slice/app.service"}}}).MayPick(Worker()));
+  EXPECT_TRUE(Compiled({{.cgroups = {"/system.slice/"}}}).MayPick(Worker()));
+  EXPECT_FALSE(Compiled({{.cgroups = {"system.slice/app"}}}).MayPick(Worker()));
+}
+
+TEST(MayPick, ExcludesOnlyWithoutPorts) {
+  EXPECT_FALSE(Compiled({{.exclude = true, .exe = {"/usr/bin/worker"}}}).MayPick(Worker()));
+  EXPECT_TRUE(Compiled({{.exclude = true, .exe = {"/usr/bin/worker"}, .ports = {80}}}).MayPick(Worker()));
+  EXPECT_FALSE(Compiled({{.exe = {"**"}}, {.exclude = true, .pids = {7}}}).MayPick(Worker()));
+}
+
 }  // namespace
 }  // namespace probed::discovery

@@ -1,0 +1,192 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Probes in programs and libraries: what an author writes for the sites of an attach plan ("probed.attach/1"), and how
+ * such a probe ships a record of its own. Included by probed.bpf.h, which has PROBED_MODULE.
+ *
+ *   PROBED_UPROBE(foo_open) {
+ *     struct foo_event event = {.flags = (__u32)probed_argument(registers, 2)};
+ *     return probed_ship_event(probe, FOO_OPEN, &event, sizeof(event));
+ *   }
+ *
+ * A probe runs in the traced thread and may be preempted and nested: whatever is counted here is counted atomically.
+ */
+#ifndef PROBED_SDK_UPROBE_BPF_H
+#define PROBED_SDK_UPROBE_BPF_H
+
+#include "bpf/include/rules.bpf.h"
+#include "bpf/include/stream.bpf.h"
+
+/* One call of a probe, with what its module needs. */
+struct probed_uprobe {
+  struct pb_control *control;
+  struct pb_counters *line;
+  struct pb_settings *settings;
+  void *ring;
+  struct pb_verdict verdict;
+  __u32 shipped;
+};
+
+static __always_inline void probed_count(__u64 *counter) { __sync_fetch_and_add(counter, 1); }
+
+/* --- accessors for authors ----------------------------------------------------------------------------------- */
+
+/* Argument 1..6 of the function a probe stands at the entry of. */
+#if defined(__TARGET_ARCH_x86)
+#define PROBED_ARGUMENT_1(registers) ((registers)->di)
+#define PROBED_ARGUMENT_2(registers) ((registers)->si)
+#define PROBED_ARGUMENT_3(registers) ((registers)->dx)
+#define PROBED_ARGUMENT_4(registers) ((registers)->cx)
+#define PROBED_ARGUMENT_5(registers) ((registers)->r8)
+#define PROBED_ARGUMENT_6(registers) ((registers)->r9)
+#define PROBED_RESULT(registers) ((registers)->ax)
+#elif defined(__TARGET_ARCH_arm64)
+#define PROBED_ARGUMENT_1(registers) ((registers)->regs[0])
+#define PROBED_ARGUMENT_2(registers) ((registers)->regs[1])
+#define PROBED_ARGUMENT_3(registers) ((registers)->regs[2])
+#define PROBED_ARGUMENT_4(registers) ((registers)->regs[3])
+#define PROBED_ARGUMENT_5(registers) ((registers)->regs[4])
+#define PROBED_ARGUMENT_6(registers) ((registers)->regs[5])
+#define PROBED_RESULT(registers) ((registers)->regs[0])
+#endif
+#define probed_argument(registers, number) ((__u64)PROBED_ARGUMENT_##number(registers))
+/* What the function returned: at a site with is_return. */
+#define probed_result(registers) ((__u64)PROBED_RESULT(registers))
+
+static __always_inline const void *probed_uprobe_settings(const struct probed_uprobe *probe) {
+  return probe->settings->values;
+}
+
+/* --- shipping ------------------------------------------------------------------------------------------------- */
+
+enum { PROBED_EVENT_MAX = 16384 };
+
+struct probed_event_head {
+  struct pb_record record;
+  struct pb_event event;
+};
+
+static __always_inline void probed_event_fill(struct probed_uprobe *probe, struct probed_event_head *head, __u32 kind,
+                                              __u32 size, __u64 sequence) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  pb_record_begin(&head->record, probe->settings->generation, sequence, cfg_slot, (__u16)cfg_incarnation,
+                  PB_RECORD_EVENT);
+  head->record.size = sizeof(*head) + size;
+  head->record.direction = 0;
+  head->record.flags = 0;
+  head->record.cookie = 0;
+  head->record.offset = 0;
+  head->record.total = size;
+  head->record.captured = sizeof(head->event) + size;
+  head->record.wire_sequence = 0;
+  head->event.tgid_start_ns = task->group_leader->start_boottime;
+  head->event.kind = kind;
+  head->event.rule = probe->verdict.rule;
+  const struct pb_task *state = bpf_task_storage_get(&pb_tasks, task, 0, 0);
+  if (!state) return;
+  head->record.cause_cookie = state->cause_cookie;
+  head->record.cause_offset = state->cause_offset;
+}
+
+/* The number is taken before the reservation: what finds no room, or cannot be copied, is a gap in the sequence. */
+#define PROBED_EVENT_CLASS(probe, kind, size, room, read, from)                  \
+  do {                                                                           \
+    const __u64 sequence = __sync_fetch_and_add(&(probe)->line->sequence, 1);    \
+    struct {                                                                     \
+      struct probed_event_head head;                                             \
+      __u8 data[room];                                                           \
+    } *record = bpf_ringbuf_reserve((probe)->ring, sizeof(*record), 0);          \
+    if (!record) return PROBED_FULL;                                             \
+    const __u32 length = (__u32)pb_clamp(size, room);                            \
+    if (read(record->data, length, from)) {                                      \
+      bpf_ringbuf_discard(record, 0);                                            \
+      return PROBED_FAULT;                                                       \
+    }                                                                            \
+    probed_event_fill(probe, &record->head, kind, length, sequence);             \
+    bpf_ringbuf_submit(record, pb_wake_flag((probe)->ring, (probe)->control));   \
+    (probe)->shipped++;                                                          \
+    probed_count(&(probe)->line->generation[(probe)->settings->generation & 1]); \
+    return PROBED_SHIPPED;                                                       \
+  } while (0)
+
+#define PROBED_EVENT_SHIP(probe, kind, size, read, from)                         \
+  do {                                                                           \
+    if (!((probe)->verdict.flags & PB_PROCESS_TARGET)) return PROBED_SKIPPED;    \
+    if ((size) <= 64) PROBED_EVENT_CLASS(probe, kind, size, 64, read, from);     \
+    if ((size) <= 512) PROBED_EVENT_CLASS(probe, kind, size, 512, read, from);   \
+    if ((size) <= 4096) PROBED_EVENT_CLASS(probe, kind, size, 4096, read, from); \
+    PROBED_EVENT_CLASS(probe, kind, size, PROBED_EVENT_MAX, read, from);         \
+  } while (0)
+
+/* Ships `size` bytes of the probe's own memory (its stack, a map) as an event of `kind`; at most PROBED_EVENT_MAX.
+ * Returns a probed_outcome. A process of which only some sockets are targets has no events: PROBED_SKIPPED. */
+static __always_inline int probed_ship_event(struct probed_uprobe *probe, __u32 kind, const void *bytes, __u32 size) {
+  PROBED_EVENT_SHIP(probe, kind, size, bpf_probe_read_kernel, bytes);
+}
+
+/* The same with bytes of the traced process. PROBED_FAULT: they could not be read. */
+static __always_inline int probed_ship_event_user(struct probed_uprobe *probe, __u32 kind, __u64 address, __u32 size) {
+  PROBED_EVENT_SHIP(probe, kind, size, bpf_probe_read_user, (const void *)address);
+}
+
+/* --- what stands around an author's probe ---------------------------------------------------------------------- */
+
+/* Finds everything a probe needs; false: the process is no target, or the module is on its way out. Calls of probes are
+ * hook calls of the core's line like those at sockets, so that the ledger's first equation holds for both. */
+static __always_inline bool probed_uprobe_begin(struct probed_uprobe *probe) {
+  const __u32 core_line = 0;
+  struct pb_counters *core = bpf_map_lookup_elem(&pb_counters, &core_line);
+  struct pb_control *control = pb_control_get();
+  if (!core || !control) return false;
+  probed_count(&core->hooked);
+  probe->control = control;
+  probe->shipped = 0;
+  probe->verdict = pb_process_verdict(control);
+  if (!probe->verdict.flags) {
+    probed_count(&core->filtered);
+    return false;
+  }
+  const __u32 row = cfg_slot * 2 + (control->parity[cfg_slot & (PB_MAX_SLOTS - 1)] & 1);
+  const __u32 index = cfg_slot * control->shards + pb_shard_of((__u32)bpf_get_current_pid_tgid(), control->shards);
+  probe->settings = bpf_map_lookup_elem(&pb_settings, &row);
+  probe->line = bpf_map_lookup_elem(&pb_counters, &index);
+  probe->ring = bpf_map_lookup_elem(&pb_rings, &index);
+  if (probe->settings && probe->line && probe->ring) return true;
+  probed_count(&core->fault);
+  return false;
+}
+
+/* Each call ends in one line of the ledger; records beyond the first are `extra`. */
+static __always_inline void probed_uprobe_end(struct probed_uprobe *probe, int outcome) {
+  struct pb_counters *line = probe->line;
+  if (probe->shipped) {
+    probed_count(&line->submitted);
+    __sync_fetch_and_add(&line->extra, probe->shipped - 1);
+    return;
+  }
+  switch (outcome) {
+    case PROBED_FULL: probed_count(&line->ring_full); break;
+    case PROBED_FAULT: probed_count(&line->fault); break;
+    default: probed_count(&line->skipped); break;
+  }
+}
+
+#if defined(PROBED_PROTOTYPE_UPROBE)
+/* A probe; `name` is what probe_site.program says and what the manifest lists with "attach": "probed.attach/1". Has
+ * `probe` and `registers` (the traced thread's), returns a probed_outcome. The loader chooses the kind of link. */
+#define PROBED_UPROBE(name)                                                                        \
+  static __always_inline int name##_probe(struct probed_uprobe *probe, struct pt_regs *registers); \
+  SEC("uprobe")                                                                                    \
+  int name(struct pt_regs *registers) {                                                            \
+    struct probed_uprobe probe;                                                                    \
+    if (probed_uprobe_begin(&probe)) probed_uprobe_end(&probe, name##_probe(&probe, registers));   \
+    return 0;                                                                                      \
+  }                                                                                                \
+  static __always_inline int name##_probe(struct probed_uprobe *probe, struct pt_regs *registers)
+#else /* the socket prototypes have no probes */
+#define PROBED_UPROBE(name) \
+  static __always_inline    \
+      __attribute__((unused)) int name##_probe(struct probed_uprobe *probe, struct pt_regs *registers)
+#endif
+
+#endif
