@@ -81,7 +81,7 @@ class Pins {
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
   void Pin(std::uint32_t generation) {
-    if (rows_[0].count != 0 && rows_[0].generation == generation) {
+    if (rows_[0].generation == generation) {  // nearly always. A second row of the same generation does no harm
       ++rows_[0].count;
       return;
     }

@@ -45,6 +45,10 @@ class Scratch {
 
 class SpanBuilder {
  public:
+  SpanBuilder() = default;
+  SpanBuilder(const SpanBuilder&) = delete;
+  SpanBuilder& operator=(const SpanBuilder&) = delete;
+
   static constexpr std::size_t kMaxAttributes = 96;
   static constexpr std::size_t kMaxItems = 128;  // elements of string arrays, all together
   static constexpr std::size_t kMaxMeasurements = 8;
@@ -55,7 +59,7 @@ class SpanBuilder {
     span_.struct_size = sizeof(span_);
     span_.kind = kind;
     span_.exchange = exchange;
-    count_ = 0;
+    next_ = attribute_.data();
     items_ = measurements_ = 0;
     scratch_.Reset();
   }
@@ -105,7 +109,7 @@ class SpanBuilder {
 
   probe_result_t Emit(Stream stream) {
     span_.attributes = attribute_.data();
-    span_.attribute_count = count_;
+    span_.attribute_count = static_cast<std::uint32_t>(next_ - attribute_.data());
     span_.measurements = measurement_.data();
     span_.measurement_count = measurements_;
     return stream.Emit(span_);
@@ -113,18 +117,18 @@ class SpanBuilder {
 
  private:
   probe_attribute_t* Next(std::uint32_t key, probe_attribute_type type) {
-    if (key == 0 || count_ == kMaxAttributes) return nullptr;
-    probe_attribute_t* out = &attribute_[count_++];
+    if (key == 0 || next_ == attribute_.data() + attribute_.size()) return nullptr;
+    probe_attribute_t* out = next_++;
     out->key = key;
     out->type = type;
     return out;
   }
 
   probe_span_t span_{};
-  std::uint32_t count_ = 0;
   std::size_t items_ = 0;
   std::size_t measurements_ = 0;
   std::array<probe_attribute_t, kMaxAttributes> attribute_;
+  probe_attribute_t* next_ = attribute_.data();  // into attribute_
   std::array<probe_str_t, kMaxItems> item_;
   std::array<probe_measurement_t, kMaxMeasurements> measurement_;
   Scratch scratch_;

@@ -133,10 +133,13 @@ class LineEnds {
   }
 #endif
 
+  [[gnu::always_inline]] static inline std::uint64_t MaskAt(const char* base, const char* end, const char* p) {
+    return end - p >= 64 ? Mask64(p) : LastMask(base, end, p);
+  }
+
   /// The last chunk may be short: it is read from its end backwards where the block allows, else from a copy.
-  static std::uint64_t MaskAt(const char* base, const char* end, const char* p) {
+  [[gnu::noinline]] static std::uint64_t LastMask(const char* base, const char* end, const char* p) {
     const auto left = static_cast<std::size_t>(end - p);
-    if (left >= 64) return Mask64(p);
     if (end - base >= 64) return Mask64(end - 64) >> (64 - left);
     char copy[64] = {};
     if (left != 0) std::memcpy(copy, p, left);

@@ -47,7 +47,8 @@ TEST(Address, SplitsHostAndPort) {
        {Row{"h", "h", 0}, Row{"h:80", "h", 80}, Row{"127.0.0.1", "127.0.0.1", 0},
         Row{"127.0.0.1:8080", "127.0.0.1", 8080}, Row{"[::1]", "::1", 0}, Row{"[::1]:9", "::1", 9},
         Row{"::1", "::1", 0}, Row{"2001:db8::7", "2001:db8::7", 0}, Row{"u:p@h:1", "h", 1}, Row{"u@[::2]:3", "::2", 3},
-        Row{"h:", "h", 0}, Row{"h:99999", "h", 0}, Row{"h:x", "h", 0}, Row{"", "", 0}, Row{":80", "", 0}}) {
+        Row{"a:1@h", "h", 0}, Row{"[h]", "h", 0}, Row{"[x:", "[x", 0}, Row{"[::1]:x", "::1", 0}, Row{"h:", "h", 0},
+        Row{"h:99999", "h", 0}, Row{"h:x", "h", 0}, Row{"", "", 0}, Row{":80", "", 0}}) {
     const HostPort out = SplitHostPort(row.text);
     EXPECT_EQ(out.host, row.host) << row.text;
     EXPECT_EQ(out.port, row.port) << row.text;

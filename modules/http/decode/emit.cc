@@ -10,22 +10,23 @@ namespace {
 sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, std::string_view failure) {
   const char* bytes = exchange.bytes();
   const RequestHead& head = exchange.head;
-  sdk::http::Exchange out;
-  out.server = connection.role == Role::kServer;
-  out.encrypted = connection.layer == PROBE_LAYER_PLAINTEXT;
-  out.method = head.method.In(bytes);
-  out.target = sdk::http::ParseTarget(head.target.In(bytes));
-  out.authority = head.host.In(bytes);
-  out.proxy = {head.forwarded.In(bytes), head.x_forwarded_for.In(bytes), head.x_forwarded_host.In(bytes),
-               head.x_forwarded_proto.In(bytes)};
-  out.user_agent = head.user_agent.In(bytes);
-  out.version = head.minor_version == 0 ? "1.0" : "1.1";
-  out.peer_address = connection.peer.address();
-  out.peer_port = connection.peer.port();
-  out.local_address = connection.local.address();
-  out.local_port = connection.local.port();
-  out.status = exchange.status;
-  out.failure = failure;
+  sdk::http::Exchange out{
+      .server = connection.role == Role::kServer,
+      .encrypted = connection.layer == PROBE_LAYER_PLAINTEXT,
+      .method = head.method.In(bytes),
+      .target = sdk::http::ParseTarget(head.target.In(bytes)),
+      .authority = head.host.In(bytes),
+      .proxy = {head.forwarded.In(bytes), head.x_forwarded_for.In(bytes), head.x_forwarded_host.In(bytes),
+                head.x_forwarded_proto.In(bytes)},
+      .user_agent = head.user_agent.In(bytes),
+      .version = head.minor_version == 0 ? "1.0" : "1.1",
+      .peer_address = connection.peer.address(),
+      .peer_port = connection.peer.port(),
+      .local_address = connection.local.address(),
+      .local_port = connection.local.port(),
+      .status = exchange.status,
+      .failure = failure,
+  };
   if (exchange.has_request_body && exchange.request_done) {
     out.request_body = static_cast<std::int64_t>(exchange.request_body);
   }
@@ -57,16 +58,19 @@ void Emitter::TraceContext(const RequestHead& head, std::string_view bytes, prob
 
 std::uint64_t Emitter::Begin(sdk::Stream stream, const Connection& connection, const HeadStart& start,
                              const RequestHead& head, std::string_view bytes) {
-  probe_exchange_t exchange{};
-  exchange.struct_size = sizeof(exchange);
-  exchange.kind = connection.role == Role::kServer ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT;
-  exchange.start_ns = start.ktime_ns;
-  exchange.cookie = start.cookie;
-  exchange.offset = start.offset;
-  exchange.end_offset = start.offset + bytes.size();
-  exchange.wire_sequence = start.wire_sequence;
-  exchange.layer = connection.layer;
-  exchange.cause = start.cause;
+  probe_exchange_t exchange{
+      .struct_size = sizeof(probe_exchange_t),
+      .kind = connection.role == Role::kServer ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT,
+      .start_ns = start.ktime_ns,
+      .cookie = start.cookie,
+      .offset = start.offset,
+      .end_offset = start.offset + bytes.size(),
+      .wire_sequence = start.wire_sequence,
+      .layer = connection.layer,
+      .reserved = {},
+      .cause = start.cause,
+      .remote = {},
+  };
   if (head.traceparents != 0) TraceContext(head, bytes, &exchange.remote);
   return stream.Begin(exchange);
 }
@@ -93,7 +97,9 @@ void Emitter::Headers(Exchange& exchange) {
   }
 }
 
-void Emitter::Emit(sdk::Stream stream, const Connection& connection, Exchange& exchange, std::string_view failure) {
+/// Flattened: the description is then built in registers where it is used, not in memory first.
+[[gnu::flatten]] void Emitter::Emit(sdk::Stream stream, const Connection& connection, Exchange& exchange,
+                                    std::string_view failure) {
   span_.Start(connection.role == Role::kServer ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT, exchange.id);
   span_.Times(exchange.start_ns, exchange.end_ns);
   sdk::http::Describe(keys_.http, exchange.config->http, Describe(connection, exchange, failure), span_);

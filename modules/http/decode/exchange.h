@@ -19,6 +19,8 @@
 namespace probed::mod::http {
 
 struct Exchange {
+  explicit Exchange(const RequestHead& request) : head(request) {}
+
   Exchange* next = nullptr;
   std::uint64_t id = 0;  // 0: ignored by configuration, only holds its place in the queue
   const Config* config = nullptr;
@@ -54,8 +56,8 @@ class ExchangeQueue {
   Exchange* front() const { return front_; }
   std::uint32_t size() const { return size_; }
 
-  /// A fresh exchange with room for the captured headers and the head; not yet queued. nullptr: no memory.
-  Exchange* Make(sdk::Stream stream, std::uint32_t captured, std::size_t head_size) {
+  /// A fresh exchange with room for the captured headers and the head's bytes; not yet queued. nullptr: no memory.
+  Exchange* Make(sdk::Stream stream, const RequestHead& head, std::uint32_t captured, std::size_t head_size) {
     const std::size_t need = captured * sizeof(CapturedHeader) + head_size;
     std::uint32_t capacity = 0;
     void* memory = TakeSpare(stream, need, &capacity);
@@ -64,7 +66,7 @@ class ExchangeQueue {
       memory = stream.Alloc(sizeof(Exchange) + capacity);
       if (memory == nullptr) return nullptr;
     }
-    auto* made = ::new (memory) Exchange();
+    auto* made = ::new (memory) Exchange(head);
     made->capacity = capacity;
     made->captured = captured;
     return made;

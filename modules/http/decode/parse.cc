@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 
 #include "api/sdk/text.h"
 
@@ -177,40 +178,31 @@ void AddResponseHeader(const char*, std::string_view name, std::string_view valu
   if (name.size() == 17 && NameIs(name.data(), "transfer-encoding")) AddTransferEncoding(value, &head->body);
 }
 
-/// How long the names are that somebody reads, by their first letter: up to three lengths, 0 for none. A line that
-/// begins otherwise, or has no colon there, is passed over with one or two comparisons.
-using NameLengths = std::array<std::array<std::uint8_t, 3>, 256>;
+/// How long the names are that somebody reads, by their first letter: a byte per length, at most four, the shortest
+/// lowest (of several colons the first ends the name). A line that begins otherwise costs one load.
+using NameLengths = std::array<std::uint32_t, 256>;
 
-constexpr void Add(NameLengths* table, std::string_view lower_case_name) {
-  for (const char first : {lower_case_name.front(), static_cast<char>(lower_case_name.front() - ('a' - 'A'))}) {
-    for (std::uint8_t& length : (*table)[static_cast<std::uint8_t>(first)]) {
-      if (length == lower_case_name.size()) break;
-      if (length != 0) continue;
-      length = static_cast<std::uint8_t>(lower_case_name.size());
-      break;
+/// `names`: in lower case, the longest first.
+constexpr NameLengths LengthsOf(std::initializer_list<std::string_view> names) {
+  NameLengths table{};
+  for (const std::string_view name : names) {
+    for (const char first : {name.front(), static_cast<char>(name.front() - ('a' - 'A'))}) {
+      std::uint32_t& lengths = table[static_cast<std::uint8_t>(first)];
+      lengths = lengths << 8U | static_cast<std::uint8_t>(name.size());
     }
   }
+  return table;
 }
 
-constexpr NameLengths kResponseNames = [] {
-  NameLengths table{};
-  for (const char* name : {"content-length", "transfer-encoding"}) Add(&table, name);
-  return table;
-}();
-
-constexpr NameLengths kRequestNames = [] {
-  NameLengths table = kResponseNames;
-  for (const char* name : {"host", "user-agent", "forwarded", "x-forwarded-for", "x-forwarded-host",
-                           "x-forwarded-proto", "traceparent", "tracestate"}) {
-    Add(&table, name);
-  }
-  return table;
-}();
+constexpr NameLengths kResponseNames = LengthsOf({"transfer-encoding", "content-length"});
+constexpr NameLengths kRequestNames =
+    LengthsOf({"transfer-encoding", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-for", "content-length",
+               "traceparent", "tracestate", "user-agent", "forwarded", "host"});
 
 /// The colon of a line whose name may be one of `names`, or nullptr.
 inline const char* InterestingColon(const NameLengths& names, const char* begin, const char* end) {
-  for (const std::uint8_t length : names[static_cast<std::uint8_t>(*begin)]) {
-    if (length == 0) return nullptr;
+  for (std::uint32_t lengths = names[static_cast<std::uint8_t>(*begin)]; lengths != 0; lengths >>= 8U) {
+    const std::ptrdiff_t length = lengths & 0xffU;
     if (length < end - begin && begin[length] == ':') return begin + length;
   }
   return nullptr;
@@ -218,37 +210,61 @@ inline const char* InterestingColon(const NameLengths& names, const char* begin,
 
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
-/// Reads header lines up to the empty one, from behind the first line feed of `block`. `add` takes (base, name, value).
+/// Where a walk over lines stands: behind the line feed at `eol` the line at `at` begins.
+struct LineWalk {
+  sdk::LineEnds ends;
+  const char* eol;
+  const char* at;
+};
+
+/// Joins the lines that continue the one at hand (RFC 9112 §5.2). By value and out of line: folded values are rare, and
+/// the walk's state is to stay in registers.
+[[gnu::noinline]] LineWalk Unfold(LineWalk walk, const char* end) {
+  while (walk.at != end && IsBlank(*walk.at)) {
+    const char* more = walk.ends.Next();
+    if (more == nullptr) break;
+    walk.eol = more;
+    walk.at = more + 1;
+  }
+  return walk;
+}
+
+[[gnu::noinline]] void CaptureIfWanted(const sdk::http::HeaderFilter& filter, const char* base, std::string_view name,
+                                       std::string_view value, CapturedHeaders* captured) {
+  const std::size_t index = filter.Find(name);
+  if (index != sdk::http::HeaderFilter::kNone) Capture(base, index, value, captured);
+}
+
+/// Reads header lines up to the empty one, from behind the first line feed of `block`. `Add` takes (base, name, value).
 /// The walk over line ends stays in registers: this is the innermost loop of the decoder.
-template <class Head, class Add>
+template <const NameLengths& kNames, auto Add, class Head>
 ParseState ParseHeaders(std::string_view block, sdk::LineEnds ends, const char* at, const ParseOptions& options,
-                        const NameLengths& names, Head* head, CapturedHeaders* captured, Add add) {
-  const bool filtering = options.filter != nullptr && !options.filter->empty();
+                        Head* head, CapturedHeaders* captured) {
+  const sdk::http::HeaderFilter* const filter =
+      options.filter != nullptr && !options.filter->empty() ? options.filter : nullptr;
   const char* const base = block.data();
   const char* const end = base + block.size();
   if (at != end && IsBlank(*at)) return ParseState::kInvalid;  // continues nothing
   while (const char* eol = ends.Next()) {
-    if (eol == at || (eol == at + 1 && *at == '\r')) {
+    if (eol - at <= 1 && (eol == at || *at == '\r')) {
       head->size = static_cast<std::uint32_t>(eol + 1 - base);
       return ParseState::kOk;
     }
     const char* const begin = at;
     at = eol + 1;
-    const char* colon = filtering ? FindByte(base, begin, eol, ':') : InterestingColon(names, begin, eol);
+    const char* colon = filter == nullptr ? InterestingColon(kNames, begin, eol) : FindByte(base, begin, eol, ':');
     if (colon == nullptr || colon == eol) continue;  // of no interest, or no header: not for us to judge
-    while (at != end && IsBlank(*at)) {
-      const char* more = ends.Next();
-      if (more == nullptr) break;
-      head->folded = true;
-      eol = more;
-      at = eol + 1;
+    if (at != end && IsBlank(*at)) [[unlikely]] {
+      const LineWalk walk = Unfold({ends, eol, at}, end);
+      head->folded = head->folded || walk.at != at;
+      ends = walk.ends;
+      eol = walk.eol;
+      at = walk.at;
     }
     const std::string_view name(begin, static_cast<std::size_t>(colon - begin));
     const std::string_view value = sdk::TrimBlanks(Line(colon + 1, eol));
-    add(base, name, value, head);
-    if (!filtering) continue;
-    const std::size_t index = options.filter->Find(name);
-    if (index != sdk::http::HeaderFilter::kNone) Capture(base, index, value, captured);
+    Add(base, name, value, head);
+    if (filter != nullptr) CaptureIfWanted(*filter, base, name, value, captured);
   }
   head->size = static_cast<std::uint32_t>(at - base);
   return options.cut ? ParseState::kOk : ParseState::kNeedMore;
@@ -264,13 +280,17 @@ ParseState ParseRequestLine(const char* base, std::string_view line, RequestHead
   const std::size_t method = LeadingToken(line);
   if (method == 0 || method > kMaxMethod || method == line.size() || line[method] != ' ') return ParseState::kInvalid;
   if (line.size() < method + 3 + kVersionSize) return ParseState::kInvalid;
-  const std::string_view version = line.substr(line.size() - kVersionSize);
-  if (line[line.size() - kVersionSize - 1] != ' ') return ParseState::kInvalid;
-  if (version == "HTTP/2.0") return ParseState::kEndOfStream;
-  if (!version.starts_with(kVersion) || !sdk::IsDigit(version.back())) return ParseState::kInvalid;
-  head->method = SliceOf(base, line.substr(0, method));
-  head->target = SliceOf(base, line.substr(method + 1, line.size() - kVersionSize - method - 2));
-  head->minor_version = version.back() == '0' ? 0 : 1;
+  const std::size_t target_end = line.size() - kVersionSize - 1;
+  const char* const version = line.data() + target_end + 1;
+  if (line[target_end] != ' ') return ParseState::kInvalid;
+  if (std::memcmp(version, "HTTP/2.0", kVersionSize) == 0) return ParseState::kEndOfStream;
+  if (std::memcmp(version, kVersion.data(), kVersion.size()) != 0) return ParseState::kInvalid;
+  const char minor = version[kVersion.size()];
+  if (!sdk::IsDigit(minor)) return ParseState::kInvalid;
+  const auto begin = static_cast<std::uint32_t>(line.data() - base);
+  head->method = {begin, static_cast<std::uint32_t>(method)};
+  head->target = {begin + static_cast<std::uint32_t>(method + 1), static_cast<std::uint32_t>(target_end - method - 1)};
+  head->minor_version = minor == '0' ? 0 : 1;
   return ParseState::kOk;
 }
 
@@ -318,8 +338,9 @@ Likeness LooksLikeRequest(std::string_view block) {
              : Likeness::kYes;
 }
 
-ParseState ParseRequest(std::string_view block, const ParseOptions& options, RequestHead* head,
-                        CapturedHeaders* captured) {
+/// Flattened, like ParseResponse: a head is too short for the calls to pay.
+[[gnu::flatten]] ParseState ParseRequest(std::string_view block, const ParseOptions& options, RequestHead* head,
+                                         CapturedHeaders* captured) {
   if (options.torn) {
     const std::string_view method = block.substr(0, LeadingToken(block));
     if (method.size() == block.size() ? !BeginsRegistered(method) : !IsRegistered(method)) return ParseState::kInvalid;
@@ -333,22 +354,21 @@ ParseState ParseRequest(std::string_view block, const ParseOptions& options, Req
   const ParseState first = ParseRequestLine(block.data(), Line(block.data(), first_end), head);
   if (first != ParseState::kOk) return first;
   const ParseState state =
-      ParseHeaders(block, ends, first_end + 1, options, kRequestNames, head, captured, AddRequestHeader);
+      ParseHeaders<kRequestNames, AddRequestHeader>(block, ends, first_end + 1, options, head, captured);
   CheckFraming(head->minor_version, &head->body);
   return state;
 }
 
-ParseState ParseResponse(std::string_view block, const ParseOptions& options, ResponseHead* head,
-                         CapturedHeaders* captured) {
+[[gnu::flatten]] ParseState ParseResponse(std::string_view block, const ParseOptions& options, ResponseHead* head,
+                                          CapturedHeaders* captured) {
   const Likeness likeness = LooksLikeResponse(block);
   if (likeness == Likeness::kNo || (likeness == Likeness::kMaybe && options.cut && block.size() < kStatusLineSize)) {
     return ParseState::kInvalid;
   }
   if (likeness == Likeness::kMaybe && !options.cut) return ParseState::kNeedMore;
   head->minor_version = block[kVersion.size()] == '0' ? 0 : 1;
-  for (std::size_t i = kStatusLineSize - 3; i < kStatusLineSize; ++i) {
-    head->status = static_cast<std::uint16_t>(head->status * 10 + (block[i] - '0'));
-  }
+  const char* const status = block.data() + kStatusLineSize - 3;
+  head->status = static_cast<std::uint16_t>((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
   if (head->status < 100) return ParseState::kInvalid;
   sdk::LineEnds ends(block);
   const char* first_end = ends.Next();
@@ -357,7 +377,7 @@ ParseState ParseResponse(std::string_view block, const ParseOptions& options, Re
     return options.cut ? ParseState::kOk : ParseState::kNeedMore;
   }
   const ParseState state =
-      ParseHeaders(block, ends, first_end + 1, options, kResponseNames, head, captured, AddResponseHeader);
+      ParseHeaders<kResponseNames, AddResponseHeader>(block, ends, first_end + 1, options, head, captured);
   CheckFraming(head->minor_version, &head->body);
   return state;
 }

@@ -26,14 +26,7 @@ void NoteAddresses(Connection& connection, const probe_open_t& open) {
 
 }  // namespace
 
-void Stitcher::Enter(sdk::Stream stream, Connection& connection) {
-  stream_ = stream;
-  c_ = &connection;
-  segment_ = nullptr;
-  used_ = false;
-  idle_reason_ = PROBE_IGNORED_BODY;
-  failure_ = PROBE_REASON_COUNT;
-  if (connection.stream != nullptr) return;
+void Stitcher::Remember(sdk::Stream stream, Connection& connection) {
   connection.stream = stream.raw();
   connection.next = connections_;
   if (connections_ != nullptr) connections_->previous = &connection;
@@ -60,7 +53,8 @@ void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_op
   }
 }
 
-void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
+/// Flattened, like what it calls for nearly every record.
+[[gnu::flatten]] void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
   Enter(stream, connection);
   segment_ = &segment;
   connection.layer = segment.layer;
@@ -135,14 +129,6 @@ void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t
 
 // --- exchanges ----------------------------------------------------------------------------------------------------
 
-const Config* Stitcher::ConfigFor(std::uint32_t generation) {
-  if (cached_config_ == nullptr || cached_generation_ != generation) {
-    cached_config_ = configs_.Find(generation);
-    cached_generation_ = generation;
-  }
-  return cached_config_;
-}
-
 /// Removes the oldest exchange without a word to the host.
 void Stitcher::ForgetFront() {
   Exchange* front = c_->queue.front();
@@ -153,7 +139,7 @@ void Stitcher::ForgetFront() {
   c_->queue.Pop(stream_);
 }
 
-void Stitcher::FinishFront(std::uint64_t end_ns, std::string_view failure) {
+[[gnu::flatten]] void Stitcher::FinishFront(std::uint64_t end_ns, std::string_view failure) {
   Exchange* front = c_->queue.front();
   front->end_ns = end_ns;
   if (front->id != 0) emitter_.Emit(stream_, *c_, *front, failure);

@@ -52,14 +52,24 @@ class Stitcher {
   std::uint32_t OldestGeneration() const { return pins_.Oldest(); }
 
  private:
-  void Enter(sdk::Stream stream, Connection& connection);
+  void Enter(sdk::Stream stream, Connection& connection) {
+    stream_ = stream;
+    c_ = &connection;
+    segment_ = nullptr;
+    used_ = false;
+    idle_reason_ = PROBE_IGNORED_BODY;
+    failure_ = PROBE_REASON_COUNT;
+    if (connection.stream == nullptr) Remember(stream, connection);
+  }
+  void Remember(sdk::Stream stream, Connection& connection);
   void Leave();
   void Settle();
 
   // Heads.
   void Consume(Direction& d, std::string_view bytes);
-  std::string_view ReadHead(Direction& d, std::string_view bytes);
-  sdk::ParseState TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut);
+  inline std::string_view ReadHead(Direction& d, std::string_view bytes);
+  std::string_view SearchHead(Direction& d, std::string_view bytes);
+  inline sdk::ParseState TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut);
   sdk::ParseState TryRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut);
   sdk::ParseState TryResponse(Direction& d, std::string_view block, const HeadStart& start, bool cut);
   bool MustWait(const Direction& d, std::string_view bytes, std::size_t kept) const;
@@ -72,7 +82,11 @@ class Stitcher {
   // Bodies, and bytes that were not shipped.
   std::string_view ReadChunks(Direction& d, std::string_view bytes);
   void Advance(Direction& d, std::uint64_t count);
-  void AdvanceLength(Direction& d, std::uint64_t count);
+  void AdvanceLength(Direction& d, std::uint64_t count) {
+    d.remaining -= count;
+    d.body_bytes += count;
+    if (d.remaining == 0) EndMessage(d);
+  }
   void SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length);
   void LoseChunks(Direction& d);
   bool FindChunks(Direction& d, std::string_view bytes);
@@ -88,10 +102,21 @@ class Stitcher {
   Exchange* OwnerOfResponse(const HeadStart& start);
   void NoteResponse(Exchange& owner, std::string_view head, bool cut);
   void KeepCaptured(Exchange& owner, std::string_view head);
-  void BeginMessage(Direction& d, Exchange* owner, bool untrusted);
+  static void BeginMessage(Direction& d, Exchange* owner, bool untrusted) {
+    d.message_open = true;
+    d.torn = d.lost_chunks = false;
+    d.untrusted = untrusted;
+    d.current = owner;
+    d.body_bytes = 0;
+    d.remaining = 0;
+  }
   void FrameRequest(Direction& d);
   void FrameResponse(Direction& d, const Exchange* owner);
-  void FrameLength(Direction& d, std::uint64_t length);
+  void FrameLength(Direction& d, std::uint64_t length) {
+    d.mode = Mode::kLength;
+    d.remaining = length;
+    if (length == 0) EndMessage(d);
+  }
   void EndMessage(Direction& d);
   void CountLost(const HeadStart& start, probe_reason reason);
 
@@ -109,8 +134,21 @@ class Stitcher {
   Direction& ResponseDirection() const {
     return c_->directions[c_->role == Role::kServer ? PROBE_SENT : PROBE_RECEIVED];
   }
-  void SetRole(const Direction& d, bool sends_request);
-  const Config* ConfigFor(std::uint32_t generation);
+  /// The side that sends requests is the client. A role guessed from one direction alone may turn out wrong.
+  void SetRole(const Direction& d, bool sends_request) {
+    const bool received = &d == &c_->directions[PROBE_RECEIVED];
+    const Role role = received == sends_request ? Role::kServer : Role::kClient;
+    if (c_->role == role) return;
+    if (c_->role != Role::kUnknown) AbortAll(PROBE_ABORTED_UNMATCHED);
+    c_->role = role;
+  }
+  const Config* ConfigFor(std::uint32_t generation) {
+    if (cached_config_ == nullptr || cached_generation_ != generation) {
+      cached_config_ = configs_.Find(generation);
+      cached_generation_ = generation;
+    }
+    return cached_config_;
+  }
 
   const sdk::Generations<Config>& configs_;
   sdk::Pins pins_;

@@ -23,7 +23,7 @@ std::size_t LeadingLineEnds(std::string_view text) {
 
 }  // namespace
 
-void Stitcher::Consume(Direction& d, std::string_view bytes) {
+[[gnu::flatten]] void Stitcher::Consume(Direction& d, std::string_view bytes) {
   // Framed without knowing the request: after HEAD there is no body, whatever the head says.
   if (d.message_open && d.current == nullptr && &d == &ResponseDirection() &&
       LooksLikeResponse(bytes) == Likeness::kYes) {
@@ -63,16 +63,15 @@ void Stitcher::Consume(Direction& d, std::string_view bytes) {
 // --- heads --------------------------------------------------------------------------------------------------------
 
 HeadStart Stitcher::StartAt(std::uint64_t offset) const {
-  HeadStart start{};
-  start.ktime_ns = segment_->ktime_ns;
-  start.cookie = segment_->cookie;
-  start.offset = offset;
-  start.generation = segment_->generation;
-  start.cause = segment_->cause;
-  if (segment_->wire_sequence != 0) {
-    start.wire_sequence = segment_->wire_sequence + static_cast<std::uint32_t>(offset - segment_->offset);
-  }
-  return start;
+  const auto ahead = static_cast<std::uint32_t>(offset - segment_->offset);
+  return {
+      .ktime_ns = segment_->ktime_ns,
+      .cookie = segment_->cookie,
+      .offset = offset,
+      .generation = segment_->generation,
+      .wire_sequence = segment_->wire_sequence == 0 ? 0 : segment_->wire_sequence + ahead,
+      .cause = segment_->cause,
+  };
 }
 
 /// A long unfinished head that grew by bytes without a line end is still one: no need to parse it all again.
@@ -82,11 +81,19 @@ bool Stitcher::MustWait(const Direction& d, std::string_view bytes, std::size_t 
 }
 
 /// Returns what is left of `bytes`, the tail of the current record, behind the head.
-std::string_view Stitcher::ReadHead(Direction& d, std::string_view bytes) {
+inline std::string_view Stitcher::ReadHead(Direction& d, std::string_view bytes) {
   if (d.buffer.empty() && bytes.front() > '\r') {  // nearly always: a whole head, right here
     const ParseState state = TryHead(d, bytes, StartAt(d.expected - bytes.size()), false);
-    if (state == ParseState::kOk) return bytes.substr(used_request_ ? request_.size : response_.size);
+    if (state == ParseState::kOk) {
+      bytes.remove_prefix(used_request_ ? request_.size : response_.size);
+      return bytes;
+    }
   }
+  return SearchHead(d, bytes);
+}
+
+/// ReadHead of bytes that continue a head, or hold none at their very beginning.
+[[gnu::noinline]] std::string_view Stitcher::SearchHead(Direction& d, std::string_view bytes) {
   const std::size_t kept = d.buffer.size();
   const std::uint64_t base = d.expected - bytes.size() - kept;
   const bool wait = MustWait(d, bytes, kept);
@@ -168,9 +175,11 @@ void Stitcher::CutHead(Direction& d) {
   if (state != ParseState::kOk) LoseBoundary(d);
 }
 
-ParseState Stitcher::TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
+inline ParseState Stitcher::TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
   bool expects_response = c_->role != Role::kUnknown && &d == &ResponseDirection();
-  if (c_->confirmed) return expects_response ? TryResponse(d, block, start, cut) : TryRequest(d, block, start, cut);
+  if (c_->confirmed) [[likely]] {
+    return expects_response ? TryResponse(d, block, start, cut) : TryRequest(d, block, start, cut);
+  }
   const Likeness response = LooksLikeResponse(block);
   if (c_->role == Role::kUnknown) {
     // "HTTP" may yet become a method.
@@ -180,15 +189,6 @@ ParseState Stitcher::TryHead(Direction& d, std::string_view block, const HeadSta
     expects_response = response != Likeness::kNo;
   }
   return expects_response ? TryResponse(d, block, start, cut) : TryRequest(d, block, start, cut);
-}
-
-/// The side that sends requests is the client. A role guessed from one direction alone may turn out wrong.
-void Stitcher::SetRole(const Direction& d, bool sends_request) {
-  const bool received = &d == &c_->directions[PROBE_RECEIVED];
-  const Role role = received == sends_request ? Role::kServer : Role::kClient;
-  if (c_->role == role) return;
-  if (c_->role != Role::kUnknown) AbortAll(PROBE_ABORTED_UNMATCHED);
-  c_->role = role;
 }
 
 ParseState Stitcher::TryRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
@@ -242,12 +242,6 @@ std::string_view Stitcher::ReadChunks(Direction& d, std::string_view bytes) {
   return {};
 }
 
-void Stitcher::AdvanceLength(Direction& d, std::uint64_t count) {
-  d.remaining -= count;
-  d.body_bytes += count;
-  if (d.remaining == 0) EndMessage(d);
-}
-
 /// A kernel side that walks bodies to their end may say so. (PROBE_SEGMENT_SKIPPED does not: a chunk may end there.)
 bool Stitcher::MarksMessageEnd() const { return (segment_->hint & kHintMessageEnd) != 0; }
 
@@ -275,7 +269,7 @@ void Stitcher::LoseChunks(Direction& d) {
 }
 
 /// `count` bytes of the current record follow that were not shipped.
-void Stitcher::Advance(Direction& d, std::uint64_t count) {
+[[gnu::flatten]] void Stitcher::Advance(Direction& d, std::uint64_t count) {
   // Bytes behind a complete message in a record that shipped some are announced by on_gap, if they matter.
   const bool whole_record = segment_->captured == 0;
   if (!d.buffer.empty()) {

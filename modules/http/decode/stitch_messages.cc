@@ -32,10 +32,11 @@ void Stitcher::CountLost(const HeadStart& start, probe_reason reason) {
 Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cut) {
   const std::uint64_t id = emitter_.Begin(stream_, *c_, start, request_, head);
   const Config* config = ConfigFor(start.generation);
-  const std::string_view target = request_.target.In(head.data());
-  const bool ignored = config != nullptr && !config->http.ignored.empty() &&
-                       !config->http.ignored.Match(sdk::http::ParseTarget(target).path).empty();
-  Exchange* made = config == nullptr ? nullptr : c_->queue.Make(stream_, captured_.count, ignored ? 0 : head.size());
+  const bool ignored =
+      config != nullptr && !config->http.ignored.empty() &&
+      !config->http.ignored.Match(sdk::http::ParseTarget(request_.target.In(head.data())).path).empty();
+  Exchange* made =
+      config == nullptr ? nullptr : c_->queue.Make(stream_, request_, captured_.count, ignored ? 0 : head.size());
   if (made == nullptr) {
     stream_.Abort(id, PROBE_EVICTED_MEMORY);
     c_->tombstones += c_->queue.size() + 1;
@@ -46,9 +47,9 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
   made->config = config;
   made->start_ns = start.ktime_ns;
   made->generation = start.generation;
-  made->head = request_;
-  made->is_head = request_.method.In(head.data()) == "HEAD";
-  made->is_connect = request_.method.In(head.data()) == "CONNECT";
+  const std::string_view method = request_.method.In(head.data());
+  made->is_head = method == "HEAD";
+  made->is_connect = method == "CONNECT";
   if (ignored) {
     made->captured = 0;
     stream_.Abort(id, PROBE_IGNORED_CONFIGURED);
@@ -65,7 +66,7 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
   return made;
 }
 
-void Stitcher::OnRequest(Direction& d, std::string_view head, const HeadStart& start, bool cut) {
+[[gnu::flatten]] void Stitcher::OnRequest(Direction& d, std::string_view head, const HeadStart& start, bool cut) {
   if (c_->draining && start.ktime_ns > std::max(ResponseDirection().last_ns, c_->drain_ns) + kIdleNs) {
     c_->draining = c_->pipelined = false;
   }
@@ -107,7 +108,7 @@ Exchange* Stitcher::OwnerOfResponse(const HeadStart& start) {
   return nullptr;
 }
 
-void Stitcher::OnResponse(Direction& d, std::string_view head, const HeadStart& start, bool cut) {
+[[gnu::flatten]] void Stitcher::OnResponse(Direction& d, std::string_view head, const HeadStart& start, bool cut) {
   const std::uint16_t status = response_.status;
   if (status < 200 && status != 101) {  // interim: the final one follows
     d.mode = Mode::kHead;
@@ -117,7 +118,7 @@ void Stitcher::OnResponse(Direction& d, std::string_view head, const HeadStart& 
   if (owner != nullptr) NoteResponse(*owner, head, cut);
   const bool upgrade = status == 101 || (owner != nullptr && owner->is_connect && status < 300);
   if (owner != nullptr && (cut || upgrade)) FinishFront(segment_->ktime_ns, {});
-  if (upgrade) {
+  if (upgrade) [[unlikely]] {
     AbortAll(PROBE_ABORTED_UNMATCHED);
     c_->upgraded = true;
     return;
@@ -157,21 +158,6 @@ void Stitcher::KeepCaptured(Exchange& owner, std::string_view head) {
   owner.response_values = memory;
   owner.response_values_size = static_cast<std::uint32_t>(size);
   owner.response_captured = captured_.count;
-}
-
-void Stitcher::BeginMessage(Direction& d, Exchange* owner, bool untrusted) {
-  d.message_open = true;
-  d.torn = d.lost_chunks = false;
-  d.untrusted = untrusted;
-  d.current = owner;
-  d.body_bytes = 0;
-  d.remaining = 0;
-}
-
-void Stitcher::FrameLength(Direction& d, std::uint64_t length) {
-  d.mode = Mode::kLength;
-  d.remaining = length;
-  if (length == 0) EndMessage(d);
 }
 
 /// RFC 9112 §6.3, request.

@@ -39,10 +39,10 @@ const std::string kResponse =
 
 }  // namespace
 
-extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, void** state, probe_segment_t* request,
-                                                        probe_segment_t* response) {
-  probe_module_entry.on_segment(shard, nullptr, state, request);
-  probe_module_entry.on_segment(shard, nullptr, state, response);
+extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, probe_stream_t* stream, void** state,
+                                                        probe_segment_t* request, probe_segment_t* response) {
+  probe_module_entry.on_segment(shard, stream, state, request);
+  probe_module_entry.on_segment(shard, stream, state, response);
 }
 
 int main() {
@@ -55,11 +55,13 @@ int main() {
   probe_module_entry.commit(module, config, 1);
   if (probe_module_entry.shard_start(module, 0, nullptr, &shard) != PROBE_OK) return 1;
 
+  char handle = 0;  // a stream is never null, and the null host does not look at it
+  auto* stream = reinterpret_cast<probe_stream_t*>(&handle);
   void* state = nullptr;
   probe_open_t open{};
   open.from_start = 1;
   open.peer = open.local = {{192, 0, 2, 10}, 4000, PROBE_FAMILY_INET, {}};
-  probe_module_entry.on_open(shard, nullptr, &state, &open);
+  probe_module_entry.on_open(shard, stream, &state, &open);
   probe_segment_t request{};
   request.generation = 1;
   request.bytes = reinterpret_cast<const std::uint8_t*>(kRequest.data());
@@ -72,11 +74,11 @@ int main() {
   constexpr int kPairs = 10000;
   for (int i = 0; i < kPairs; ++i) {
     request.ktime_ns = response.ktime_ns += 1000;
-    PairOfRecords(shard, &state, &request, &response);
+    PairOfRecords(shard, stream, &state, &request, &response);
     request.offset += request.total;
     response.offset += response.total;
   }
-  probe_module_entry.on_close(shard, nullptr, &state, PROBE_CLOSE_PEER, 0);
+  probe_module_entry.on_close(shard, stream, &state, PROBE_CLOSE_PEER, 0);
   probe_module_entry.shard_stop(shard);
   probe_module_entry.destroy(module);
   std::printf("%d pairs\n", kPairs);

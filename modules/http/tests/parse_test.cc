@@ -41,6 +41,14 @@ TEST(HttpParse, TakesTheRequestLineApart) {
   EXPECT_EQ(parsed.head.size, text.size() - 4);
 }
 
+TEST(HttpParse, EndsANameAtItsFirstColon) {
+  const std::string text = "GET / HTTP/1.1\r\nTracestate: a=bcd:x\r\nX-Forwarded-For: ::1\r\n\r\n";
+  const Parsed parsed = Request(text);
+  ASSERT_EQ(parsed.head.tracestates, 1);
+  EXPECT_EQ(parsed.head.tracestate[0].In(text.data()), "a=bcd:x");
+  EXPECT_EQ(parsed.head.x_forwarded_for.In(text.data()), "::1");
+}
+
 TEST(HttpParse, NeedsMoreForEveryPrefix) {
   const std::string text = "PROPFIND /x HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n";
   for (std::size_t size = 0; size < text.size(); ++size) {
