@@ -94,18 +94,22 @@ LinkEntry* LinkStore::NewestOfStream(std::uint64_t cookie, std::uint8_t layer) {
   });
 }
 
-LinkEntry* LinkStore::FindPairOf(LinkEntry& entry) {
+// Also hashes the entry.
+inline LinkEntry** LinkStore::PlaceOfPair(LinkEntry& entry) {
   entry.pair_hash = Mix(entry.pair_high + entry.wire_sequence, entry.pair_low);
-  return *pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) {
+  return pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) {
     return other.pair_high == entry.pair_high && other.pair_low == entry.pair_low &&
            other.wire_sequence == entry.wire_sequence;
   });
 }
 
+LinkEntry* LinkStore::FindPairOf(LinkEntry& entry) { return *PlaceOfPair(entry); }
+
 void LinkStore::AddToPairs(LinkEntry& entry) {
-  if (LinkEntry* equal = FindPairOf(entry)) RemoveFromPairs(*equal);
+  LinkEntry** place = PlaceOfPair(entry);
+  if (*place != nullptr) (*place)->in_pairs = false;  // an equal one has the same hash: the place is right for both
+  *place = &entry;
   entry.in_pairs = true;
-  *pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) { return &other == &entry; }) = &entry;
 }
 
 void LinkStore::RemoveFromPairs(LinkEntry& entry) {

@@ -121,6 +121,8 @@ class LinkStore {
   LinkEntry* FindPairOf(LinkEntry& entry);
 
  private:
+  inline LinkEntry** PlaceOfPair(LinkEntry& entry);
+
   static constexpr std::uint32_t kStep = 512;  // entries the circle grows by
   static constexpr std::uint32_t kTries = 256;
 

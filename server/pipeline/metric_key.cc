@@ -52,9 +52,7 @@ void PutString(std::string& out, std::uint32_t key, std::string_view text) {
   out.append(cut);
 }
 
-std::string_view View(const probe_str_t& text) {
-  return text.len == 0 ? std::string_view() : std::string_view(text.ptr, text.len);
-}
+std::string_view View(const probe_str_t& text) { return {text.ptr, text.len}; }
 
 void PutAttribute(std::string& out, std::uint32_t key, const probe_attribute_t& attribute) {
   if (attribute.type == PROBE_ATTR_STRING) {
@@ -109,19 +107,21 @@ AllowList::AllowList(std::vector<MetricAttribute> attributes) : attributes_(std:
 MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
                      std::uint64_t seed)
     : allow_(allow), error_type_(error_type), hash_(seed), check_(Mix(seed, seed)) {
-  const std::span<const std::uint8_t> positions = allow.positions();
+  const std::uint8_t* const positions = allow.positions().data();
+  const std::size_t keys = allow.positions().size();
   for (const probe_attribute_t& attribute : attributes) {
-    if (attribute.key >= positions.size()) continue;
+    if (attribute.key >= keys) continue;
     const std::uint8_t position = positions[attribute.key];
     if (position != AllowList::kNone && IsScalar(attribute)) kept_[position] = &attribute;
   }
-  const std::size_t count = allow.attributes().size();
   const MetricAttribute* wanted = allow.attributes().data();
+  const std::size_t count = allow.attributes().size();
+  const std::size_t error = error_type.empty() ? count : allow.error_position();
   for (std::size_t i = 0; i < count; ++i) {
-    if (i == allow.error_position() && !error_type.empty()) {
+    if (i == error) [[unlikely]] {
       AddString(std::uint64_t{wanted[i].key} << 8U | PROBE_ATTR_STRING, error_type);
-    } else if (kept_[i] != nullptr) {
-      AddAttribute(wanted[i].key, *kept_[i]);
+    } else if (const probe_attribute_t* kept = kept_[i]; kept != nullptr) {
+      AddAttribute(kept->key, *kept);
     }
   }
 }
