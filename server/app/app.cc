@@ -31,6 +31,20 @@ void LiftMemlockLimit() {
 App::App(Options options) : options_(std::move(options)), clock_(SystemClock()) {}
 App::~App() { Stop(); }
 
+/// A module that crashes this run is named in the state directory, and stays out of the next one.
+void App::WatchForCrashes() {
+  if (options_.state_dir.empty()) {
+    spdlog::debug("no state directory: a module that crashes the daemon is not quarantined at its restart");
+    return;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options_.state_dir, error);
+  const std::string path = options_.state_dir + "/crashes";
+  if (const Status begun = quarantine_.Begin(path); !begun.ok()) spdlog::error("{}", Message(begun));
+  if (const Status installed = modules::InstallCrashHandler(path); !installed.ok())
+    spdlog::warn("a module that crashes the daemon will not be quarantined: {}", Message(installed));
+}
+
 void App::LoadCore() {
   bpf::InstallLogHandler();
   LiftMemlockLimit();
@@ -90,7 +104,9 @@ void App::MakePipeline() {
 Status App::BringUpState() {
   registry_ = std::make_unique<modules::Registry>(options_.daemon.module_dirs);
   modules_ = std::make_unique<ModuleHost>(ModuleHost::Parts{.registry = registry_.get(),
+                                                            .quarantine = &quarantine_,
                                                             .core = core_.get(),
+                                                            .attach = attach_.get(),
                                                             .core_error = core_error_,
                                                             .shards = &shards_,
                                                             .keys = &keys_,
@@ -98,8 +114,6 @@ Status App::BringUpState() {
                                                             .clock = &clock_});
   std::optional<state::StoredState> stored;
   if (!options_.state_dir.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(options_.state_dir, error);
     store_ = std::make_unique<state::StateStore>(options_.state_dir + "/state.json");
     ASSIGN_OR_RETURN(stored, store_->Load());
   }
@@ -107,7 +121,6 @@ Status App::BringUpState() {
       state::Ports{.modules = *modules_, .targets = *discovery_, .routes = *sinks_, .sinks = *sinks_},
       state::EngineOptions{.clock = &clock_, .store = store_.get()});
   const state::StartState start = state::ChooseStart(stored, options_.state);
-                                                            .attach = attach_.get(),
   for (const std::string& difference : start.differences)
     spdlog::warn("the configuration file changed: {}", difference);
   for (const std::string& problem : engine_->Start(start)) spdlog::error("{}", problem);
@@ -143,6 +156,7 @@ Status App::StartSelfMonitoring() {
 
 Status App::Start() {
   TagThread(ThreadTag::kControl);
+  WatchForCrashes();
   LoadCore();
   MakePipeline();
   RETURN_IF_ERROR(discovery_->Start());

@@ -19,6 +19,8 @@
 #include "server/app/tail_hub.h"
 #include "server/bpf/capture_core.h"
 #include "server/control/server.h"
+#include "server/modules/crash_note.h"
+#include "server/modules/quarantine.h"
 #include "server/modules/watcher.h"
 #include "server/selfmon/self_metrics.h"
 #include "server/state/engine.h"
@@ -38,6 +40,7 @@ class App {
   void Stop();
 
  private:
+  void WatchForCrashes();
   void LoadCore();
   void MakePipeline();
   Status StartControl();
@@ -48,6 +51,8 @@ class App {
   const Options options_;
   boost::asio::io_context control_;
   const Clock& clock_;
+  modules::SignalStack signal_stack_;  // of [control]
+  modules::Quarantine quarantine_;
   Status core_error_;
   std::unique_ptr<bpf::CaptureCore> core_;
   exporter::KeyTable keys_;
@@ -57,13 +62,13 @@ class App {
   std::unique_ptr<discovery::ProcessTable> processes_;
   std::unique_ptr<pipeline::ResourceCache> resources_;
   std::unique_ptr<DiscoveryLoop> discovery_;
+  std::unique_ptr<AttachLoop> attach_;
   std::unique_ptr<MetricExport> metric_export_;
   std::unique_ptr<SinkHub> sinks_;
   std::unique_ptr<TailHub> tail_;
   std::vector<std::unique_ptr<pipeline::ShardWorker>> shards_;
   std::unique_ptr<modules::Registry> registry_;
   std::unique_ptr<ModuleHost> modules_;
-  std::unique_ptr<AttachLoop> attach_;
   std::unique_ptr<state::StateStore> store_;
   std::unique_ptr<state::Engine> engine_;
   std::unique_ptr<modules::Watcher> watcher_;

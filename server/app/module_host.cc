@@ -8,6 +8,7 @@
 
 #include "server/config/schema.h"
 #include "server/export/resource.h"
+#include "server/modules/reasons.h"
 #include "server/pipeline/instruments.h"
 
 namespace probed::app {
@@ -15,7 +16,6 @@ namespace {
 
 constexpr std::uint64_t kFlushNs = 2'000'000'000;
 
-}  // namespace
 /// A module without one gets no streams by classification, and would end the chain for those behind it.
 bool HasClassifier(const modules::Manifest& manifest) {
   return std::any_of(manifest.programs.begin(), manifest.programs.end(), [](const modules::ManifestProgram& program) {
@@ -23,6 +23,7 @@ bool HasClassifier(const modules::Manifest& manifest) {
   });
 }
 
+}  // namespace
 
 ModuleHost::~ModuleHost() {
   while (!modules_.empty()) {
@@ -51,6 +52,9 @@ Result<ModuleHost::Loaded*> ModuleHost::Find(const std::string& name) {
 }
 
 Status ModuleHost::Open(const std::string& name) {
+  if (const modules::QuarantineEntry* held = parts_.quarantine->Held(name))
+    return modules::Refused(modules::kModuleQuarantined, name,
+                            "module " + name + " is quarantined: " + held->Reason() + "; load it to try it again");
   ASSIGN_OR_RETURN(modules::OpenedModule opened, parts_.registry->Open(name));
   modules_[name].opened.emplace(std::move(opened));
   return OkStatus();
@@ -282,18 +286,23 @@ Result<state::UnloadReport> ModuleHost::Close(const std::string& name) {
   ASSIGN_OR_RETURN(Loaded * module, Find(name));
   state::UnloadReport report;
   if (module->opened) report.left_behind = module->opened->library().Unload().left_behind;
+  if (module->generation != 0)
+    if (const Status noted = parts_.quarantine->NoteClean(name); !noted.ok()) spdlog::warn("{}", Message(noted));
   modules_.erase(name);
   return report;
 }
 
 std::vector<state::Condition> ModuleHost::Conditions(const std::string& name) {
-  const auto found = modules_.find(name);
   std::vector<state::Condition> conditions;
+  if (const modules::QuarantineEntry* held = parts_.quarantine->Held(name))
+    conditions.push_back(
+        {"Quarantined", "CRASHED", held->Reason() + "; load it to try it again", parts_.clock->UtcNs()});
+  const auto found = modules_.find(name);
   if (found == modules_.end() || found->second.instance == nullptr) return conditions;
   if (std::string fault = found->second.instance->fault(); !fault.empty())
     conditions.push_back({"Quarantined", "EXCEPTION", std::move(fault), parts_.clock->UtcNs()});
+  for (state::Condition& condition : parts_.attach->Conditions(name)) conditions.push_back(std::move(condition));
   return conditions;
 }
 
 }  // namespace probed::app
-  for (state::Condition& condition : parts_.attach->Conditions(name)) conditions.push_back(std::move(condition));

@@ -12,9 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "server/bpf/capture_core.h"
 #include "server/app/attach_loop.h"
+#include "server/bpf/capture_core.h"
 #include "server/modules/instance.h"
+#include "server/modules/quarantine.h"
 #include "server/modules/registry.h"
 #include "server/pipeline/host_table.h"
 #include "server/pipeline/metrics_aggregator.h"
@@ -29,11 +30,12 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   /// Everything outlives the host. `core` may be null: then no module can be loaded, and `core_error` says why.
   struct Parts {
     modules::Registry* registry = nullptr;
+    modules::Quarantine* quarantine = nullptr;
     bpf::CaptureCore* core = nullptr;
+    AttachLoop* attach = nullptr;
     Status core_error;
     std::vector<std::unique_ptr<pipeline::ShardWorker>>* shards = nullptr;
     exporter::KeyTable* keys = nullptr;
-    AttachLoop* attach = nullptr;
     pipeline::MetricsAggregator* metrics = nullptr;
     const Clock* clock = nullptr;
   };
@@ -53,6 +55,7 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   Status Destroy(const std::string& name) override;
   Result<state::UnloadReport> Close(const std::string& name) override;
   std::vector<state::Condition> Conditions(const std::string& name) override;
+  Status Forgive(const std::string& name) override { return parts_.quarantine->Clear(name); }
 
   std::vector<state::LedgerLine> ReadLedger() override;
 
@@ -76,11 +79,11 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
 
   Result<Loaded*> Find(const std::string& name);
   std::vector<std::uint32_t> Chain(const std::string& without) const;
+  Status RequireAttachPlan(Loaded& module) const;
   Status StartFeeds(const std::string& name, Loaded& module);
   Status Activate(Loaded& module);
   void DrainFeeds(Loaded& module);
   Counts Count(const Loaded& module, std::uint32_t parity) const;
-  Status RequireAttachPlan(Loaded& module) const;
   std::uint64_t Lost(const Loaded& module) const;
   std::uint64_t Doubled(const Loaded& module) const;
   void RetireOld(Loaded& module);

@@ -109,4 +109,28 @@ Status ClearQuarantine(const std::string& path, std::string_view module) {
 
 Status NoteCleanRun(const std::string& path, std::string_view module) { return ClearQuarantine(path, module); }
 
+Status Quarantine::Begin(std::string path) {
+  path_ = std::move(path);
+  held_ = ReadQuarantine(path_);
+  std::erase_if(held_, [](const QuarantineEntry& entry) { return !entry.Holds(); });
+  return BeginRun(path_).status();
+}
+
+const QuarantineEntry* Quarantine::Held(std::string_view module) const {
+  const auto found =
+      std::find_if(held_.begin(), held_.end(), [&](const auto& entry) { return entry.module == module; });
+  return found == held_.end() ? nullptr : &*found;
+}
+
+Status Quarantine::Clear(std::string_view module) {
+  if (path_.empty()) return OkStatus();
+  RETURN_IF_ERROR(ClearQuarantine(path_, module));
+  std::erase_if(held_, [&](const QuarantineEntry& entry) { return entry.module == module; });
+  return OkStatus();
+}
+
+Status Quarantine::NoteClean(std::string_view module) const {
+  return path_.empty() ? OkStatus() : NoteCleanRun(path_, module);
+}
+
 }  // namespace probed::modules

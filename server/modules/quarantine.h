@@ -46,4 +46,24 @@ Status ClearQuarantine(const std::string& path, std::string_view module);
 /// Writes only when there is something to forget. Errors: QUARANTINE_UNWRITABLE.
 Status NoteCleanRun(const std::string& path, std::string_view module);
 
+/// The record as one run of the daemon uses it. Without Begin, or without a file, nothing is held and nothing is
+/// remembered.
+class Quarantine {
+ public:
+  /// Begins this run. Also after an error what the file says holds in this run. Errors: QUARANTINE_UNWRITABLE.
+  Status Begin(std::string path);
+
+  /// The module must stay out of this run; null: it may come up. LIFETIME: until the next Clear.
+  const QuarantineEntry* Held(std::string_view module) const;
+
+  /// As ClearQuarantine; the module is held no longer.
+  Status Clear(std::string_view module);
+  /// As probed::modules::NoteCleanRun.
+  Status NoteClean(std::string_view module) const;
+
+ private:
+  std::string path_;  // empty: none
+  std::vector<QuarantineEntry> held_;
+};
+
 }  // namespace probed::modules

@@ -25,6 +25,7 @@ inline constexpr std::string_view kModuleInternal = "MODULE_INTERNAL";
 inline constexpr std::string_view kModuleCodeless = "MODULE_CODELESS";
 inline constexpr std::string_view kManifestInvalid = "MANIFEST_INVALID";
 inline constexpr std::string_view kConfigInvalid = "CONFIG_INVALID";
+inline constexpr std::string_view kModuleQuarantined = "MODULE_QUARANTINED";
 inline constexpr std::string_view kQuarantineUnwritable = "QUARANTINE_UNWRITABLE";
 
 /// An error about one module (or file of a module), with `subject` in its metadata under "module".

@@ -11,6 +11,7 @@
 #include <future>
 
 #include "server/base/thread_tags.h"
+#include "server/modules/crash_note.h"
 
 namespace probed::pipeline {
 namespace {
@@ -128,6 +129,7 @@ void ShardWorker::Wait(int milliseconds, bool watch_rings) {
 
 void ShardWorker::Loop() {
   TagThread(ThreadTag::kShard, index_);
+  const modules::SignalStack signal_stack;
   int empty_rounds = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
     RunPosted();

@@ -72,6 +72,7 @@ Result<ModuleReply> Engine::DoLoad(const MutationContext& context, const config:
     RETURN_IF_ERROR(CheckLoadable(view, module));
     return Prospect(view, module);
   }
+  RETURN_IF_ERROR(ports_.modules.Forgive(module.name));
   config::State from = desired_;
   std::erase_if(from.modules, [&](const config::Module& other) { return other.name == module.name; });
   config::State next = from;

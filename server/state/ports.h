@@ -85,6 +85,9 @@ class ModuleSteps {
   virtual Result<UnloadReport> Close(const std::string& name) = 0;  // library; verified
 
   virtual std::vector<Condition> Conditions(const std::string& name) = 0;
+
+  /// A user asks for the module: that it crashed earlier runs of the daemon holds it back no longer.
+  virtual Status Forgive(const std::string& name) = 0;
 };
 
 class TargetPort {

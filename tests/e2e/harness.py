@@ -106,12 +106,17 @@ class Daemon:
     def probectl(self):
         return [str(BUILD_DIR / "bin" / "probectl"), "--socket", str(self.socket)]
 
-    def start(self):
+    def launch(self):
+        """Starts the process and waits for nothing."""
         config_path = self.folder / "probed.yaml"
         config_path.write_text(json.dumps({key: value for key, value in self.config.items() if value}))
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen(self.command(config_path), stdout=log, stderr=log)
+        process = subprocess.Popen(self.command(config_path), stdout=log, stderr=log)
         log.close()
+        return process
+
+    def start(self):
+        self.process = self.launch()
         wait_for("an answer of the daemon", self._answers)
         return self
 

@@ -93,6 +93,43 @@ TEST_F(QuarantineTest, GivesTheReasonInWords) {
               HasSubstr("in on_segment (signal 11, Segmentation fault), 2 times in a row"));
 }
 
+TEST_F(QuarantineTest, RunHoldsWhatCrashedTheLastOneUntilAUserClearsIt) {
+  Crash("http");
+  Quarantine run;
+  ASSERT_TRUE(run.Begin(path_).ok());
+  ASSERT_NE(run.Held("http"), nullptr);
+  EXPECT_THAT(run.Held("http")->Reason(), HasSubstr("on_segment"));
+  EXPECT_EQ(run.Held("dns"), nullptr);
+  ASSERT_TRUE(run.Clear("http").ok());
+  EXPECT_EQ(run.Held("http"), nullptr);
+  EXPECT_THAT(ReadQuarantine(path_), IsEmpty());
+}
+
+TEST_F(QuarantineTest, CleanRunBetweenTwoCrashesMakesTheSecondAFirst) {
+  Crash("http");
+  Quarantine held, tried;
+  ASSERT_TRUE(held.Begin(path_).ok());
+  ASSERT_TRUE(tried.Begin(path_).ok());
+  ASSERT_TRUE(tried.NoteClean("http").ok());
+  Crash("http");
+  EXPECT_EQ(ReadQuarantine(path_).at(0).count, 1U);
+}
+
+TEST_F(QuarantineTest, RunWithoutAFileHoldsNothing) {
+  Quarantine run;
+  EXPECT_EQ(run.Held("http"), nullptr);
+  EXPECT_TRUE(run.Clear("http").ok());
+  EXPECT_TRUE(run.NoteClean("http").ok());
+}
+
+TEST_F(QuarantineTest, RunHoldsAlsoWhatCannotBeWrittenDown) {
+  Crash("http");
+  std::filesystem::create_directories(path_ + ".new");
+  Quarantine run;
+  EXPECT_EQ(GetErrorDetails(run.Begin(path_)).reason, kQuarantineUnwritable);
+  EXPECT_NE(run.Held("http"), nullptr);
+}
+
 TEST_F(QuarantineTest, SaysWhenItCannotWrite) {
   Crash("http");
   std::filesystem::create_directory(path_ + ".new");

@@ -329,6 +329,23 @@ TEST_F(EngineTest, WhatFailsAtStartStaysWantedAndCanBeRepaired) {
   EXPECT_NE(engine().snapshot()->sinks.at(0).status.state, "failing");
 }
 
+TEST_F(EngineTest, OnlyAUsersLoadForgivesCrashes) {
+  script().Fail("Open http", MakeStatus(absl::StatusCode::kFailedPrecondition, "it crashed the daemon"));
+  StartState start;
+  start.stored.state.modules = {{"http"}, {"dns"}};
+  engine().Start(start);
+  engine().Rescan();
+  EXPECT_THAT(world_.modules.forgiven, ::testing::IsEmpty());
+  EXPECT_EQ(PhaseOf("http"), Phase::kFailed);
+  EXPECT_EQ(PhaseOf("dns"), Phase::kRunning);
+  MutationContext asking = context_;
+  asking.validate_only = true;
+  EXPECT_TRUE(engine().LoadModule(asking, "http", "{}").ok());
+  EXPECT_THAT(world_.modules.forgiven, ::testing::IsEmpty());
+  EXPECT_TRUE(engine().LoadModule(context_, "http", "{}").ok());
+  EXPECT_THAT(world_.modules.forgiven, ::testing::ElementsAre("http"));
+}
+
 TEST_F(EngineTest, AWantedModuleIsLoadedWhenItsFileAppears) {
   StartState start;
   start.stored.state.modules = {{"kafka"}};

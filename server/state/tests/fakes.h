@@ -89,6 +89,10 @@ class FakeModules final : public ModuleSteps {
     const auto of = conditions.find(name);
     return of == conditions.end() ? std::vector<Condition>{} : of->second;
   }
+  Status Forgive(const std::string& name) override {
+    forgiven.push_back(name);
+    return OkStatus();
+  }
 
   void Add(const std::string& name) {
     ModuleDescription description;
@@ -103,6 +107,7 @@ class FakeModules final : public ModuleSteps {
 
   std::vector<ModuleDescription> found;
   std::vector<std::string> left_behind;
+  std::vector<std::string> forgiven;
   std::map<std::string, std::vector<Condition>> conditions;
 
  private:
