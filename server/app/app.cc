@@ -70,7 +70,7 @@ void App::MakePipeline() {
   const discovery::HostInfo host = discovery::ReadHostInfo();
   processes_ = std::make_unique<discovery::ProcessTable>(proc_, host);
   resources_ = std::make_unique<pipeline::ResourceCache>(host);
-  discovery_ = std::make_unique<DiscoveryLoop>(core_.get(), *processes_, *resources_, clock_);
+  discovery_ = std::make_unique<DiscoveryLoop>(core_.get(), *processes_, *resources_, *metrics_, clock_);
   attach_ = std::make_unique<AttachLoop>(control_.get_executor(), core_.get(), *discovery_, clock_);
   discovery_->OnExec([this](std::uint32_t pid) { attach_->OnExec(pid); });
   discovery_->OnTargetsChanged([this] { attach_->TargetsChanged(); });

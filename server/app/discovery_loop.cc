@@ -16,6 +16,8 @@ namespace probed::app {
 namespace {
 
 constexpr std::size_t kEventsPerRound = 4096;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr int kExpirySlackMs = 1000;  // one wake-up for all that ended within it
 
 discovery::ProcessEvent ToEvent(const pb_process& event) {
   discovery::ProcessEvent result;
@@ -46,10 +48,12 @@ bpf::KernelRules ToKernel(const discovery::TargetMaps& maps) {
 }  // namespace
 
 DiscoveryLoop::DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes,
-                             pipeline::ResourceCache& resources, const Clock& clock)
+                             pipeline::ResourceCache& resources, pipeline::MetricsAggregator& metrics,
+                             const Clock& clock)
     : core_(core),
       processes_(processes),
       resources_(resources),
+      metrics_(metrics),
       clock_(clock),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -79,14 +83,10 @@ Status DiscoveryLoop::SetTargets(const std::vector<config::Target>& targets) {
   std::vector<std::string> names;
   for (const config::Target& target : targets) names.push_back(target.service_name);
   std::atomic_store(&service_names_, std::make_shared<const std::vector<std::string>>(std::move(names)));
+  if (targets_changed_) targets_changed_();
   return OkStatus();
 }
 
-Status DiscoveryLoop::WriteRules(const discovery::TargetMatcher& matcher) {
-  if (targets_changed_) targets_changed_();
-  if (core_ == nullptr) return OkStatus();
-  return core_->SetRules(ToKernel(matcher.Build(processes_.Snapshot(), discovery::CgroupsBelow(""))));
-}
 bool DiscoveryLoop::IsTarget(std::uint32_t pid) {
   const discovery::ProcessPtr process = processes_.FindLatest(pid);
   const auto self = static_cast<std::uint32_t>(getpid());
@@ -101,19 +101,34 @@ std::vector<std::uint32_t> DiscoveryLoop::TargetProcesses() {
   return targets;
 }
 
+Status DiscoveryLoop::WriteRules(const discovery::TargetMatcher& matcher) {
+  if (core_ == nullptr) return OkStatus();
+  return core_->SetRules(ToKernel(matcher.Build(processes_.Snapshot(), discovery::CgroupsBelow(""))));
+}
 
 void DiscoveryLoop::OnEvent(const pb_process& event) {
-  const std::uint64_t now = clock_.KtimeNs();
-  const discovery::ProcessPtr image = processes_.OnEvent(ToEvent(event), now);
-  for (const std::uint64_t id : processes_.Expire(now)) resources_.Forget(id);
+  const discovery::ProcessPtr image = processes_.OnEvent(ToEvent(event), clock_.KtimeNs());
   if (image == nullptr || !image->info.exe.valid()) return;
   const std::lock_guard lock(mutex_);
+  if (exec_) exec_(image->info.key.tgid);
   if (matcher_ == nullptr) return;
   const discovery::RuleMask mask = matcher_->RulesOfExe(image->info.exe_path);
-  if (exec_) exec_(image->info.key.tgid);
   if (mask == 0) return;
   if (const Status status = core_->AddExeRule(image->info.exe.device, image->info.exe.inode, mask); !status.ok())
     spdlog::warn("target {}: {}", image->info.exe_path, Message(status));
+}
+
+void DiscoveryLoop::Expire() {
+  for (const std::uint64_t process : processes_.Expire(clock_.KtimeNs()))
+    for (const std::uint64_t resource : resources_.Forget(process)) metrics_.ForgetResource(resource, clock_.UtcNs());
+}
+
+// With nothing to forget there is no timer.
+int DiscoveryLoop::SleepMilliseconds() const {
+  const std::uint64_t due = processes_.next_expiry_ns();
+  const std::uint64_t now = clock_.KtimeNs();
+  if (due == 0) return -1;
+  return kExpirySlackMs + (due > now ? static_cast<int>((due - now) / kNsPerMs) : 0);
 }
 
 void DiscoveryLoop::TakeEvents() {
@@ -133,9 +148,10 @@ void DiscoveryLoop::Loop() {
   TagThread(ThreadTag::kDiscovery);
   while (!stop_.load()) {
     TakeEvents();
+    Expire();
     pollfd waits[2] = {{.fd = core_->LifeRingFd(), .events = POLLIN, .revents = 0},
                        {.fd = wake_.get(), .events = POLLIN, .revents = 0}};
-    poll(waits, 2, -1);
+    poll(waits, 2, SleepMilliseconds());
     eventfd_t value = 0;
     eventfd_read(wake_.get(), &value);
   }

@@ -20,6 +20,7 @@
 #include "server/bpf/ring_reader.h"
 #include "server/discovery/exe_matcher.h"
 #include "server/discovery/process_table.h"
+#include "server/pipeline/metrics_aggregator.h"
 #include "server/pipeline/resource_cache.h"
 #include "server/state/ports.h"
 
@@ -29,13 +30,12 @@ class DiscoveryLoop final : public state::TargetPort {
  public:
   /// Everything outlives the loop. `core` may be null.
   DiscoveryLoop(bpf::CaptureCore* core, discovery::ProcessTable& processes, pipeline::ResourceCache& resources,
-                const Clock& clock);
+                pipeline::MetricsAggregator& metrics, const Clock& clock);
   ~DiscoveryLoop() override;
   Status Start();
 
   /// [control]
   Status SetTargets(const std::vector<config::Target>& targets) override;
-  /// Service names by rule index, for the shards. [any]
   /// Called after targets changed; set before Start. [control]
   void OnTargetsChanged(std::function<void()> call) { targets_changed_ = std::move(call); }
   /// Called for each program image that an exec made; set before Start. [discovery]
@@ -44,27 +44,34 @@ class DiscoveryLoop final : public state::TargetPort {
   std::vector<std::uint32_t> TargetProcesses();
   bool IsTarget(std::uint32_t pid);
 
+  /// Service names by rule index, for the shards. [any]
   std::shared_ptr<const std::vector<std::string>> service_names() const { return std::atomic_load(&service_names_); }
+
+  /// What the kernel told of a process. [discovery]
+  void OnEvent(const pb_process& event);
+  /// Forgets processes that ended long enough ago, and all that was kept for them. [discovery]
+  void Expire();
 
  private:
   void Loop();
   void TakeEvents();
-  void OnEvent(const pb_process& event);
+  int SleepMilliseconds() const;
   Status WriteRules(const discovery::TargetMatcher& matcher);
 
   bpf::CaptureCore* core_;
   discovery::ProcessTable& processes_;
   pipeline::ResourceCache& resources_;
+  pipeline::MetricsAggregator& metrics_;
   const Clock& clock_;
   std::unique_ptr<bpf::RingReader> ring_;
   Fd wake_;
   std::mutex mutex_;  // matcher_ and the kernel's rule maps
   std::unique_ptr<discovery::TargetMatcher> matcher_;
+  std::function<void()> targets_changed_;
+  std::function<void(std::uint32_t)> exec_;
   std::shared_ptr<const std::vector<std::string>> service_names_ = std::make_shared<const std::vector<std::string>>();
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };
 
 }  // namespace probed::app
-  std::function<void()> targets_changed_;
-  std::function<void(std::uint32_t)> exec_;

@@ -160,6 +160,11 @@ void ProcessTable::RetireUnknown(std::uint64_t now_ns) {
   }
 }
 
+std::uint64_t ProcessTable::next_expiry_ns() const {
+  if (departures_.empty()) return 0;
+  return departures_.front().at_ns + static_cast<std::uint64_t>(options_.keep_after_exit.count());
+}
+
 std::vector<std::uint64_t> ProcessTable::Expire(std::uint64_t now_ns) {
   RetireUnknown(now_ns);
   std::vector<std::uint64_t> gone;

@@ -4,8 +4,9 @@
 // All processes of the machine by (tgid, start). Fed with fork, exec and exit events, so that a process that lives
 // 50 ms is known; /proc fills in what existed before. An entry stays for a while after the exit, for late spans.
 //
-// Threads: Scan, OnEvent and Expire on [discovery]; Find, FindLatest and Snapshot on any. Lookups lock one of sixteen
-// stripes for a hash lookup; shards keep what they got per stream, so a lookup is per connection, not per record.
+// Threads: Scan, OnEvent, Expire and next_expiry_ns on [discovery]; Find, FindLatest and Snapshot on any. Lookups lock
+// one of sixteen stripes for a hash lookup; shards keep what they got per stream, so a lookup is per connection, not
+// per record.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -50,6 +51,8 @@ class ProcessTable {
 
   /// Forgets what ended long enough ago. Returns the ids of images that nobody will find any more.
   std::vector<std::uint64_t> Expire(std::uint64_t now_ns);
+  /// When Expire has something to forget next, as far as known now; 0: nothing is waiting.
+  std::uint64_t next_expiry_ns() const;
 
   /// Never null: a process that nobody announced is read from /proc (on the calling thread, once); if it is gone, the
   /// answer is a process of which only the pid is known. start_ns 0: the latest of that pid.
@@ -65,12 +68,12 @@ class ProcessTable {
   /// Every image that is alive. Forked children that nobody asked for are left out: their image is their parent's.
   std::vector<ProcessPtr> Snapshot() const;
 
-  const HostInfo& host() const { return host_; }
-
- private:
   /// Every process there is now, by /proc. [any]
   std::vector<std::uint32_t> List() const { return reader_.ListProcesses(); }
 
+  const HostInfo& host() const { return host_; }
+
+ private:
   // Exactly one of the two is set, or neither: then /proc is read when somebody asks.
   struct Entry {
     ProcessPtr process;
