@@ -50,19 +50,22 @@ static __always_inline void pb_tuple_of(struct pb_tuple *tuple, const struct soc
   tuple->reserved = 0;
 }
 
+static __always_inline bool pb_same_address(const __u8 a[16], const __u8 b[16]) {
+  __u32 differs = 0;
+  for (int i = 0; i < 16; i++) differs |= (__u32)(a[i] ^ b[i]);
+  return !differs;
+}
+
 /* Own process, own child, or the other end of an own connection. */
 static __always_inline bool pb_is_self(struct sock *sk, struct pb_control *control, struct task_struct *task,
                                        __u32 tgid) {
   if (pb_is_own_process(control, task, tgid)) return true;
   if (sk->__sk_common.skc_family == AF_UNIX) return false;
-  const __u32 peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
-  if (bpf_map_lookup_elem(&pb_self_ports, &peer_port)) {
-    /* Only on this machine: the port of a remote host is nobody's business. */
-    const __u32 local = sk->__sk_common.skc_rcv_saddr;
-    if (sk->__sk_common.skc_family == AF_INET && sk->__sk_common.skc_daddr == local) return true;
-  }
   struct pb_tuple tuple;
   pb_tuple_of(&tuple, sk, false);
+  const __u32 peer_port = tuple.peer_port;
+  /* Only on this machine: the port of a remote host is nobody's business. */
+  if (bpf_map_lookup_elem(&pb_self_ports, &peer_port) && pb_same_address(tuple.local, tuple.peer)) return true;
   return bpf_map_lookup_elem(&pb_self_tuples, &tuple) != 0;
 }
 

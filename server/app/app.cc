@@ -79,9 +79,10 @@ void App::MakePipeline() {
                                      [this](config::Temporality temporality, const exporter::MetricSnapshot& snapshot) {
                                        if (sinks_) sinks_->DeliverMetrics(temporality, snapshot);
                                      });
-  sinks_ =
-      std::make_unique<SinkHub>(*metrics_, clock_, options_.daemon.tail_batches,
-                                [this](bool cumulative, bool delta) { metric_export_->SetWanted(cumulative, delta); });
+  sinks_ = std::make_unique<SinkHub>(
+      *metrics_, clock_, options_.daemon.tail_batches,
+      [this](bool cumulative, bool delta) { metric_export_->SetWanted(cumulative, delta); },
+      [this](std::uint16_t port, bool listening) { NoteOwnPort(port, listening); });
   tail_ = std::make_unique<TailHub>(sinks_->tail());
 
   pipeline::Shared shared;
@@ -134,6 +135,13 @@ Status App::BringUpState() {
   return OkStatus();
 }
 
+/// Whoever scrapes the daemon is not traced while it does.
+void App::NoteOwnPort(std::uint16_t port, bool listening) {
+  if (core_ == nullptr) return;
+  const Status noted = listening ? core_->AddSelfPort(port) : core_->RemoveSelfPort(port);
+  if (!noted.ok()) spdlog::warn("scrapes on port {} may be traced: {}", port, Message(noted));
+}
+
 Status App::StartSelfMonitoring() {
   AddSelfMetrics();
   if (options_.daemon.http_listen.empty()) return OkStatus();
@@ -151,7 +159,8 @@ Status App::StartSelfMonitoring() {
     return OkStatus();
   }
   http_ = std::move(endpoint).value();
-  return core_ ? core_->AddSelfPort(http_->port()) : OkStatus();
+  NoteOwnPort(http_->port(), true);
+  return OkStatus();
 }
 
 Status App::Start() {

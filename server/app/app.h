@@ -45,6 +45,7 @@ class App {
   void MakePipeline();
   Status StartControl();
   Status StartSelfMonitoring();
+  void NoteOwnPort(std::uint16_t port, bool listening);
   Status BringUpState();
   void AddSelfMetrics();
 

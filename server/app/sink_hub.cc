@@ -3,6 +3,7 @@
 #include "server/app/sink_hub.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "server/export/metric_encoder.h"
 #include "server/export/prometheus_text.h"
@@ -40,8 +41,12 @@ std::string_view ModuleOf(const exporter::Metric& metric) {
 }  // namespace
 
 SinkHub::SinkHub(pipeline::MetricsAggregator& metrics, const Clock& clock, std::size_t tail_batches,
-                 std::function<void(bool, bool)> wanted)
-    : metrics_(metrics), clock_(clock), wanted_(std::move(wanted)), tail_(tail_batches) {
+                 std::function<void(bool, bool)> wanted, std::function<void(std::uint16_t, bool)> listening)
+    : metrics_(metrics),
+      clock_(clock),
+      wanted_(std::move(wanted)),
+      listening_(std::move(listening)),
+      tail_(tail_batches) {
   Republish();
 }
 
@@ -58,22 +63,51 @@ Status SinkHub::Put(const config::Sink& sink) {
 
 Status SinkHub::PutPrometheus(const config::Sink& sink) {
   DeleteScrape(sink.name);
+  const std::optional<unsigned> bit = FreeScrapeBit();
+  if (!bit)
+    return MakeStatus(absl::StatusCode::kResourceExhausted,
+                      "sink " + sink.name + ": there are too many prometheus sinks already");
   const pipeline::ReaderId reader = metrics_.AddReader(config::Temporality::kCumulative);
   selfmon::HttpHandlers handlers;
-  handlers.metrics = [this, reader] { return exporter::PrometheusText(metrics_.Collect(reader, clock_.UtcNs())); };
+  handlers.metrics = [this, reader, bit] { return Render(reader, *bit); };
   Result<std::unique_ptr<selfmon::HttpEndpoint>> endpoint =
       selfmon::HttpEndpoint::Start(sink.endpoint.empty() ? "127.0.0.1:9464" : sink.endpoint, std::move(handlers));
   if (!endpoint.ok()) {
     metrics_.RemoveReader(reader);
     return endpoint.status();
   }
-  scrapes_[sink.name] = {.config = sink, .reader = reader, .endpoint = std::move(endpoint).value()};
+  listening_((*endpoint)->port(), true);
+  scrapes_[sink.name] = {.reader = reader, .bit = *bit, .endpoint = std::move(endpoint).value()};
+  if (std::find(names_.begin(), names_.end(), sink.name) == names_.end())
+    Republish();
+  else
+    IgnoreError(DeletePush(sink.name), "what it could not send in time is in its counters");
   return OkStatus();
+}
+
+std::optional<unsigned> SinkHub::FreeScrapeBit() const {
+  pipeline::SinkMask taken = 0;
+  for (const auto& [name, scrape] : scrapes_) taken |= pipeline::SinkMask{1} << scrape.bit;
+  if (taken == ~pipeline::SinkMask{0}) return std::nullopt;
+  return static_cast<unsigned>(std::countr_one(taken));
+}
+
+/// What the routes give to this sink. On the endpoint's thread.
+std::string SinkHub::Render(pipeline::ReaderId reader, unsigned bit) {
+  const std::shared_ptr<const pipeline::RouteTable> table = std::atomic_load(&scrape_table_);
+  exporter::MetricSnapshot snapshot = metrics_.Collect(reader, clock_.UtcNs());
+  std::erase_if(snapshot.metrics, [&](const exporter::Metric& metric) {
+    const pipeline::RouteDecision decision =
+        table->Decide(ModuleOf(metric), metric.resource->service_name, config::Signal::kMetrics, 0);
+    return (decision.sinks >> bit & 1U) == 0;
+  });
+  return exporter::PrometheusText(snapshot);
 }
 
 bool SinkHub::DeleteScrape(const std::string& name) {
   const auto found = scrapes_.find(name);
   if (found == scrapes_.end()) return false;
+  listening_(found->second.endpoint->port(), false);
   found->second.endpoint.reset();
   metrics_.RemoveReader(found->second.reader);
   scrapes_.erase(found);
@@ -81,7 +115,14 @@ bool SinkHub::DeleteScrape(const std::string& name) {
 }
 
 Status SinkHub::Delete(const std::string& name) {
-  if (DeleteScrape(name)) return OkStatus();
+  if (DeleteScrape(name)) {
+    Republish();
+    return OkStatus();
+  }
+  return DeletePush(name);
+}
+
+Status SinkHub::DeletePush(const std::string& name) {
   names_.erase(std::remove(names_.begin(), names_.end(), name), names_.end());
   const Status status = sinks_.Delete(name, std::chrono::steady_clock::now() + kDeleteFlush);
   Republish();
@@ -121,6 +162,13 @@ void SinkHub::Republish() {
     return sinks_.Bit(std::string(name));
   };
   std::atomic_store(&table_, std::make_shared<const pipeline::RouteTable>(routes_, resolve, all));
+  pipeline::SinkMask scraped = 0;
+  for (const auto& [name, scrape] : scrapes_) scraped |= pipeline::SinkMask{1} << scrape.bit;
+  const auto resolve_scrape = [this](std::string_view name) -> std::optional<unsigned> {
+    const auto found = scrapes_.find(std::string(name));
+    return found == scrapes_.end() ? std::nullopt : std::optional(found->second.bit);
+  };
+  std::atomic_store(&scrape_table_, std::make_shared<const pipeline::RouteTable>(routes_, resolve_scrape, scraped));
   wanted_(cumulative, delta != 0);
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,10 @@ namespace probed::app {
 
 class SinkHub final : public state::SinkPort, public state::RoutePort {
  public:
-  /// `wanted(cumulative, delta)` is told which metric temporalities some sink takes.
+  /// `wanted(cumulative, delta)` is told which metric temporalities some sink takes, `listening(port, on)` where the
+  /// daemon is scraped.
   SinkHub(pipeline::MetricsAggregator& metrics, const Clock& clock, std::size_t tail_batches,
-          std::function<void(bool, bool)> wanted);
+          std::function<void(bool, bool)> wanted, std::function<void(std::uint16_t, bool)> listening);
   ~SinkHub() override;
 
   Status Put(const config::Sink& sink) override;
@@ -44,24 +46,31 @@ class SinkHub final : public state::SinkPort, public state::RoutePort {
 
  private:
   struct Scrape {
-    config::Sink config;
     pipeline::ReaderId reader = 0;
+    unsigned bit = 0;  // in scrape_table_
     std::unique_ptr<selfmon::HttpEndpoint> endpoint;
   };
 
   Status PutPrometheus(const config::Sink& sink);
   bool DeleteScrape(const std::string& name);
+  Status DeletePush(const std::string& name);
+  std::optional<unsigned> FreeScrapeBit() const;
+  std::string Render(pipeline::ReaderId reader, unsigned bit);
   void Republish();
 
   pipeline::MetricsAggregator& metrics_;
   const Clock& clock_;
   const std::function<void(bool, bool)> wanted_;
+  const std::function<void(std::uint16_t, bool)> listening_;
   exporter::SinkSet sinks_;
   exporter::TailRing tail_;
   std::map<std::string, Scrape> scrapes_;
   std::vector<config::Route> routes_;
   std::vector<std::string> names_;  // of push sinks
   std::shared_ptr<const pipeline::RouteTable> table_;
+  // The same routes, over the sinks that are scraped: with bits of their own, because nothing is ever sent to them, and
+  // a span that is routed to nothing else has no sink.
+  std::shared_ptr<const pipeline::RouteTable> scrape_table_;
 };
 
 }  // namespace probed::app

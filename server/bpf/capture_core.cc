@@ -387,6 +387,19 @@ Status CaptureCore::AddSelfPort(std::uint16_t port) {
   return Update(core_.MapFd("pb_self_ports"), std::uint32_t{port}, std::uint32_t{1}, "cannot note an own port");
 }
 
+Status CaptureCore::RemoveSelfPort(std::uint16_t port) {
+  const std::uint32_t key = port;
+  if (bpf_map_delete_elem(core_.MapFd("pb_self_ports"), &key) == 0 || errno == ENOENT) return OkStatus();
+  return MapError("cannot forget an own port", errno);
+}
+
+// The word moves after the hint is there, so who sees it move finds the hint.
+Status CaptureCore::PutHint(std::uint64_t cookie, const pb_hint& hint) {
+  RETURN_IF_ERROR(Update(core_.MapFd("pb_hints"), cookie, hint, "cannot release a stream"));
+  std::atomic_ref<__u32>(control_->hint_generation).fetch_add(1, std::memory_order_release);
+  return OkStatus();
+}
+
 pb_counters CaptureCore::ReadCounters(std::uint32_t slot, std::uint32_t shard) const {
   std::vector<pb_counters> lines(static_cast<std::size_t>(libbpf_num_possible_cpus()));
   const std::uint32_t index = slot * options_.shards + shard;

@@ -108,6 +108,10 @@ class CaptureCore {
   /// An executable that appeared after SetRules. `device` in the kernel's encoding. [control, discovery]
   Status AddExeRule(std::uint32_t device, std::uint64_t inode, std::uint64_t mask);
   Status AddSelfPort(std::uint16_t port);
+  Status RemoveSelfPort(std::uint16_t port);
+
+  /// The stream's owner gets no more of it: see struct pb_hint. Taken at the stream's next segment. [any]
+  Status PutHint(std::uint64_t cookie, const pb_hint& hint);
 
   /// Counters of a slot and shard, summed over CPUs; slot 0 is the core's line. [any]
   pb_counters ReadCounters(std::uint32_t slot, std::uint32_t shard) const;
