@@ -99,8 +99,8 @@ void ModuleFeed::CheckSequence(const pb_record& record) {
 void ModuleFeed::Book(bool fed) {
   if (!fed)
     ++ledger_.unfed;
-  else if (record_reason_ && *record_reason_ < PROBE_REASON_COUNT)
-    ++ledger_.records[*record_reason_];
+  else if (record_reason_)
+    ++ledger_.records[BookedReason(*record_reason_)];
   else
     ++ledger_.used;
   record_reason_.reset();
@@ -207,6 +207,7 @@ void ModuleFeed::TakeEvent(const pb_record& record, const std::uint8_t* bytes) {
   pb_event facts;
   std::memcpy(&facts, bytes, sizeof(facts));
   own_stream_.last_tgid = record.tgid;
+  own_stream_.rule = facts.rule;
   probe_event_t event{};
   event.struct_size = sizeof(event);
   event.generation = record.generation;
@@ -215,10 +216,10 @@ void ModuleFeed::TakeEvent(const pb_record& record, const std::uint8_t* bytes) {
   event.size = record.captured - static_cast<std::uint32_t>(sizeof(facts));
   event.thread_id = record.thread_id;
   event.tgid = record.tgid;
+  event.tgid_start_ns = facts.tgid_start_ns;
   event.cause = CauseOf(record);
   event.bytes = bytes + sizeof(facts);
   Book(shard_->OnEvent(event));
-  own_stream_.rule = facts.rule;
 }
 
 void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
@@ -227,7 +228,6 @@ void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
   pb_open open;
   std::memcpy(&open, bytes, sizeof(open));
   probe_stream& stream = StreamOf(record);
-  event.tgid_start_ns = facts.tgid_start_ns;
   stream.last_ktime_ns = record.ktime_ns;
   stream.last_tgid = record.tgid;
   stream.rule = open.rule;
@@ -322,7 +322,7 @@ probe_result_t ModuleFeed::EmitSpan(probe_stream& stream, const probe_span_t& sp
 
 void ModuleFeed::AbortExchange(probe_stream& /*stream*/, std::uint64_t exchange, std::uint32_t reason) {
   if (!output_.Abort(exchange)) return;
-  ++ledger_.aborted[std::min<std::uint32_t>(reason, PROBE_REASON_COUNT - 1)];
+  ++ledger_.aborted[BookedReason(reason)];
   --ledger_.in_flight;
 }
 
