@@ -174,10 +174,40 @@ static long pb_vector_step(__u32 index, struct pb_vector_walk *walk) {
   return 0;
 }
 
+/* The first iovecs of a call are read at once: each read of user memory costs as much as the rest of a hook's work
+ * (docs/verifier_cookbook.md#user-reads). */
+enum { PB_NEAR_IOVECS = 4 };
+
+/* Copies what lies in the first iovecs. Returns the bytes copied: fewer than wanted, if it goes on behind them. */
+static __always_inline __u64 pb_copy_near(__u8 *to, __u32 most, const struct pb_buffer *buffer, __u64 skip,
+                                          __u32 want) {
+  struct user_iovec parts[PB_NEAR_IOVECS] = {};
+  const __u64 read = pb_clamp((__u64)buffer->segments * sizeof(parts[0]), sizeof(parts));
+  if (bpf_probe_read_user(parts, (__u32)read, (void *)buffer->base)) return 0;
+  __u64 done = 0;
+  for (__u32 i = 0; i < PB_NEAR_IOVECS && done < want; i++) {
+    __u64 length = parts[i].length;
+    if (skip >= length) {
+      skip -= length;
+      continue;
+    }
+    length -= skip;
+    if (length > want - done) length = want - done;
+    const __u64 at = pb_clamp(done, most);
+    length = pb_clamp(length, most);
+    if (bpf_probe_read_user(to + at, (__u32)length, (void *)(parts[i].base + skip))) break;
+    done = at + length;
+    skip = 0;
+  }
+  return done;
+}
+
 /* Copies `want` bytes from position `skip` of an iovec array to `to`, which has room for 2 * most bytes (the second
  * half is only for the verifier, which cannot relate position and length). want <= most. Returns the bytes copied. */
 static __always_inline __u32 pb_copy_vector(__u8 *to, __u32 most, const struct pb_buffer *buffer, __u64 skip,
                                             __u32 want) {
+  const __u64 near = pb_copy_near(to, most, buffer, skip, want);
+  if (near >= want || buffer->segments <= PB_NEAR_IOVECS) return (__u32)pb_clamp(near, most);
   struct pb_vector_walk walk = {.to = to, .base = buffer->base, .skip = skip, .want = want, .most = most};
   bpf_loop(buffer->segments, pb_vector_step, &walk, 0);
   return (__u32)pb_clamp(walk.done, most);

@@ -62,6 +62,11 @@ class Nginx:
         with open(self.access_log, "rb") as log:
             return sum(1 for _ in log)
 
+    def wait_requests(self, count):
+        """nginx writes the line of a request after its response."""
+        wait_for(f"{count} lines in nginx's access log", lambda: self.requests() >= count)
+        assert self.requests() == count, f"{self.requests()} lines in nginx's access log instead of {count}"
+
     def file(self, name, size):
         with open(self.folder / "files" / name, "wb") as file:
             file.truncate(size)

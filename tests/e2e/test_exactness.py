@@ -28,7 +28,7 @@ class Exactness(LiveCase):
         return self.run_daemon(self.port, exclude=[os.getpid(), *map(self.need, programs)])
 
     def assert_exact(self, daemon, requests):
-        self.assertEqual(self.nginx.requests(), requests)
+        self.nginx.wait_requests(requests)
         found = daemon.wait_spans(requests, seconds=60, settle=1.0, kind=SERVER)
         self.assertEqual(len(found), requests)
         self.assertEqual(len({span.span_id for span in found}), requests)
@@ -55,7 +55,7 @@ class Exactness(LiveCase):
         """As fast as it goes: what is not a span is counted."""
         daemon = self.daemon_for("h2load")
         peers.h2load(self, self.port, 200_000, 64)
-        self.assertEqual(self.nginx.requests(), 200_000)
+        self.nginx.wait_requests(200_000)
         found = daemon.wait_spans(1, settle=5.0, kind=SERVER)
         lost = sum(daemon.losses().values())
         print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 200000 requests")

@@ -20,6 +20,7 @@ class Load:
 
     def __init__(self, case, port):
         self._case, self._port = case, port
+        self.requests = 0
         self._stop = threading.Event()
         self._failure = None
         self._thread = threading.Thread(target=self._run)
@@ -38,6 +39,7 @@ class Load:
         try:
             while not self._stop.is_set():
                 peers.h2load(self._case, self._port, 10_000, 16, rate=20_000)
+                self.requests += 10_000
         except BaseException as failure:  # handed to the thread that runs the test
             self._failure = failure
 
@@ -50,13 +52,14 @@ class RunTimeControl(LiveCase):
 
     def test_configure_under_load_is_exact(self):
         daemon = self.run_daemon(self.nginx.port, exclude=self.exclude)
-        with Load(self, self.nginx.port):
+        with Load(self, self.nginx.port) as load:
             for number in range(CONFIGURES):
                 reply = daemon.ctl_json("configure", "http", "--set", f"capture_bytes={4096 + number}")
                 receipt = reply["outcome"]["receipt"]
                 self.assertEqual((receipt["lost"], receipt["doubled"]), (0, 0), receipt)
                 self.assertEqual(receipt["submitted_old"], receipt["consumed_old"], receipt)
-        requests = self.nginx.requests()
+        requests = load.requests
+        self.nginx.wait_requests(requests)
         found = daemon.wait_spans(requests, seconds=120, settle=1.0, kind=SERVER)
         self.assertEqual(len(found), requests)
         self.assertEqual(len({span.span_id for span in found}), requests)

@@ -125,6 +125,7 @@ static __always_inline void probed_record_place(struct probed_segment *segment, 
 }
 
 PB_COPY_VECTOR(256)
+PB_COPY_VECTOR(512)
 PB_COPY_VECTOR(1024)
 PB_COPY_VECTOR(4096)
 PB_COPY_VECTOR(16384)
@@ -215,6 +216,80 @@ static __always_inline int probed_ship(struct probed_segment *segment, __u32 ski
   if (want > 16384) want = 16384;
   if (segment->at.buffer.segments) return probed_ship_vector(segment, skip, want, total, flags, hint);
   return probed_ship_plain(segment, skip, want, total, flags, hint);
+}
+
+/* What a program makes of bytes it has seen before they are shipped. */
+struct probed_shipment {
+  __u32 captured; /* how many of them to ship; preset: all */
+  __u32 total;    /* what the record stands for; 0: the rest of the segment (preset) */
+  __u8 flags;
+  __u8 hint;
+  __u8 withdrawn; /* ship nothing: the program goes another way */
+};
+
+enum {
+  PROBED_SEEN_BYTES = 512, /* at most, of one call of probed_ship_seen */
+  PROBED_WITHDRAWN = 15,    /* outcome of probed_ship_seen: the program withdrew, nothing was shipped */
+};
+
+/* The first eight bytes and the last four of `length`; what is not there is 0. */
+struct probed_sight {
+  __u64 first;
+  __u32 last;
+};
+
+static __always_inline struct probed_sight probed_look(const __u8 *bytes, __u32 most, __u64 length) {
+  struct probed_sight sight = {.first = *(const __u64 *)bytes};
+  if (length < 8) sight.first &= (1ULL << (length * 8)) - 1;
+  if (length >= 4) sight.last = *(const __u32 *)(bytes + pb_clamp(length - 4, most - 4));
+  return sight;
+}
+
+typedef void (*probed_decide)(void *context, struct probed_sight sight, struct probed_shipment *shipment);
+
+static __always_inline int probed_ship_seen_bytes(struct probed_segment *segment, __u32 skip, __u32 copied, __u32 want,
+                                                  struct pb_record *record, const struct probed_shipment *shipment) {
+  const __u32 rest = segment->at.total - skip;
+  __u32 captured = shipment->captured < copied ? shipment->captured : copied;
+  if (copied < want)
+    want = captured + 1; /* says that it could not be read */
+  else
+    want = captured;
+  probed_record_finish(segment, record, skip, want, captured, shipment->total ? shipment->total : rest, shipment->flags,
+                       shipment->hint);
+  return PROBED_SHIPPED;
+}
+
+#define PROBED_SEEN_CLASS(room, most, copy_call)                                          \
+  do {                                                                                    \
+    struct {                                                                              \
+      struct pb_record head;                                                              \
+      __u8 data[room];                                                                    \
+    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);                   \
+    if (!record) return PROBED_FULL;                                                      \
+    const __u32 copied = (__u32)(copy_call);                                              \
+    decide(context, probed_look(record->data, most, copied), &shipment);                  \
+    if (shipment.withdrawn) {                                                             \
+      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                      \
+      return PROBED_WITHDRAWN;                                                            \
+    }                                                                                     \
+    return probed_ship_seen_bytes(segment, skip, copied, want, &record->head, &shipment); \
+  } while (0)
+
+/* Copies `want` bytes (at most PROBED_SEEN_BYTES) from position `skip`, shows them to `decide` and ships what that
+ * says: every byte of user memory is read once, and reading it is the dearest part of a hook. `decide` must be a
+ * constant and always inlined. Returns a probed_outcome or PROBED_WITHDRAWN. */
+static __always_inline int probed_ship_seen(struct probed_segment *segment, __u32 skip, __u32 want,
+                                            probed_decide decide, void *context) {
+  struct probed_shipment shipment = {.captured = want};
+  const struct pb_buffer *buffer = &segment->at.buffer;
+  if (!buffer->segments) {
+    if (want <= 128) PROBED_SEEN_CLASS(128, 128, pb_copy_plain(record->data, 128, buffer, skip, want));
+    PROBED_SEEN_CLASS(512, 512, pb_copy_plain(record->data, 512, buffer, skip, want));
+  }
+  if (want <= 256)
+    PROBED_SEEN_CLASS(2 * 256, 256, pb_copy_vector_256((struct pb_room_256 *)record->data, buffer, skip, want));
+  PROBED_SEEN_CLASS(2 * 512, 512, pb_copy_vector_512((struct pb_room_512 *)record->data, buffer, skip, want));
 }
 
 /* --- what stands around an author's function -------------------------------------------------------------------- */

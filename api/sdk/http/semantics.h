@@ -235,8 +235,11 @@ class Describer {
 
   void Outcome() {
     if (in_.status != 0) span_.Int(keys_.status_code, in_.status);
-    if (!in_.failure.empty()) return span_.Error(in_.failure);
-    if (in_.status == 0 || !IsErrorStatus(in_.server, in_.status)) return;
+    // A status that is an error says more than how its body ended: many clients close without reading it.
+    if (in_.status == 0 || !IsErrorStatus(in_.server, in_.status)) {
+      if (!in_.failure.empty()) span_.Error(in_.failure);
+      return;
+    }
     Scratch& out = span_.scratch();
     out.Start();
     for (unsigned scale = 100; scale != 0; scale /= 10) out.Append(static_cast<char>('0' + in_.status / scale % 10));

@@ -57,6 +57,8 @@ struct http_plan {
   __u32 total; /* bytes the record stands for; 0: the rest */
   __u8 flags;
   __u8 scan; /* a head whose end is looked for first */
+  __u8 request;
+  __u8 head; /* a message begins here */
   __u64 next;
 };
 
@@ -77,28 +79,61 @@ static __always_inline bool http_plan_chunk(struct probed_segment *segment, stru
   return true;
 }
 
-/* Bytes that are no known body: a head, or what the budget of this turn allows. */
-static __always_inline void http_plan_bytes(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
-                                            struct http_plan *plan, __u64 at) {
-  const __u32 rest = probed_total(segment) - plan->skip;
-  const __u64 word = probed_peek8(segment, plan->skip);
+/* Who speaks, and whether a message begins here. */
+static __always_inline void http_plan_word(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
+                                           struct http_plan *plan, __u64 at, __u64 word) {
   http_learn_roles(stream, direction, word);
-  const bool request = http_is_request(stream, direction);
-  const bool head = http_begins_message(word, request);
-  if (request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
-  if (request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
-  if (head)
-    stream->budget[direction] = probed_capture_bytes(segment);
-  else if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at))
-    return;
-  plan->scan = head && http_must_scan(segment, plan->skip, request, word);
+  plan->request = http_is_request(stream, direction);
+  plan->head = http_begins_message(word, plan->request);
+  if (plan->request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
+  if (plan->request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
+  if (plan->head) stream->budget[direction] = probed_capture_bytes(segment);
+}
+
+/* As much as this turn's budget allows. */
+static __always_inline void http_plan_budget(struct http_stream *stream, __u32 direction, struct http_plan *plan,
+                                             __u64 at, __u64 word, __u32 rest) {
   plan->want = rest < stream->budget[direction] ? rest : stream->budget[direction];
   stream->budget[direction] -= plan->want;
   /* Pipelined requests beyond one capture: piece by piece. */
-  if (head && request && http_has_no_body(word) && plan->want < rest) {
+  if (plan->head && plan->request && http_has_no_body(word) && plan->want < rest) {
     plan->total = plan->want;
     plan->next = at + plan->want;
   }
+}
+
+/* Bytes that are no known body: a head, or what the budget of this turn allows. */
+static __always_inline void http_plan_bytes(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
+                                            struct http_plan *plan, __u64 at) {
+  const __u64 word = probed_peek8(segment, plan->skip);
+  http_plan_word(segment, stream, direction, plan, at, word);
+  if (!plan->head && stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
+  plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
+  http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
+}
+
+/* What http_decide works on. */
+struct http_sight {
+  struct probed_segment *segment;
+  struct http_stream *stream;
+  __u64 at;
+  struct http_plan *plan;
+};
+
+/* The same as http_plan_bytes, for a short segment whose bytes were copied already. */
+static __always_inline void http_decide(void *context, struct probed_sight sight, struct probed_shipment *shipment) {
+  struct http_sight *on = context;
+  struct http_plan *plan = on->plan;
+  const __u32 direction = probed_direction(on->segment) & 1;
+  http_plan_word(on->segment, on->stream, direction, plan, on->at, sight.first);
+  if (plan->head && sight.last == HTTP_END_OF_HEAD && !(plan->request && http_has_no_body(sight.first))) {
+    shipment->withdrawn = 1; /* a body follows: its length is worth a look */
+    return;
+  }
+  http_plan_budget(on->stream, direction, plan, on->at, sight.first, probed_total(on->segment) - plan->skip);
+  shipment->captured = plan->want;
+  shipment->total = plan->total;
+  shipment->flags = plan->flags;
 }
 
 /* A head was shipped: what follows it is body. */
@@ -111,6 +146,26 @@ static __always_inline void http_after_head(struct http_stream *stream, __u32 di
   plan->next = stream->body_end[direction];
 }
 
+/* Most messages are short: their bytes are copied before they are looked at. */
+static __always_inline int http_ship_short(struct probed_segment *segment, struct http_stream *stream, __u64 at,
+                                           struct http_plan *plan) {
+  const __u32 rest = probed_total(segment) - plan->skip;
+  if (rest > PROBED_SEEN_BYTES || stream->chunked[probed_direction(segment) & 1]) return PROBED_WITHDRAWN;
+  struct http_sight sight = {.segment = segment, .stream = stream, .at = at, .plan = plan};
+  return probed_ship_seen(segment, plan->skip, rest, http_decide, &sight);
+}
+
+static __always_inline int http_ship_long(struct probed_segment *segment, struct http_stream *stream, __u64 at,
+                                          struct http_plan *plan) {
+  const __u32 direction = probed_direction(segment) & 1;
+  if (probed_readable(segment)) http_plan_bytes(segment, stream, direction, plan, at);
+  if (!plan->scan) return probed_ship(segment, plan->skip, plan->want, plan->total, plan->flags, 0);
+  struct http_head found = {};
+  const int outcome = http_ship_head(segment, plan->skip, plan->flags, &found);
+  if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, plan, at, &found);
+  return outcome;
+}
+
 PROBED_SEGMENT(http) {
   struct http_stream *stream = probed_scratch(segment);
   const __u32 direction = probed_direction(segment) & 1;
@@ -121,20 +176,14 @@ PROBED_SEGMENT(http) {
 
   __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
   struct http_plan plan = {.next = end};
-  if (stream->body_end[direction] == end) {
-    plan.flags = PB_SEGMENT_SKIPPED; /* tells the decoder that the body is complete */
+  int outcome = PROBED_WITHDRAWN;
+  if (stream->body_end[direction] == end) { /* the flag tells the decoder that the body is complete */
+    outcome = probed_ship(segment, 0, 0, 0, PB_SEGMENT_SKIPPED, 0);
   } else {
     if (stream->body_end[direction] > at) at = stream->body_end[direction];
     plan.skip = (__u32)(at - begin);
-    if (probed_readable(segment)) http_plan_bytes(segment, stream, direction, &plan, at);
-  }
-  int outcome;
-  if (plan.scan) {
-    struct http_head found = {};
-    outcome = http_ship_head(segment, plan.skip, plan.flags, &found);
-    if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, &plan, at, &found);
-  } else {
-    outcome = probed_ship(segment, plan.skip, plan.want, plan.total, plan.flags, 0);
+    if (probed_readable(segment)) outcome = http_ship_short(segment, stream, at, &plan);
+    if (outcome == PROBED_WITHDRAWN) outcome = http_ship_long(segment, stream, at, &plan);
   }
   stream->resume = outcome == PROBED_SHIPPED && plan.next < end ? plan.next : 0;
   return stream->resume ? PROBED_AGAIN : outcome;

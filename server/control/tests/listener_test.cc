@@ -80,7 +80,7 @@ class Recorder final : public ConnectionHandler {
  public:
   bool OnConnection(std::uint64_t, const Fd&, const Peer& peer) override {
     Note([&] { ++opened, last = peer; });
-    return true;
+    return take;
   }
   void OnClosed(std::uint64_t) override {
     Note([&] { ++closed; });
