@@ -56,11 +56,15 @@ typedef struct probe_host {
   /* What became of the record now being decoded, if not `used`: call at most once per on_* call. [shard] */
   void (*count)(probe_stream_t *stream, uint32_t reason);
 
-  /* The stream does not speak this protocol: the kernel classifies it again from its next bytes. [shard] */
+  /* The stream does not speak this protocol: the kernel ships no more of it and offers it to the other modules from its
+   * next bytes on, never again to this one. [shard] on_close with HANDED_OVER follows the call in which it was said. */
   void (*not_mine)(probe_stream_t *stream);
 
   /* Gives the stream from `offset` (of the received direction) on to the module named, or to whoever claims it when the
-   * name is empty. [shard] The caller gets no more segments of it. */
+   * name is empty. [shard] The caller gets no more segments of it; on_close with HANDED_OVER follows. What was captured
+   * beyond `offset` before the kernel heard of it is counted, and the heir sees it as a gap.
+   * Errors: PROBE_INVALID when no module of that name is loaded, or the stream was given away already;
+   * PROBE_UNSUPPORTED for plaintext and for the shard's own stream. The stream then stays the caller's. */
   probe_result_t (*hand_over)(probe_stream_t *stream, uint64_t offset, probe_str_t module_name);
 
   /* A measurement or a log line that belongs to no exchange. [shard] OWNERSHIP: copied. */

@@ -7,6 +7,7 @@
 #ifndef PROBED_CORE_HOOKS_BPF_H
 #define PROBED_CORE_HOOKS_BPF_H
 
+#include "bpf/core/release.bpf.h"
 #include "bpf/core/targets.bpf.h"
 #include "bpf/include/stream.bpf.h"
 
@@ -40,7 +41,7 @@ static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_co
   struct pb_control *control = segment->control;
   const __u32 direction = segment->direction & 1;
   const bool turned = state->raw.last_direction != direction + 1;
-  const __u32 first = control->next[control->chain_generation & 1][0];
+  const __u32 first = pb_next_classifier(control, &state->raw, 0);
   state->raw.last_direction = (__u8)(direction + 1);
   pb_segment_locate(segment);
   pb_segment_finish(segment);
@@ -51,6 +52,7 @@ static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_co
   } else {
     state->raw.attempts = 0;
   }
+  if (!first) state->raw.chain_generation = control->chain_generation;
   pb_buffer_find(&segment->buffer);
   if (!first || !segment->buffer.readable) {
     line->unclassified++;
@@ -114,7 +116,11 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
       return PB_DONE;
     }
   }
-  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  if (slot && state->raw.hint_generation != control->hint_generation) {
+    pb_hint_take(sk, control, state);
+    slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  }
   if (slot && state->raw.incarnation == control->incarnation[slot])
     return slot * PB_SLOT_PROGRAMS + (direction == PB_SENT ? PB_TX : PB_RX);
   if (slot) {

@@ -6,11 +6,9 @@
 #ifndef PROBED_CORE_LIFE_BPF_H
 #define PROBED_CORE_LIFE_BPF_H
 
+#include "bpf/core/release.bpf.h"
 #include "bpf/core/targets.bpf.h"
 #include "bpf/include/stream.bpf.h"
-
-/* api/module/probe_types.h: enum probe_close_reason. */
-enum { PB_CLOSE_LOCAL = 0, PB_CLOSE_PEER = 1, PB_CLOSE_RESET = 2, PB_CLOSE_TIMEOUT = 3 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -72,30 +70,7 @@ static __always_inline __u8 pb_close_reason(const struct sock *sk, int new_state
 static __always_inline void pb_closed(struct sock *sk, struct pb_control *control, struct pb_sock *state, __u8 reason) {
   const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   if (!slot || state->raw.incarnation != control->incarnation[slot]) return;
-  const __u32 row = slot * 2 + (control->parity[slot] & 1);
-  const __u32 index = slot * control->shards + pb_shard_of(state->cookie, control->shards);
-  struct pb_settings *settings = bpf_map_lookup_elem(&pb_settings, &row);
-  struct pb_counters *line = bpf_map_lookup_elem(&pb_counters, &index);
-  void *ring = bpf_map_lookup_elem(&pb_rings, &index);
-  if (!settings || !line || !ring) return;
-  struct pb_record *record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
-  if (!record) {
-    line->open_full++;
-    return;
-  }
-  pb_record_fill(record, line, settings, line->sequence++, slot, (__u16)state->raw.incarnation, PB_RECORD_CLOSE);
-  record->size = sizeof(*record);
-  record->direction = 0;
-  record->flags = 0;
-  record->hint = reason;
-  record->cookie = state->cookie;
-  record->offset = state->raw.end[PB_RECEIVED];
-  record->wire_sequence = 0;
-  record->total = 0;
-  record->captured = 0;
-  line->opens++;
-  state->flags |= PB_SOCK_CLOSED;
-  bpf_ringbuf_submit(record, pb_wake_flag(ring, control));
+  if (pb_ship_close(control, state, reason)) state->flags |= PB_SOCK_CLOSED;
 }
 
 static __always_inline void pb_connection_state(struct sock *sk, int old_state, int new_state) {

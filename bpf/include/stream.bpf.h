@@ -11,6 +11,7 @@
 
 /* api/module/probe_types.h: enum probe_direction, enum probe_close_reason. */
 enum pb_direction { PB_RECEIVED = 0, PB_SENT = 1 };
+enum { PB_CLOSE_LOCAL = 0, PB_CLOSE_PEER = 1, PB_CLOSE_RESET = 2, PB_CLOSE_TIMEOUT = 3, PB_CLOSE_HANDED_OVER = 4 };
 
 static __always_inline struct pb_control *pb_control_get(void) {
   const __u32 zero = 0;
@@ -25,6 +26,27 @@ static __always_inline __u32 pb_shard_of(__u64 cookie, __u32 shards) {
 static __always_inline struct pb_counters *pb_line(__u32 slot, __u32 shard, __u32 shards) {
   const __u32 index = slot * shards + shard;
   return bpf_map_lookup_elem(&pb_counters, &index);
+}
+
+static __always_inline void pb_stream_claim(struct pb_stream *stream, __u32 slot, __u32 incarnation) {
+  stream->slot = (__u16)slot;
+  stream->incarnation = incarnation;
+  stream->open_incarnation = 0;
+  __builtin_memset(stream->scratch, 0, sizeof(stream->scratch));
+}
+
+/* The classifier after `slot` (0: the first) whose module has not given the stream away before; 0: none. */
+static __always_inline __u32 pb_next_classifier(const struct pb_control *control, const struct pb_stream *stream,
+                                                __u32 slot) {
+  const __u32 chain = control->chain_generation & 1;
+  slot = control->next[chain][slot & (PB_MAX_SLOTS - 1)];
+  if (!stream->refused) return slot;
+  for (int i = 0; i < PB_MAX_SLOTS && slot; i++) {
+    slot &= PB_MAX_SLOTS - 1;
+    if (!(stream->refused >> slot & 1) || control->incarnation[slot] > stream->refused_until) break;
+    slot = control->next[chain][slot];
+  }
+  return slot;
 }
 
 /* A hook call as its segment: where its bytes stand in the stream and in user memory. */
@@ -99,6 +121,12 @@ static __always_inline void pb_record_begin(struct pb_record *record, __u32 gene
   record->cause_layer = 0;
   record->cause_cookie = 0;
   record->cause_offset = 0;
+}
+
+static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line,
+                                           const struct pb_settings *settings, __u64 sequence, __u32 slot,
+                                           __u16 incarnation, __u8 type) {
+  pb_record_begin(record, settings->generation, sequence, slot, incarnation, type);
   line->generation[settings->generation & 1]++;
 }
 
@@ -121,12 +149,6 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
     struct pb_open open;
   } *record;
   struct sock *sk = segment->sk;
-}
-
-static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line,
-                                           const struct pb_settings *settings, __u64 sequence, __u32 slot,
-                                           __u16 incarnation, __u8 type) {
-  pb_record_begin(record, settings->generation, sequence, slot, incarnation, type);
   record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
   if (!record) {
     line->open_full++;

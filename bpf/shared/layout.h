@@ -134,10 +134,18 @@ struct pb_control {
   __u32 self_tgid;
   __u32 shards; /* power of two */
   __u32 ring_half_bytes;
-  __u32 reserved;
+  __u32 hint_generation;      /* moves on when a struct pb_hint was put down */
   __u8 next[2][PB_MAX_SLOTS]; /* classifier chain: next[select][0] is the first slot, 0 ends it */
   __u32 incarnation[PB_MAX_SLOTS];
   __u32 parity[PB_MAX_SLOTS]; /* which pb_settings row of the slot is current */
+};
+
+/* What user space asks of one stream: that its owner gets no more of it. */
+struct pb_hint {
+  __u64 offset;      /* of the received direction: from here on */
+  __u16 incarnation; /* of the owner it is about */
+  __u16 heir;        /* slot that takes over; 0: whoever claims it */
+  __u32 reserved;
 };
 
 /* Target rules as bit masks: bit i is rule i. A criterion a rule does not name is set in its any_* mask. */

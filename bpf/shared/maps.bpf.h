@@ -20,7 +20,11 @@ struct pb_stream {
   __u32 chain_generation; /* under which it was found unclassified */
   __u32 wire_end[2];      /* TCP sequence number after the last byte seen */
   __u32 open_incarnation; /* OPEN was delivered to this incarnation */
-  __u64 end[2];           /* offset after the last byte seen */
+  __u32 hint_generation;  /* under which no hint was about it */
+  __u32 refused;          /* bit: a slot that gave it away */
+  __u32 refused_until;    /* highest incarnation that did: later ones in those slots are other modules */
+  __u32 reserved;
+  __u64 end[2]; /* offset after the last byte seen */
   __u64 scratch[PB_SCRATCH_BYTES / 8];
 };
 

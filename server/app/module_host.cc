@@ -131,7 +131,9 @@ Status ModuleHost::StartFeeds(const std::string& name, Loaded& module) {
   for (auto& shard : *parts_.shards) {
     const int ring_fd = module.slot->RingFd(shard->index());
     ASSIGN_OR_RETURN(bpf::RingReader ring, bpf::RingReader::Map(ring_fd, parts_.core->ring_bytes()));
-    auto feed = std::make_unique<pipeline::ModuleFeed>(output, std::move(ring), shard->output());
+    auto feed = std::make_unique<pipeline::ModuleFeed>(
+        output, std::move(ring), shard->output(),
+        [this](const pipeline::StreamRelease& release) { return ReleaseStream(release); });
     Status started;
     shard->Run([&] {
       started = feed->Start(*module.instance, shard->index());
@@ -141,6 +143,29 @@ Status ModuleHost::StartFeeds(const std::string& name, Loaded& module) {
     module.feeds.push_back(std::move(feed));
   }
   return OkStatus();
+}
+
+/// 0: the module is to be found no longer.
+void ModuleHost::NameSlot(const std::string& name, std::uint32_t slot) {
+  const std::lock_guard lock(slots_mutex_);
+  if (slot != 0)
+    slots_[name] = slot;
+  else
+    slots_.erase(name);
+}
+
+/// [shard]
+probe_result_t ModuleHost::ReleaseStream(const pipeline::StreamRelease& release) {
+  pb_hint hint{.offset = release.offset, .incarnation = release.incarnation, .heir = 0, .reserved = 0};
+  if (!release.heir.empty()) {
+    const std::lock_guard lock(slots_mutex_);
+    const auto heir = slots_.find(release.heir);
+    if (heir == slots_.end()) return PROBE_INVALID;
+    hint.heir = static_cast<__u16>(heir->second);
+  }
+  const Status put = parts_.core->PutHint(release.cookie, hint);
+  if (!put.ok()) spdlog::warn("{}", Message(put));
+  return put.ok() ? PROBE_OK : PROBE_INTERNAL;
 }
 
 // The new settings row is written whole, then one word flips the slot to it.
@@ -161,6 +186,7 @@ Status ModuleHost::Start(const std::string& name, std::uint32_t /*generation*/) 
   RETURN_IF_ERROR(Activate(*module));
   RETURN_IF_ERROR(StartFeeds(name, *module));
   module->published = true;
+  NameSlot(name, module->slot->slot());
   RETURN_IF_ERROR(parts_.core->Publish(*module->slot, Chain("")));
   if (module->slot->has_probes()) parts_.attach->Add(name, *module->instance, *module->slot);
   return OkStatus();
@@ -243,6 +269,8 @@ Status ModuleHost::Quiesce(const std::string& name) {
   ASSIGN_OR_RETURN(Loaded * module, Find(name));
   if (!module->published) return OkStatus();
   module->published = false;
+  NameSlot(name, 0);
+  parts_.attach->Remove(name);
   return parts_.core->Clear(*module->slot, Chain(name));
 }
 
@@ -273,7 +301,6 @@ void ModuleHost::KeepCallCount(const Loaded& module) {
 Status ModuleHost::Destroy(const std::string& name) {
   ASSIGN_OR_RETURN(Loaded * module, Find(name));
   if (module->slot != nullptr) KeepCallCount(*module);
-  parts_.attach->Remove(name);
   module->feeds.clear();
   module->prepared.reset();
   module->instance.reset();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,6 +82,8 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   std::vector<std::uint32_t> Chain(const std::string& without) const;
   Status RequireAttachPlan(Loaded& module) const;
   Status StartFeeds(const std::string& name, Loaded& module);
+  probe_result_t ReleaseStream(const pipeline::StreamRelease& release);
+  void NameSlot(const std::string& name, std::uint32_t slot);
   Status Activate(Loaded& module);
   void DrainFeeds(Loaded& module);
   Counts Count(const Loaded& module, std::uint32_t parity) const;
@@ -94,6 +97,8 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
 
   const Parts parts_;
   std::map<std::string, Loaded> modules_;
+  std::mutex slots_mutex_;
+  std::map<std::string, std::uint32_t, std::less<>> slots_;  // of published modules; shards look heirs up
   std::uint32_t next_number_ = 1;
   std::uint64_t unloaded_calls_ = 0;  // hook calls that modules now unloaded had ended
 };

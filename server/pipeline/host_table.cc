@@ -64,10 +64,10 @@ void ExchangeAbort(probe_stream_t* stream, std::uint64_t exchange, std::uint32_t
 }
 
 void Count(probe_stream_t* stream, std::uint32_t reason) { stream->feed->Count(reason); }
-void NotMine(probe_stream_t* stream) { stream->not_mine = true; }
+void NotMine(probe_stream_t* stream) { stream->feed->NotMine(*stream); }
 
-probe_result_t HandOver(probe_stream_t* /*stream*/, std::uint64_t /*offset*/, probe_str_t /*module*/) {
-  return PROBE_UNSUPPORTED;
+probe_result_t HandOver(probe_stream_t* stream, std::uint64_t offset, probe_str_t module) {
+  return stream->feed->HandOver(*stream, offset, View(module));
 }
 
 void EmitMetric(probe_shard_context_t* shard, const probe_metric_point_t* point) { shard->feed->EmitMetric(*point); }

@@ -33,8 +33,9 @@ probe_endpoint_t Endpoint(const std::uint8_t (&address)[16], std::uint16_t port,
 
 }  // namespace
 
-ModuleFeed::ModuleFeed(const ModuleOutput& module, bpf::RingReader ring, SpanOutput& output, FeedLimits limits)
-    : module_(module), ring_(std::move(ring)), output_(output), limits_(limits) {
+ModuleFeed::ModuleFeed(const ModuleOutput& module, bpf::RingReader ring, SpanOutput& output, ReleaseStream release,
+                       FeedLimits limits)
+    : module_(module), ring_(std::move(ring)), output_(output), release_(std::move(release)), limits_(limits) {
   context_.feed = this;
   own_stream_.feed = this;
 }
@@ -153,7 +154,11 @@ void ModuleFeed::TakeSegment(const pb_record& record, const std::uint8_t* bytes)
   probe_stream& stream = StreamOf(record);
   stream.last_ktime_ns = record.ktime_ns;
   stream.last_tgid = record.tgid;
-  AnnounceGap(stream, record);
+  if (!IsGivenAway(stream)) AnnounceGap(stream, record);
+  if (IsGivenAway(stream)) {
+    Count(PROBE_IGNORED_AFTER_UPGRADE);
+    return Book(true);
+  }
   segment_offset_ = record.offset;
   probe_segment_t segment{};
   segment.struct_size = sizeof(segment);
@@ -174,6 +179,7 @@ void ModuleFeed::TakeSegment(const pb_record& record, const std::uint8_t* bytes)
   segment.bytes = bytes;
   Book(shard_->OnSegment(&stream, &stream.state, segment));
   stream.expected[record.direction & 1U] = record.offset + record.total;
+  IsGivenAway(stream);
 }
 
 void ModuleFeed::TakeDatagram(const pb_record& record, const std::uint8_t* bytes) {
@@ -182,6 +188,10 @@ void ModuleFeed::TakeDatagram(const pb_record& record, const std::uint8_t* bytes
   probe_stream& stream = StreamOf(record);
   stream.last_ktime_ns = record.ktime_ns;
   stream.last_tgid = record.tgid;
+  if (IsGivenAway(stream)) {
+    Count(PROBE_IGNORED_AFTER_UPGRADE);
+    return Book(true);
+  }
   pb_peer peer;
   std::memcpy(&peer, bytes, sizeof(peer));
   probe_datagram_t datagram{};
@@ -199,6 +209,7 @@ void ModuleFeed::TakeDatagram(const pb_record& record, const std::uint8_t* bytes
   datagram.cause = CauseOf(record);
   datagram.bytes = bytes + sizeof(peer);
   Book(shard_->OnDatagram(&stream, &stream.state, datagram));
+  IsGivenAway(stream);
 }
 
 void ModuleFeed::TakeEvent(const pb_record& record, const std::uint8_t* bytes) {
@@ -227,6 +238,8 @@ void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
   if (!shard_ || record.captured < sizeof(pb_open)) return;
   pb_open open;
   std::memcpy(&open, bytes, sizeof(open));
+  // Given away and now given back: a new stream to the module.
+  if (probe_stream& before = StreamOf(record); before.closed) CloseStream(before, PROBE_CLOSE_HANDED_OVER, 0);
   probe_stream& stream = StreamOf(record);
   stream.last_ktime_ns = record.ktime_ns;
   stream.last_tgid = record.tgid;
@@ -248,6 +261,7 @@ void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
   stream.pair = MakePairKey(to.local, to.peer);
   shard_->OnOpen(&stream, &stream.state, to);
   record_reason_.reset();
+  IsGivenAway(stream);
 }
 
 void ModuleFeed::TakeClose(const pb_record& record) {
@@ -256,10 +270,38 @@ void ModuleFeed::TakeClose(const pb_record& record) {
   if (found != streams_.end()) CloseStream(*found->second, record.hint, record.ktime_ns);
 }
 
-void ModuleFeed::CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
+void ModuleFeed::EndForModule(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
+  if (stream.closed) return;
+  stream.closed = true;
   if (shard_) shard_->OnClose(&stream, &stream.state, reason, ktime_ns != 0 ? ktime_ns : stream.last_ktime_ns);
   record_reason_.reset();
   while (stream.pieces != nullptr) Free(stream, stream.pieces + 1);
+  stream.state = nullptr;
+}
+
+bool ModuleFeed::IsGivenAway(probe_stream& stream) {
+  if (stream.given_away) EndForModule(stream, PROBE_CLOSE_HANDED_OVER, stream.last_ktime_ns);
+  return stream.given_away;
+}
+
+void ModuleFeed::NotMine(probe_stream& stream) {
+  // Even if the kernel cannot be told, the module sees no more of it.
+  if (HandOver(stream, 0, {}) != PROBE_OK) stream.given_away = &stream != &own_stream_;
+}
+
+probe_result_t ModuleFeed::HandOver(probe_stream& stream, std::uint64_t offset, std::string_view heir) {
+  if (stream.given_away) return PROBE_INVALID;
+  if (&stream == &own_stream_ || stream.layer != PROBE_LAYER_RAW) return PROBE_UNSUPPORTED;
+  const probe_result_t released =
+      release_({.cookie = stream.cookie, .incarnation = stream.incarnation, .offset = offset, .heir = heir});
+  if (released != PROBE_OK) return released;
+  stream.given_away = true;
+  ++ledger_.streams_given_away;
+  return PROBE_OK;
+}
+
+void ModuleFeed::CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
+  EndForModule(stream, reason, ktime_ns);
   streams_.erase(stream.cookie | (stream.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0));
   ledger_.streams = streams_.size();
 }

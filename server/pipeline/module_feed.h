@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,9 +35,20 @@ struct FeedLimits {
   std::uint64_t bytes_per_module = 64U << 20U;
 };
 
+/// A module gives a stream away: the kernel is to ship it no more of it.
+struct StreamRelease {
+  std::uint64_t cookie = 0;
+  std::uint16_t incarnation = 0;  // of the module
+  std::uint64_t offset = 0;       // of the received direction: from here on
+  std::string_view heir;          // module that takes over; empty: whoever claims it
+};
+/// PROBE_INVALID: there is no such heir. [shard]
+using ReleaseStream = std::function<probe_result_t(const StreamRelease&)>;
+
 class ModuleFeed {
  public:
-  ModuleFeed(const ModuleOutput& module, bpf::RingReader ring, SpanOutput& output, FeedLimits limits = {});
+  ModuleFeed(const ModuleOutput& module, bpf::RingReader ring, SpanOutput& output, ReleaseStream release,
+             FeedLimits limits = {});
   ~ModuleFeed();
   ModuleFeed(const ModuleFeed&) = delete;
 
@@ -63,6 +75,8 @@ class ModuleFeed {
   probe_result_t EmitSpan(probe_stream& stream, const probe_span_t& span);
   void AbortExchange(probe_stream& stream, std::uint64_t exchange, std::uint32_t reason);
   void Count(std::uint32_t reason) { record_reason_ = reason; }
+  void NotMine(probe_stream& stream);
+  probe_result_t HandOver(probe_stream& stream, std::uint64_t offset, std::string_view heir);
   void EmitMetric(const probe_metric_point_t& point);
   void EmitLog(const probe_log_t& log);
   probe_stream* own_stream() { return &own_stream_; }
@@ -79,13 +93,17 @@ class ModuleFeed {
   /// Books the record just decoded: used, or the reason the module gave.
   void Book(bool fed);
   probe_stream& StreamOf(const pb_record& record);
+  void EndForModule(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns);
   void CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns);
+  /// Whether the module gave it away; tells the module so when it has returned from the call in which it did.
+  bool IsGivenAway(probe_stream& stream);
   void EvictOldest();
   StreamFacts FactsOf(const probe_stream& stream) const;
 
   const ModuleOutput module_;
   bpf::RingReader ring_;
   SpanOutput& output_;
+  const ReleaseStream release_;
   const FeedLimits limits_;
   probe_shard_context context_{};
   std::optional<modules::ModuleShard> shard_;

@@ -29,7 +29,8 @@ struct probe_stream {
   std::uint8_t layer = 0;
   bool has_open = false;
   bool seen[2] = {false, false};
-  bool not_mine = false;
+  bool given_away = false;             // by its module; the kernel follows at the stream's next segment
+  bool closed = false;                 // the module was told; what still comes is only counted
   std::uint32_t rule = 0;              // target rule that let it in
   std::uint64_t expected[2] = {0, 0};  // offset after the last record of a direction
   std::uint64_t memory = 0;            // bytes given out by stream_alloc

@@ -433,15 +433,12 @@ static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock 
         .bytes = gather->bytes[direction], .length = gather->length[direction], .direction = direction}; \
     const int verdict = name##_verdict(&head);                                                           \
     if (verdict == PROBED_MINE) {                                                                        \
-      state->raw.slot = (__u16)cfg_slot;                                                                 \
-      state->raw.incarnation = cfg_incarnation;                                                          \
-      state->raw.open_incarnation = 0;                                                                   \
-      __builtin_memset(state->raw.scratch, 0, sizeof(state->raw.scratch));                               \
+      pb_stream_claim(&state->raw, cfg_slot, cfg_incarnation);                                           \
       bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (direction ? PB_TX : PB_RX));       \
       return 0;                                                                                          \
     }                                                                                                    \
     if (verdict == PROBED_MORE) gather->more = 1;                                                        \
-    const __u32 next = control->next[control->chain_generation & 1][cfg_slot & (PB_MAX_SLOTS - 1)];      \
+    const __u32 next = pb_next_classifier(control, &state->raw, cfg_slot);                               \
     if (next) bpf_tail_call(ctx, &PROBED_PROGS, next *PB_SLOT_PROGRAMS + PB_CLASSIFY);                   \
     probed_unclassified(sk, state, gather, control, direction);                                          \
     return 0;                                                                                            \

@@ -19,8 +19,13 @@ struct probe_shard {};
 namespace probed::pipeline {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
 /// What the module does with a segment; set by the test.
 std::function<void(probe_stream_t*, const probe_segment_t&)> on_segment;
+std::vector<std::uint32_t> closes;  // reasons
 
 probe_module_entry_t ToyEntry() {
   static probe_module module;
@@ -43,6 +48,9 @@ probe_module_entry_t ToyEntry() {
   entry.on_segment = [](probe_shard_t*, probe_stream_t* stream, void**, const probe_segment_t* segment) {
     on_segment(stream, *segment);
   };
+  entry.on_close = [](probe_shard_t*, probe_stream_t*, void**, std::uint32_t reason, std::uint64_t) {
+    closes.push_back(reason);
+  };
   return entry;
 }
 
@@ -50,6 +58,7 @@ class ModuleFeedTest : public ::testing::Test {
  protected:
   ModuleFeedTest() {
     on_segment = [](probe_stream_t*, const probe_segment_t&) {};
+    closes.clear();
     EXPECT_TRUE(feed_.Start(*instance_, 0).ok());
   }
   static pb_record Record(__u8 type) {
@@ -66,6 +75,17 @@ class ModuleFeedTest : public ::testing::Test {
     ring_.Put(record, bytes);
     feed_.Drain(100);
   }
+  void KernelOpens() {
+    const pb_open open{};
+    ring_.Put(Record(PB_RECORD_OPEN), {reinterpret_cast<const char*>(&open), sizeof(open)});
+    feed_.Drain(100);
+  }
+  void KernelCloses(__u8 reason) {
+    pb_record record = Record(PB_RECORD_CLOSE);
+    record.hint = reason;
+    ring_.Put(record);
+    feed_.Drain(100);
+  }
   const probe_host_t& host() const { return host_.table(); }
   static std::uint64_t Sum(const ReasonCounts& counts) {
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
@@ -78,7 +98,12 @@ class ModuleFeedTest : public ::testing::Test {
   const probe_module_entry_t entry_ = ToyEntry();
   std::unique_ptr<modules::ModuleInstance> instance_ =
       *modules::ModuleInstance::Create("toy", 1, entry_, host_.table());
-  ModuleFeed feed_{rig_.module, ring_.Reader(), output_};
+  std::vector<StreamRelease> released_;
+  ModuleFeed feed_{rig_.module, ring_.Reader(), output_, [this](const StreamRelease& release) -> probe_result_t {
+                     if (release.heir == "nobody") return PROBE_INVALID;
+                     released_.push_back(release);
+                     return PROBE_OK;
+                   }};
 };
 
 TEST_F(ModuleFeedTest, BooksARecordUnderTheReasonGiven) {
@@ -111,6 +136,62 @@ TEST_F(ModuleFeedTest, BooksExchangesAbortedForUnknownReasonsAsUnknown) {
   EXPECT_EQ(ledger.aborted[PROBE_EVICTED_MEMORY], 0U);
   EXPECT_EQ(ledger.aborted[kUnknownReason], 1U);
   EXPECT_EQ(ledger.opened, ledger.spans + ledger.in_flight + Sum(ledger.aborted));
+}
+
+TEST_F(ModuleFeedTest, ReleasesAStreamThatIsNotTheModules) {
+  int fed = 0;
+  on_segment = [&](probe_stream_t* stream, const probe_segment_t&) {
+    ++fed;
+    host().not_mine(stream);
+    EXPECT_THAT(closes, IsEmpty()) << "not inside the module's own call";
+  };
+  Segment("GET ");
+  ASSERT_THAT(released_, SizeIs(1));
+  EXPECT_EQ(released_[0].cookie, 7U);
+  EXPECT_EQ(released_[0].incarnation, 3U);
+  EXPECT_EQ(released_[0].heir, "");
+  EXPECT_THAT(closes, ElementsAre(PROBE_CLOSE_HANDED_OVER));
+  Segment("more", 4);  // was in the ring before the kernel knew
+  EXPECT_EQ(fed, 1);
+  EXPECT_EQ(feed_.ledger().records[PROBE_IGNORED_AFTER_UPGRADE], 1U);
+  EXPECT_EQ(feed_.ledger().consumed, feed_.ledger().used + Sum(feed_.ledger().records));
+  KernelCloses(PROBE_CLOSE_HANDED_OVER);
+  EXPECT_THAT(closes, SizeIs(1)) << "on_close is the last call for a stream";
+  EXPECT_EQ(feed_.ledger().streams, 0U);
+}
+
+TEST_F(ModuleFeedTest, HandsAStreamOverFromAnOffset) {
+  on_segment = [&](probe_stream_t* stream, const probe_segment_t&) {
+    EXPECT_EQ(host().hand_over(stream, 4, {"tls", 3}), PROBE_OK);
+    EXPECT_EQ(host().hand_over(stream, 4, {"tls", 3}), PROBE_INVALID) << "it is given away already";
+  };
+  Segment("STARTTLS");
+  ASSERT_THAT(released_, SizeIs(1));
+  EXPECT_EQ(released_[0].offset, 4U);
+  EXPECT_EQ(released_[0].heir, "tls");
+  EXPECT_EQ(feed_.ledger().streams_given_away, 1U);
+  EXPECT_THAT(closes, ElementsAre(PROBE_CLOSE_HANDED_OVER));
+}
+
+TEST_F(ModuleFeedTest, KeepsAStreamThatNobodyTakes) {
+  on_segment = [&](probe_stream_t* stream, const probe_segment_t&) {
+    EXPECT_EQ(host().hand_over(stream, 0, {"nobody", 6}), PROBE_INVALID);
+  };
+  Segment("one");
+  Segment("two", 3);
+  EXPECT_THAT(closes, IsEmpty());
+  EXPECT_EQ(feed_.ledger().used, 2U);
+}
+
+TEST_F(ModuleFeedTest, StreamGivenBackIsANewOne) {
+  on_segment = [&](probe_stream_t* stream, const probe_segment_t&) { host().not_mine(stream); };
+  Segment("one");
+  int fed = 0;
+  on_segment = [&](probe_stream_t*, const probe_segment_t&) { ++fed; };
+  KernelOpens();
+  Segment("two", 3);
+  EXPECT_EQ(fed, 1);
+  EXPECT_THAT(closes, SizeIs(1));
 }
 
 }  // namespace
