@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pipeline/span_output.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "server/discovery/exe_matcher.h"
@@ -9,7 +10,10 @@
 namespace probed::pipeline {
 namespace {
 
-constexpr std::size_t kMostSources = 8192;  // processes a shard remembers
+constexpr std::size_t kMostSources = 8192;         // processes a shard remembers
+constexpr std::size_t kMostWaiting = 16384;        // spans
+constexpr std::uint64_t kAskAgainNs = 5'000'000;   // a drain interval
+constexpr std::uint64_t kTimeIsOver = UINT64_MAX;  // the link table's answer to a second question is then final
 
 SpanFate FateOf(Unrouted reason) {
   switch (reason) {
@@ -57,6 +61,7 @@ SpanOutput::SpanOutput(std::uint32_t shard, Shared shared)
 
 void SpanOutput::BeginRound() {
   utc_.Sample();
+  now_ns_ = shared_.clock->KtimeNs();
   routes_ = shared_.routes();
   std::shared_ptr<const std::vector<std::string>> names = shared_.service_names();
   if (names == service_names_) return;
@@ -113,9 +118,8 @@ void SpanOutput::NoteBatched() {
 
 SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span) {
   SpanContext context;
-  // With several shards a parent may not be decoded yet; asking as if its time were over takes what is known now.
-  if (shared_.links->Resolve(span.exchange, UINT64_MAX, ids_, context) == Resolution::kUnknown)
-    return SpanFate::kUnknownExchange;
+  const Resolution parent = shared_.links->Resolve(span.exchange, now_ns_, ids_, context);
+  if (parent == Resolution::kUnknown) return SpanFate::kUnknownExchange;
   shared_.links->End(span.exchange, span.end_ns);
   const Source& source = SourceOf(facts);
   shared_.metrics->Record(shard_, source.resource, {span.measurements, span.measurement_count},
@@ -124,19 +128,70 @@ SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, 
       route_cache_.Get(*routes_, module.id, module.name, source.resource->id, source.resource->service_name)
           .ForSpan(span.kind);
   if (route.reason == Unrouted::kDropped) return SpanFate::kDropped;
-  exporter::BatchBuilder& builder = BuilderOf(route.sinks);
-  builder.Append(*source.resource, *module.scope, Fill(span, context));
-  NoteBatched();
-  if (builder.items() >= shared_.limits.spans || builder.bytes() >= shared_.limits.bytes)
-    shared_.deliver(route.sinks, builder.Seal());
+  if (parent == Resolution::kPending)
+    Wait({KeptSpan(span), source.resource, module.scope, route.sinks});
+  else
+    Append(route.sinks, *source.resource, *module.scope, span, context);
   return FateOf(route.reason);
 }
 
+void SpanOutput::Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
+                        const probe_span_t& span, const SpanContext& context) {
+  exporter::BatchBuilder& builder = BuilderOf(sinks);
+  builder.Append(resource, scope, Fill(span, context));
+  NoteBatched();
+  if (builder.items() >= shared_.limits.spans || builder.bytes() >= shared_.limits.bytes)
+    shared_.deliver(sinks, builder.Seal());
+}
+
+void SpanOutput::Wait(Waiting waiting) {
+  if (waiting_.empty()) asked_ns_ = now_ns_;
+  waiting_.push_back(std::move(waiting));
+  if (waiting_.size() > kMostWaiting) AskAgain(kTimeIsOver);
+}
+
+// The span is in the ledger as routed, so it goes out even if the table had to drop its exchange meanwhile.
+void SpanOutput::AskAgain(std::uint64_t now_ns) {
+  std::deque<Waiting> asked;
+  asked.swap(waiting_);
+  for (Waiting& one : asked) {
+    SpanContext context;
+    switch (shared_.links->Resolve(one.span.span().exchange, now_ns, ids_, context)) {
+      case Resolution::kPending: waiting_.push_back(std::move(one)); continue;
+      case Resolution::kUnknown: context = NewTrace(); break;
+      case Resolution::kReady: break;
+    }
+    Append(one.sinks, *one.resource, *one.scope, one.span.span(), context);
+  }
+  asked_ns_ = now_ns;
+}
+
+SpanContext SpanOutput::NewTrace() {
+  SpanContext context;
+  context.trace_id = ids_.NewTraceId();
+  context.span_id = ids_.NewSpanId();
+  context.flags = kHasIsRemote | kNewTraceFlags;
+  context.utc_offset_ns = utc_.offset_ns();
+  return context;
+}
+
+std::uint64_t SpanOutput::due_ns() const {
+  if (waiting_.empty()) return due_ns_;
+  const std::uint64_t ask = asked_ns_ + kAskAgainNs;
+  return due_ns_ == 0 ? ask : std::min(due_ns_, ask);
+}
+
 void SpanOutput::FlushIfDue(std::uint64_t now_ns) {
-  if (due_ns_ != 0 && now_ns >= due_ns_) FlushBatches();
+  if (!waiting_.empty() && now_ns >= asked_ns_ + kAskAgainNs) AskAgain(now_ns);
+  if (due_ns_ != 0 && now_ns >= due_ns_) SealAll();
 }
 
 void SpanOutput::FlushBatches() {
+  if (!waiting_.empty()) AskAgain(kTimeIsOver);
+  SealAll();
+}
+
+void SpanOutput::SealAll() {
   due_ns_ = 0;
   for (auto& [mask, builder] : builders_)
     if (exporter::BatchPtr batch = builder->Seal()) shared_.deliver(mask, std::move(batch));
@@ -165,7 +220,11 @@ void SpanOutput::EmitLog(const ModuleOutput& module, const probe_log_t& log) {
   record.body = {log.body.ptr, log.body.len};
   record.attributes = {log.attributes, log.attribute_count};
   SpanContext context;
-  if (log.exchange != 0 && shared_.links->Resolve(log.exchange, UINT64_MAX, ids_, context) == Resolution::kReady) {
+  // A log line does not wait: the first question may be answered "ask again", the second never is.
+  Resolution known = Resolution::kUnknown;
+  if (log.exchange != 0) known = shared_.links->Resolve(log.exchange, now_ns_, ids_, context);
+  if (known == Resolution::kPending) known = shared_.links->Resolve(log.exchange, kTimeIsOver, ids_, context);
+  if (known == Resolution::kReady) {
     std::memcpy(record.trace_id, context.trace_id.data(), sizeof(record.trace_id));
     std::memcpy(record.span_id, context.span_id.data(), sizeof(record.span_id));
     record.trace_flags = context.flags & 0xffU;

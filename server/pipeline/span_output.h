@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@
 #include "server/export/log_encoder.h"
 #include "server/export/span_encoder.h"
 #include "server/pipeline/ids.h"
+#include "server/pipeline/kept_span.h"
 #include "server/pipeline/link_table.h"
 #include "server/pipeline/metrics_aggregator.h"
 #include "server/pipeline/resource_cache.h"
@@ -85,10 +87,12 @@ class SpanOutput {
 
   /// Before each round of draining: clocks and snapshots are read once.
   void BeginRound();
+  /// After it: asks again for parents, hands on what was batched long enough.
   void FlushIfDue(std::uint64_t now_ns);
+  /// Hands everything on; what waits for its parent does so with what is known.
   void FlushBatches();
-  /// When the oldest unsent span must go, 0: nothing is batched.
-  std::uint64_t due_ns() const { return due_ns_; }
+  /// When FlushIfDue has something to do, 0: nothing is batched and nothing waits.
+  std::uint64_t due_ns() const;
 
  private:
   struct Source {
@@ -98,7 +102,21 @@ class SpanOutput {
     std::uint32_t exec_epoch = 0;  // of the process table, under which it was found
   };
 
+  /// Counted and routed, but another shard may still decode its parent.
+  struct Waiting {
+    KeptSpan span;
+    ResourcePtr resource;
+    std::shared_ptr<const exporter::Scope> scope;
+    SinkMask sinks = 0;
+  };
+
   const Source& SourceOf(const StreamFacts& facts);
+  void Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
+              const probe_span_t& span, const SpanContext& context);
+  void Wait(Waiting waiting);
+  void AskAgain(std::uint64_t now_ns);
+  SpanContext NewTrace();
+  void SealAll();
   exporter::BatchBuilder& BuilderOf(SinkMask sinks);
   exporter::LogBatchBuilder& LogBuilderOf(SinkMask sinks);
   void NoteBatched();
@@ -113,6 +131,9 @@ class SpanOutput {
   absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, Source> sources_;  // by tgid and start
   std::vector<std::pair<SinkMask, std::unique_ptr<exporter::BatchBuilder>>> builders_;
   std::vector<std::pair<SinkMask, std::unique_ptr<exporter::LogBatchBuilder>>> log_builders_;
+  std::deque<Waiting> waiting_;
+  std::uint64_t asked_ns_ = 0;  // when the waiting ones last were
+  std::uint64_t now_ns_ = 0;    // of this round
   std::uint64_t due_ns_ = 0;
 };
 

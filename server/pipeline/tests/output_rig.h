@@ -32,7 +32,8 @@ struct SentSpan {
 };
 
 struct OutputRig {
-  explicit OutputRig(std::uint32_t shards = 1) : links(LinkTableOptions{.shards = shards}) {
+  explicit OutputRig(std::uint32_t shards = 1)
+      : links(LinkTableOptions{.shards = shards}), metrics(MetricsOptions{.shards = shards}, 1) {
     shared.clock = &clock;
     shared.keys = &keys;
     shared.links = &links;
@@ -58,7 +59,7 @@ struct OutputRig {
   StillClock clock;
   exporter::KeyTable keys;
   LinkTable links;
-  MetricsAggregator metrics{MetricsOptions{}, 1};
+  MetricsAggregator metrics;
   discovery::FakeProc proc;
   discovery::ProcReader reader{proc.root()};
   discovery::ProcessTable processes{reader, discovery::HostInfo{}};
