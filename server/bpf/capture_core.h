@@ -125,19 +125,19 @@ class CaptureCore {
   Status MapControl();
   Status FillSlotPrograms(const ModuleSlot& slot, bool set);
   void SetChain(const std::vector<std::uint32_t>& chain);
+  Result<Object> OpenObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) const;
   Result<Object> LoadObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot);
+  Status LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot);
+  Status LoadProbes(const ModuleObjects& objects, ModuleSlot& slot);
   Status MakeRings(const std::string& name, ModuleSlot& slot);
 
   CoreOptions options_;
-  Result<Object> OpenObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) const;
   Backend backend_;
-  Status LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot);
-  Status LoadProbes(const ModuleObjects& objects, ModuleSlot& slot);
+  UprobeKind uprobes_;
   Object core_;
   pb_control* control_ = nullptr;
   std::vector<Link> hooks_;
   std::vector<Link> life_;
-  UprobeKind uprobes_;
   std::uint32_t used_slots_ = 1;  // bit mask; slot 0 is the core's
   std::uint32_t next_incarnation_ = 1;
 };
