@@ -5,14 +5,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 namespace probed::attach {
 namespace {
@@ -65,6 +64,19 @@ std::optional<MappedFile> ParseLine(std::string_view line) {
 
 Fd OpenForReading(const std::string& path) { return Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)); }
 
+/// Not by a stream: reading fails in the middle when the process ends, and a stream would throw.
+std::optional<std::string> ReadAll(const Fd& file) {
+  std::string text;
+  std::array<char, 16384> part;
+  for (;;) {
+    const ssize_t got = read(file.get(), part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(got));
+  }
+}
+
 bool IsRegular(const Fd& file, std::uint64_t inode) {
   struct stat facts{};
   return fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_ino == inode;
@@ -93,10 +105,11 @@ std::vector<MappedFile> ParseExecutableFiles(std::string_view maps) {
 }
 
 std::optional<std::vector<MappedFile>> ReadExecutableFiles(std::uint32_t pid) {
-  std::ifstream maps(fmt::format("/proc/{}/maps", pid), std::ios::binary);
-  if (!maps) return std::nullopt;
-  const std::string text((std::istreambuf_iterator<char>(maps)), {});
-  return ParseExecutableFiles(text);
+  const Fd maps = OpenForReading(fmt::format("/proc/{}/maps", pid));
+  if (!maps.valid()) return std::nullopt;
+  const std::optional<std::string> text = ReadAll(maps);
+  if (!text) return std::nullopt;
+  return ParseExecutableFiles(*text);
 }
 
 // map_files gives the very file that is mapped, though it be replaced or deleted. It asks for CAP_SYS_ADMIN (5.9 and

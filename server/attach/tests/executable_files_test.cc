@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,6 +76,17 @@ TEST(ReadExecutableFiles, SaysWhenNothingIsThere) {
   EXPECT_FALSE(ReadExecutableFiles(kNobody).has_value());
   EXPECT_EQ(OpenMappedFile(kNobody, {.key = {}, .range = "1-2", .path = "/x"}).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+// The maps of a process that has ended, but was not waited for, can be opened and not read.
+TEST(ReadExecutableFiles, SurvivesAProcessThatEnds) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  siginfo_t ended{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  const auto files = ReadExecutableFiles(static_cast<std::uint32_t>(child));
+  EXPECT_TRUE(!files || files->empty());
+  waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED);
 }
 
 }  // namespace
