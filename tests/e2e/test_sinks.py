@@ -154,6 +154,20 @@ class Sinks(LiveCase):
         self.ask()
         self.assert_delivered(good)
 
+    def test_whoever_scrapes_is_not_traced(self):
+        places = [("127.0.0.1", free_port()), ("[::1]", free_port())]
+        prometheus = [{"name": f"prometheus-{at}", "type": "prometheus", "endpoint": f"{host}:{port}"}
+                      for at, (host, port) in enumerate(places)]
+        file = {"name": "file", "type": "file", "path": str(self.folder / "spans.jsonl")}
+        daemon = self.run_daemon(self.server_port, *(port for _, port in places), sinks=[file, *prometheus])
+        self.ask(1)
+        daemon.wait_spans(2)  # both ends of an ordinary request
+        for host, port in places:
+            with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as response:
+                self.assertIn(b"http_server_request_duration", response.read())
+        self.ask(1)
+        self.assertEqual(len(daemon.wait_spans(4, settle=1.0)), 4, daemon.spans())
+
 
 if __name__ == "__main__":
     unittest.main()
