@@ -13,14 +13,16 @@
 
 #include "api/module/probe_types.h"
 #include "server/config/model.h"
+#include "server/export/wire.h"
 
 namespace probed::exporter {
 
 /// One sealed message: ExportTraceServiceRequest (= TracesData on the wire), or the same for metrics and logs.
 struct Batch {
   config::Signal signal = config::Signal::kTraces;
-  std::string bytes;
+  std::string_view bytes;   // in `storage`
   std::uint32_t items = 0;  // spans, data points or log records
+  WireWriter storage;
 };
 
 /// The only owner type of a batch: several sinks, the tail ring and retries hold the same one.

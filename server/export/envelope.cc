@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/export/envelope.h"
 
+#include <algorithm>
 #include <mutex>
+#include <span>
 
 #include "server/export/semconv.h"
 
@@ -20,16 +22,14 @@ constexpr std::size_t kMaxRetainedBytes = 2 * kMaxBatchBytes;
 
 std::size_t FieldSize(std::size_t length) { return 1 + wire::VarintSize(length) + length; }
 
-void AppendHead(std::string& out, std::uint32_t field, std::size_t length) {
-  char head[16];
-  char* end = wire::PutVarint(head, wire::Tag(field, wire::kBytes));
-  end = wire::PutVarint(end, length);
-  out.append(head, static_cast<std::size_t>(end - head));
+char* PutHead(char* out, std::uint32_t field, std::size_t length) {
+  return wire::PutVarint(wire::PutVarint(out, wire::Tag(field, wire::kBytes)), length);
 }
 
-void AppendField(std::string& out, std::uint32_t field, std::string_view value) {
-  AppendHead(out, field, value.size());
-  out.append(value);
+char* PutField(char* out, std::uint32_t field, std::string_view value) {
+  out = PutHead(out, field, value.size());
+  std::memcpy(out, value.data(), value.size());
+  return out + value.size();
 }
 
 }  // namespace
@@ -55,8 +55,9 @@ class BatchPool : public std::enable_shared_from_this<BatchPool> {
 
   void GiveBack(std::unique_ptr<Batch> batch) {
     const std::lock_guard lock(mutex_);
-    if (idle_.size() >= kMaxIdleBatches || batch->bytes.capacity() > kMaxRetainedBytes) return;
-    batch->bytes.clear();
+    if (idle_.size() >= kMaxIdleBatches || batch->storage.capacity() > kMaxRetainedBytes) return;
+    batch->storage.Clear();
+    batch->bytes = {};
     batch->items = 0;
     idle_.push_back(std::move(batch));
   }
@@ -72,7 +73,7 @@ WireWriter& EnvelopeBuilder::Group(const Resource& resource, const Scope& scope)
   if (used_ == 0 || groups_[current_].resource_id != resource.id || groups_[current_].scope_id != scope.id) {
     sealed_bytes_ += open_bytes_;
     current_ = FindOrAdd(resource, scope);
-    open_bytes_ = groups_[current_].items.size();
+    open_bytes_ = groups_[current_].item_bytes();
     sealed_bytes_ -= open_bytes_;
   }
   return groups_[current_].items;
@@ -80,7 +81,7 @@ WireWriter& EnvelopeBuilder::Group(const Resource& resource, const Scope& scope)
 
 void EnvelopeBuilder::ItemDone(std::uint32_t items) {
   items_ += items;
-  open_bytes_ = groups_[current_].items.size();
+  open_bytes_ = groups_[current_].item_bytes();
 }
 
 std::size_t EnvelopeBuilder::FindOrAdd(const Resource& resource, const Scope& scope) {
@@ -96,20 +97,42 @@ std::size_t EnvelopeBuilder::Add(const Resource& resource, const Scope& scope) {
   group.resource = resource.encoded;
   group.scope = scope.encoded;
   group.items.Clear();
+  group.room = kEnvelopeBytes + resource.encoded.size() + scope.encoded.size();
+  group.items.Advance(group.items.Ensure(group.room) + group.room);
   sealed_bytes_ += kEnvelopeBytes + resource.encoded.size() + scope.encoded.size();
   return used_++;
 }
 
-void EnvelopeBuilder::AppendGroup(std::string& out, const GroupBuffer& group) const {
+/// Writes what stands before and behind the items, in the room left for it. The result lies in group.items.
+std::string_view EnvelopeBuilder::Finish(GroupBuffer& group) {
   const std::size_t schema = FieldSize(kSchemaUrl.size());
-  const std::size_t scope_x = FieldSize(group.scope.size()) + group.items.size() + schema;
-  AppendHead(out, kResourceX, FieldSize(group.resource.size()) + FieldSize(scope_x) + schema);
-  AppendField(out, kInner, group.resource);
-  AppendHead(out, kScopeX, scope_x);
-  AppendField(out, kInner, group.scope);
-  out.append(group.items.view());
-  AppendField(out, kSchema, kSchemaUrl);
-  AppendField(out, kSchema, kSchemaUrl);
+  const std::size_t scope_x = FieldSize(group.scope.size()) + group.item_bytes() + schema;
+  const std::size_t resource_x = FieldSize(group.resource.size()) + FieldSize(scope_x) + schema;
+  const std::size_t head = FieldSize(resource_x) - resource_x + FieldSize(group.resource.size()) + FieldSize(scope_x) -
+                           scope_x + FieldSize(group.scope.size());
+  char* out = PutField(PutField(group.items.Ensure(2 * schema), kSchema, kSchemaUrl), kSchema, kSchemaUrl);
+  group.items.Advance(out);
+  const std::string_view whole = group.items.view().substr(group.room - head);
+  char* at = group.items.data() + group.room - head;
+  at = PutField(PutHead(at, kResourceX, resource_x), kInner, group.resource);
+  PutField(PutHead(at, kScopeX, scope_x), kInner, group.scope);
+  return whole;
+}
+
+/// Nearly always all items are of one resource: their buffer becomes the batch's, and nothing is copied.
+void EnvelopeBuilder::FillBatch(Batch& batch) {
+  const auto filled = [](const GroupBuffer& group) { return group.item_bytes() > 0; };
+  const std::span<GroupBuffer> groups(groups_.data(), used_);
+  if (std::count_if(groups.begin(), groups.end(), filled) == 1) {
+    GroupBuffer& only = *std::find_if(groups.begin(), groups.end(), filled);
+    batch.bytes = Finish(only);
+    std::swap(batch.storage, only.items);
+    return;
+  }
+  for (GroupBuffer& group : groups) {
+    if (filled(group)) batch.storage.Append(Finish(group));
+  }
+  batch.bytes = batch.storage.view();
 }
 
 BatchPtr EnvelopeBuilder::Seal() {
@@ -117,10 +140,7 @@ BatchPtr EnvelopeBuilder::Seal() {
   const std::shared_ptr<Batch> batch = pool_->Take();
   batch->signal = signal_;
   batch->items = items_;
-  batch->bytes.reserve(bytes());
-  for (std::size_t i = 0; i < used_; ++i) {
-    if (groups_[i].items.size() > 0) AppendGroup(batch->bytes, groups_[i]);
-  }
+  FillBatch(*batch);
   Reset();
   return batch;
 }

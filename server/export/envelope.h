@@ -53,12 +53,15 @@ class EnvelopeBuilder {
     std::uint32_t scope_id = 0;
     std::string resource;
     std::string scope;
-    WireWriter items;
+    WireWriter items;  // behind `room` bytes that are left free for what stands before the items
+    std::size_t room = 0;
+    std::size_t item_bytes() const { return items.size() - room; }
   };
 
   std::size_t FindOrAdd(const Resource& resource, const Scope& scope);
   std::size_t Add(const Resource& resource, const Scope& scope);
-  void AppendGroup(std::string& out, const GroupBuffer& group) const;
+  static std::string_view Finish(GroupBuffer& group);
+  void FillBatch(Batch& batch);
   void Reset();
 
   const config::Signal signal_;

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace probed::exporter {
 
@@ -70,9 +71,19 @@ inline bool CopyAscii(char* out, const char* in, std::size_t size) {
 /// A growing buffer and the fields written into it. One thread. Positions are offsets: growth moves the bytes.
 class WireWriter {
  public:
+  WireWriter() = default;
+  WireWriter(WireWriter&& other) noexcept { *this = std::move(other); }
+  WireWriter& operator=(WireWriter&& other) noexcept {
+    bytes_ = std::move(other.bytes_);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    return *this;
+  }
+
   std::size_t size() const { return size_; }
   std::size_t capacity() const { return capacity_; }
   std::string_view view() const { return {bytes_.get(), size_}; }
+  char* data() { return bytes_.get(); }
   void Clear() { size_ = 0; }
   void Release();
 

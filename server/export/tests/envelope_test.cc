@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
 #include "server/export/semconv.h"
 #include "server/export/tests/test_span.h"
@@ -18,7 +20,7 @@ class BatchBuilderTest : public testing::Test {
   ExportTraceServiceRequest SealAndParse() {
     const BatchPtr batch = builder_.Seal();
     ExportTraceServiceRequest request;
-    EXPECT_TRUE(request.ParseFromString(batch->bytes));
+    EXPECT_TRUE(request.ParseFromString(std::string(batch->bytes)));
     return request;
   }
   void Append(const Resource& resource, const Scope& scope, std::string_view name) {
@@ -78,14 +80,15 @@ TEST_F(BatchBuilderTest, BytesBoundsTheSealedSize) {
 }
 
 TEST_F(BatchBuilderTest, ReusesTheMemoryOfReleasedBatches) {
-  const char* place = nullptr;
-  for (int round = 0; round < 5; ++round) {
+  // The builder and the batch exchange their buffers, so there are two of them.
+  std::set<const char*> places;
+  for (int round = 0; round < 6; ++round) {
     for (int i = 0; i < 100; ++i) Append(shop_, http_, "GET /");
     const BatchPtr batch = builder_.Seal();
-    EXPECT_TRUE(place == nullptr || batch->bytes.data() == place);
-    place = batch->bytes.data();
+    places.insert(batch->bytes.data());
     EXPECT_EQ(batch->items, 100U);
   }
+  EXPECT_LE(places.size(), 2U);
 }
 
 TEST_F(BatchBuilderTest, BatchesOutliveTheirBuilder) {
@@ -96,7 +99,7 @@ TEST_F(BatchBuilderTest, BatchesOutliveTheirBuilder) {
     batch = builder.Seal();
   }
   ExportTraceServiceRequest request;
-  EXPECT_TRUE(request.ParseFromString(batch->bytes));
+  EXPECT_TRUE(request.ParseFromString(std::string(batch->bytes)));
 }
 
 }  // namespace

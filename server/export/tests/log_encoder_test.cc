@@ -17,7 +17,7 @@ opentelemetry::proto::logs::v1::LogRecord Encode(const KeyTable& keys, const Log
   const BatchPtr batch = builder.Seal();
   EXPECT_EQ(batch->signal, config::Signal::kLogs);
   opentelemetry::proto::collector::logs::v1::ExportLogsServiceRequest request;
-  EXPECT_TRUE(request.ParseFromString(batch->bytes));
+  EXPECT_TRUE(request.ParseFromString(std::string(batch->bytes)));
   EXPECT_EQ(request.ByteSizeLong(), batch->bytes.size());
   return request.resource_logs(0).scope_logs(0).log_records(0);
 }

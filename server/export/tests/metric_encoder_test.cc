@@ -17,7 +17,7 @@ using testing::ElementsAre;
 
 ExportMetricsServiceRequest Parse(const BatchPtr& batch) {
   ExportMetricsServiceRequest request;
-  EXPECT_TRUE(request.ParseFromString(batch->bytes));
+  EXPECT_TRUE(request.ParseFromString(std::string(batch->bytes)));
   return request;
 }
 

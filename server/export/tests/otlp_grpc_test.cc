@@ -131,7 +131,7 @@ TEST_F(OtlpGrpcTest, DeliversTheBatchWithHeadersAndUserAgent) {
     EXPECT_EQ(result.kind, Kind::kOk) << result.message;
   }
   ExportTraceServiceRequest expected;
-  ASSERT_TRUE(expected.ParseFromString(batch_->bytes));
+  ASSERT_TRUE(expected.ParseFromString(std::string(batch_->bytes)));
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(traces_.request_, expected));
   EXPECT_EQ(traces_.metadata_.find("api-key")->second, "secret");
   EXPECT_TRUE(traces_.metadata_.find("user-agent")->second.starts_with(UserAgent()));
