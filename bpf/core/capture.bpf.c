@@ -29,6 +29,7 @@ PB_PROGRAM_ARRAY(pb_progs_sock);
 PB_PROGRAM_ARRAY(pb_progs_frx);
 PB_PROGRAM_ARRAY(pb_progs_ftx);
 PB_PROGRAM_ARRAY(pb_progs_fudp);
+PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into it */
 
 #define PB_HOOK(progs, sk, length, flags, direction)        \
   const __u32 next = pb_hook(sk, length, flags, direction); \

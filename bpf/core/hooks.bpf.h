@@ -7,64 +7,16 @@
 #ifndef PROBED_CORE_HOOKS_BPF_H
 #define PROBED_CORE_HOOKS_BPF_H
 
+#include "bpf/core/bind.bpf.h"
 #include "bpf/core/release.bpf.h"
 #include "bpf/core/targets.bpf.h"
 #include "bpf/include/stream.bpf.h"
-
-enum { PB_MOST_ATTEMPTS = 8, PB_DONE = 0 };
+#include "bpf/include/unowned.bpf.h"
 
 static __always_inline bool pb_is_covered(const struct sock *sk) {
   const __u16 family = sk->__sk_common.skc_family;
   if (family == AF_INET || family == AF_INET6) return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_UDP;
   return family == AF_UNIX && sk->sk_type == SOCK_STREAM;
-}
-
-/* Appends the segment's first bytes to what classifiers look at. False: they cannot be read. */
-static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct pb_gather *gather) {
-  const __u32 direction = segment->direction & 1;
-  const __u64 held = pb_clamp(gather->length[direction], PB_HEAD_BYTES);
-  __u64 want = PB_HEAD_BYTES - held;
-  if (want > segment->total) want = segment->total;
-  if (!held) gather->offset[direction] = segment->offset;
-  __u8 *to = gather->bytes[direction] + held;
-  want = pb_clamp(want, PB_HEAD_BYTES);
-  const __u32 copied = segment->buffer.segments ? pb_copy_vector(to, PB_HEAD_BYTES, &segment->buffer, 0, (__u32)want)
-                                                : pb_copy_plain(to, PB_HEAD_BYTES, &segment->buffer, 0, (__u32)want);
-  if (copied < want) return false;
-  gather->length[direction] = (__u32)(held + want);
-  return true;
-}
-
-/* A stream nobody owns: the first classifier's program, or PB_DONE when it is not looked at again now. */
-static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_counters *line) {
-  struct pb_sock *state = segment->state;
-  struct pb_control *control = segment->control;
-  const __u32 direction = segment->direction & 1;
-  const bool turned = state->raw.last_direction != direction + 1;
-  const __u32 first = pb_next_classifier(control, &state->raw, 0);
-  state->raw.last_direction = (__u8)(direction + 1);
-  pb_segment_locate(segment);
-  pb_segment_finish(segment);
-  if (state->raw.chain_generation == control->chain_generation) {
-    if (!turned || state->raw.attempts >= PB_MOST_ATTEMPTS) line->unclassified++;
-    if (!turned || state->raw.attempts >= PB_MOST_ATTEMPTS) return PB_DONE;
-    state->raw.attempts++;
-  } else {
-    state->raw.attempts = 0;
-  }
-  if (!first) state->raw.chain_generation = control->chain_generation;
-  pb_buffer_find(&segment->buffer);
-  if (!first || !segment->buffer.readable) {
-    line->unclassified++;
-    return PB_DONE;
-  }
-  struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, segment->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!gather || !pb_gather_bytes(segment, gather)) {
-    line->fault++;
-    return PB_DONE;
-  }
-  state->flags |= PB_SOCK_FINISHED;
-  return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
 }
 
 /* First look at a socket, or a look under new rules: makes its state and asks the targets. */
@@ -112,10 +64,12 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
       return PB_DONE;
     }
     if (!state->included) {
+      pb_plain_closed(control, state, PB_CLOSE_LOCAL);
       line->filtered++;
       return PB_DONE;
     }
   }
+  if (control->probers) pb_bind(sk, control, state);
   __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   if (slot && state->raw.hint_generation != control->hint_generation) {
     pb_hint_take(sk, control, state);

@@ -6,6 +6,7 @@
 #ifndef PROBED_CORE_LIFE_BPF_H
 #define PROBED_CORE_LIFE_BPF_H
 
+#include "bpf/core/bind.bpf.h"
 #include "bpf/core/release.bpf.h"
 #include "bpf/core/targets.bpf.h"
 #include "bpf/include/stream.bpf.h"
@@ -46,6 +47,8 @@ static __always_inline void pb_connecting(struct sock *sk, struct pb_control *co
   if (!caused) return;
   state->cause_cookie = task->cause_cookie;
   state->cause_offset = task->cause_offset;
+  state->flags &= (__u16)~PB_SOCK_CAUSE_PLAINTEXT;
+  if (task->cause_layer) state->flags |= PB_SOCK_CAUSE_PLAINTEXT;
 }
 
 /* The daemon's connection stands: now its ports are known, so its other end can be recognised. */
@@ -89,7 +92,9 @@ static __always_inline void pb_connection_state(struct sock *sk, int old_state, 
   if (new_state != TCP_CLOSE && sk->sk_shutdown != SHUTDOWN_MASK) return;
   struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
   if (!state || !state->included || state->flags & PB_SOCK_CLOSED) return;
-  pb_closed(sk, control, state, pb_close_reason(sk, new_state));
+  const __u8 reason = pb_close_reason(sk, new_state);
+  pb_plain_closed(control, state, reason);
+  pb_closed(sk, control, state, reason);
 }
 
 #endif

@@ -33,6 +33,7 @@ static __always_inline bool pb_ship_close(struct pb_control *control, struct pb_
   }
   pb_record_fill(record, line, settings, line->sequence++, slot, (__u16)state->raw.incarnation, PB_RECORD_CLOSE);
   record->size = sizeof(*record);
+  record->layer = (state->flags & PB_SOCK_PLAINTEXT) != 0;
   record->direction = 0;
   record->flags = 0;
   record->hint = reason;

@@ -13,6 +13,15 @@
 enum pb_direction { PB_RECEIVED = 0, PB_SENT = 1 };
 enum { PB_CLOSE_LOCAL = 0, PB_CLOSE_PEER = 1, PB_CLOSE_RESET = 2, PB_CLOSE_TIMEOUT = 3, PB_CLOSE_HANDED_OVER = 4 };
 
+/* Which layer the programs of this object work on (enum probe_layer), and what a stream of it belongs to. */
+#ifdef PROBED_PROTOTYPE_UPROBE
+#define PB_LAYER 1
+typedef struct pb_plain pb_subject;
+#else
+#define PB_LAYER 0
+typedef struct sock pb_subject;
+#endif
+
 static __always_inline struct pb_control *pb_control_get(void) {
   const __u32 zero = 0;
   return bpf_map_lookup_elem(&pb_controls, &zero);
@@ -51,7 +60,7 @@ static __always_inline __u32 pb_next_classifier(const struct pb_control *control
 
 /* A hook call as its segment: where its bytes stand in the stream and in user memory. */
 struct pb_segment {
-  struct sock *sk;
+  pb_subject *sk;
   struct pb_sock *state;
   struct pb_control *control;
   struct pb_buffer buffer;
@@ -62,12 +71,41 @@ struct pb_segment {
   __u32 shard;
 };
 
+/* --- where the layers differ ----------------------------------------------------------------------------------- */
+
+#if PB_LAYER
+static __always_inline struct pb_sock *pb_state_of(pb_subject *plain) { return &plain->state; }
+static __always_inline struct pb_gather *pb_gather_of(pb_subject *plain) {
+  return bpf_map_lookup_elem(&pb_plain_heads, &plain->key);
+}
+static __always_inline void pb_gather_drop(pb_subject *plain) { bpf_map_delete_elem(&pb_plain_heads, &plain->key); }
+/* Plaintext has no sequence numbers: its offsets are counted. */
+static __always_inline struct tcp_sock *pb_tcp_of(pb_subject *plain) { return 0; }
+/* The bytes are where the probed call has them. */
+static __always_inline void pb_segment_buffer(struct pb_segment *segment) {
+  const struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
+  segment->buffer.base = task ? task->plain_address : 0;
+  segment->buffer.segments = 0;
+  segment->buffer.readable = task != 0;
+}
+#else
+static __always_inline struct pb_sock *pb_state_of(pb_subject *sk) { return bpf_sk_storage_get(&pb_socks, sk, 0, 0); }
+static __always_inline struct pb_gather *pb_gather_of(pb_subject *sk) {
+  return bpf_sk_storage_get(&pb_gathers, sk, 0, 0);
+}
+static __always_inline void pb_gather_drop(pb_subject *sk) { bpf_sk_storage_delete(&pb_gathers, sk); }
+static __always_inline struct tcp_sock *pb_tcp_of(pb_subject *sk) { return bpf_skc_to_tcp_sock(sk); }
+static __always_inline void pb_segment_buffer(struct pb_segment *segment) { pb_buffer_find(&segment->buffer); }
+#endif
+
+/* --- positions ---------------------------------------------------------------------------------------------------- */
+
 /* Position of the segment that just ended, from the socket's own sequence numbers (never by counting: splice moves them
  * without a hook). Unix streams have none and are counted. Does not move the stream: several programs may ask. */
 static __always_inline void pb_segment_locate(struct pb_segment *segment) {
   struct pb_stream *stream = &segment->state->raw;
   const __u32 direction = segment->direction & 1;
-  struct tcp_sock *tcp = bpf_skc_to_tcp_sock(segment->sk);
+  struct tcp_sock *tcp = pb_tcp_of(segment->sk);
   if (!tcp) {
     segment->wire_sequence = 0;
     segment->offset = stream->end[direction] - (segment->state->flags & PB_SOCK_FINISHED ? segment->total : 0);
@@ -108,7 +146,7 @@ static __always_inline void pb_record_begin(struct pb_record *record, __u32 gene
                                             __u16 incarnation, __u8 type) {
   const __u64 thread = bpf_get_current_pid_tgid();
   record->type = type;
-  record->layer = 0;
+  record->layer = PB_LAYER;
   record->slot = (__u16)slot;
   record->cpu = (__u16)bpf_get_smp_processor_id();
   record->generation = generation;
@@ -141,6 +179,21 @@ static __always_inline void pb_copy_address(__u8 to[16], const struct sock *sk, 
   }
 }
 
+static __always_inline void pb_open_fill(struct pb_open *open, const struct sock *sk, const struct pb_sock *state) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  open->tgid_start_ns = task->group_leader->start_boottime;
+  open->cgroup_id = bpf_get_current_cgroup_id();
+  pb_copy_address(open->local, sk, false);
+  pb_copy_address(open->peer, sk, true);
+  open->local_port = sk->__sk_common.skc_num;
+  open->peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
+  open->family = (__u8)sk->__sk_common.skc_family;
+  open->transport = open->family == AF_UNIX ? 0 : sk->sk_protocol;
+  open->from_start = (state->flags & PB_SOCK_FROM_START) != 0;
+  open->netns = sk->__sk_common.skc_net.net->ns.inum;
+  open->rule = state->rule;
+}
+
 /* Tells a new owner what the stream is. Tried again at each segment until it found room. */
 static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring, struct pb_counters *line,
                                          const struct pb_settings *settings, __u32 slot, __u32 incarnation) {
@@ -148,7 +201,6 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
     struct pb_record head;
     struct pb_open open;
   } *record;
-  struct sock *sk = segment->sk;
   record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
   if (!record) {
     line->open_full++;
@@ -163,18 +215,11 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
   record->head.wire_sequence = segment->wire_sequence;
   record->head.total = 0;
   record->head.captured = sizeof(struct pb_open);
-  struct task_struct *task = bpf_get_current_task_btf();
-  record->open.tgid_start_ns = task->group_leader->start_boottime;
-  record->open.cgroup_id = bpf_get_current_cgroup_id();
-  pb_copy_address(record->open.local, sk, false);
-  pb_copy_address(record->open.peer, sk, true);
-  record->open.local_port = sk->__sk_common.skc_num;
-  record->open.peer_port = __builtin_bswap16(sk->__sk_common.skc_dport);
-  record->open.family = (__u8)sk->__sk_common.skc_family;
-  record->open.transport = record->open.family == AF_UNIX ? 0 : sk->sk_protocol;
-  record->open.from_start = (segment->state->flags & PB_SOCK_FROM_START) != 0;
-  record->open.netns = sk->__sk_common.skc_net.net->ns.inum;
-  record->open.rule = segment->state->rule;
+#if PB_LAYER
+  record->open = segment->sk->open;
+#else
+  pb_open_fill(&record->open, segment->sk, segment->state);
+#endif
   segment->state->raw.open_incarnation = incarnation;
   line->opens++;
   bpf_ringbuf_submit(record, pb_wake_flag(ring, segment->control));

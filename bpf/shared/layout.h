@@ -32,6 +32,12 @@ enum pb_record_type {
   PB_RECORD_PROCESS = 6,  /* payload: struct pb_process; core ring only */
 };
 
+/* Which socket calls inside a probed call are taken for the object's. */
+enum pb_bind {
+  PB_BIND_ANY = 0,
+  PB_BIND_TLS = 1, /* those whose bytes begin like a TLS record */
+};
+
 /* Flags of a segment: enum probe_segment_flag of the module ABI. */
 enum pb_segment_flag { PB_SEGMENT_TRUNCATED = 1, PB_SEGMENT_UNREADABLE = 2, PB_SEGMENT_SKIPPED = 4 };
 
@@ -116,6 +122,7 @@ struct pb_counters {
   __u64 open_full; /* OPEN or CLOSE records that found no room (an OPEN is tried again) */
   __u64 truncated;
   __u64 unreadable;
+  __u64 unbound;       /* plaintext of an object whose socket is not known */
   __u64 sequence;      /* of the next record in the ring */
   __u64 generation[2]; /* records submitted, by parity of the generation */
 };
@@ -138,6 +145,8 @@ struct pb_control {
   __u8 next[2][PB_MAX_SLOTS]; /* classifier chain: next[select][0] is the first slot, 0 ends it */
   __u32 incarnation[PB_MAX_SLOTS];
   __u32 parity[PB_MAX_SLOTS]; /* which pb_settings row of the slot is current */
+  __u32 probers;              /* modules with probes: only then a socket call may be part of a probed one */
+  __u32 reserved;
 };
 
 /* What user space asks of one stream: that its owner gets no more of it. */

@@ -34,7 +34,16 @@ enum pb_sock_flag {
   PB_SOCK_SEEN_RX = 4,
   PB_SOCK_SEEN_TX = 8,
   PB_SOCK_FROM_START = 16,
-  PB_SOCK_FINISHED = 32 /* end[] already covers the segment at hand */
+  PB_SOCK_FINISHED = 32,        /* end[] already covers the segment at hand */
+  PB_SOCK_CAUSE_PLAINTEXT = 64, /* cause_cookie is about that layer */
+  PB_SOCK_PLAINTEXT = 128       /* no socket's state, but that of the plaintext bound to one */
+};
+
+/* What a process encrypts and decrypts one connection with (in OpenSSL: an SSL). object 0: none. */
+struct pb_plain_key {
+  __u64 object;
+  __u32 tgid;
+  __u32 reserved;
 };
 
 struct pb_sock {
@@ -45,7 +54,8 @@ struct pb_sock {
   __u64 cookie;
   __u64 cause_cookie; /* reference at connect: the request being handled then */
   __u64 cause_offset;
-  struct pb_stream raw;
+  struct pb_plain_key plain; /* whose plaintext goes over this socket */
+  struct pb_stream raw;      /* the stream of this layer */
 };
 
 /* First bytes of each direction, while nobody owns the stream. */
@@ -63,12 +73,25 @@ struct pb_task {
   __u64 cause_cookie;
   __u64 cause_offset;
   __u64 message_vector; /* recvmmsg/sendmmsg under way: its vector, and the next message's index */
+  __u64 plain_object;   /* the thread is inside a call about this object; 0: it is not */
+  __u64 plain_address;  /* where that call's plaintext is, or will be */
+  __u64 fed_object;     /* whose plaintext is being handed to a protocol module */
+  __u32 fed_length;
+  __u32 plain_bind; /* enum pb_bind */
   __u32 message_index;
   __u32 verdict_mark; /* target generation + 1 under which the verdict below was given; 0: none */
   __u8 verdict;       /* enum pb_verdict_flag */
   __u8 rule;
-  __u16 reserved;
+  __u8 cause_layer;
+  __u8 reserved;
   __u32 reserved2;
+};
+
+/* Plaintext of one connection. Its state is like a socket's, so that the same code serves both layers. */
+struct pb_plain {
+  struct pb_plain_key key;
+  struct pb_sock state;
+  struct pb_open open; /* of the socket it is bound to */
 };
 
 struct {
@@ -127,5 +150,22 @@ struct {
   __type(key, __u32);
   __array(values, struct pb_ring_template);
 } pb_rings SEC(".maps");
+
+/* Uprobe programs may not use socket storage. Entries of processes that ended without closing make room by themselves.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192);
+  __type(key, struct pb_plain_key);
+  __type(value, struct pb_plain);
+} pb_plains SEC(".maps");
+
+/* First bytes of plaintext that nobody owns yet: pb_gathers of the other layer. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 512);
+  __type(key, struct pb_plain_key);
+  __type(value, struct pb_gather);
+} pb_plain_heads SEC(".maps");
 
 #endif

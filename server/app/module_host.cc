@@ -294,7 +294,7 @@ Status ModuleHost::Drain(const std::string& name) {
 void ModuleHost::KeepCallCount(const Loaded& module) {
   for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard) {
     const pb_counters c = parts_.core->ReadCounters(module.slot->slot(), shard);
-    unloaded_calls_ += c.skipped + c.sampled + c.fault + c.ring_full + c.submitted;
+    unloaded_calls_ += c.skipped + c.sampled + c.fault + c.ring_full + c.unbound + c.submitted;
   }
 }
 

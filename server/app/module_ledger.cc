@@ -29,6 +29,7 @@ void Add(std::map<std::string, std::uint64_t>& to, const pb_counters& counters) 
   to["notices_full"] += counters.open_full;
   to["truncated"] += counters.truncated;
   to["unreadable"] += counters.unreadable;
+  to["unbound"] += counters.unbound;
 }
 
 void Add(std::map<std::string, std::uint64_t>& to, const pipeline::FeedLedger& ledger) {
@@ -108,10 +109,11 @@ state::LedgerLine ModuleHost::KernelLine() const {
   // Calls under way are hooked and not yet ended: at most one per CPU at each of the two readings.
   const std::uint64_t under_way = std::thread::hardware_concurrency();
   const std::uint64_t ended = Sum(line.counters, {"peek", "error", "filtered", "unclassified", "skipped", "sampled",
-                                                  "fault", "ring_full", "submitted", "unloaded"});
-  CheckBetween(line.imbalance,
-               "hooked = peek + error + filtered + unclassified + skipped + sampled + fault + ring_full + submitted",
-               hooked_before - std::min(hooked_before, under_way), ended, HookCalls());
+                                                  "fault", "ring_full", "submitted", "unbound", "unloaded"});
+  CheckBetween(
+      line.imbalance,
+      "hooked = peek + error + filtered + unclassified + skipped + sampled + fault + ring_full + unbound + submitted",
+      hooked_before - std::min(hooked_before, under_way), ended, HookCalls());
   return line;
 }
 

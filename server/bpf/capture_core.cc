@@ -44,9 +44,10 @@ constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSend},
                                           {"fexit_udp_tx", "pb_progs_fudp", kSend}};
-constexpr const char* kSharedMaps[] = {"pb_socks",      "pb_gathers", "pb_tasks",      "pb_controls",  "pb_settings",
-                                       "pb_counters",   "pb_rings",   "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",
-                                       "pb_progs_fudp", "pb_rules",   "pb_rule_exes",  "pb_rule_pids", "pb_rule_cgrps"};
+constexpr const char* kSharedMaps[] = {
+    "pb_socks",     "pb_gathers",    "pb_tasks",      "pb_controls",  "pb_settings",    "pb_counters",
+    "pb_rings",     "pb_progs_sock", "pb_progs_frx",  "pb_progs_ftx", "pb_progs_fudp",  "pb_rules",
+    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
@@ -212,12 +213,16 @@ Status CaptureCore::LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& s
   return OkStatus();
 }
 
+// Probes, and the slot's programs for plaintext that probes of other modules hand on.
 Status CaptureCore::LoadProbes(const ModuleObjects& objects, ModuleSlot& slot) {
   ASSIGN_OR_RETURN(Object object, OpenObject(objects, "uprobe", slot));
-  object.SelectPrograms(objects.probes);
+  std::vector<std::string> programs = objects.probes;
+  programs.insert(programs.end(), objects.programs.begin(), objects.programs.end());
+  object.SelectPrograms(programs);
   PrepareUprobes(object, uprobes_);
   RETURN_IF_ERROR(object.Load());
   slot.probes_.emplace(std::move(object));
+  slot.has_probes_ = !objects.probes.empty();
   return OkStatus();
 }
 
@@ -229,10 +234,31 @@ Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects&
                       fmt::format("all {} module slots are in use", PB_MAX_SLOTS - 1));
   slot->incarnation_ = next_incarnation_++;
   if (!objects.programs.empty()) RETURN_IF_ERROR(LoadSlotPrograms(objects, *slot));
-  if (!objects.probes.empty()) RETURN_IF_ERROR(LoadProbes(objects, *slot));
+  if (const Status loaded = LoadProbes(objects, *slot); !loaded.ok()) {
+    if (!objects.probes.empty()) return loaded;
+    spdlog::warn("module {} sees no plaintext: {}", objects.name, Message(loaded));
+  }
   RETURN_IF_ERROR(MakeRings(objects.name, *slot));
   used_slots_ |= 1U << slot->slot_;
   return slot;
+}
+
+Status CaptureCore::FillArray(const char* array_name, const Object& object, std::uint32_t slot,
+                              std::span<const pb_slot_program> programs, bool set) {
+  const int array = core_.MapFd(array_name);
+  for (const pb_slot_program program : programs) {
+    const std::uint32_t index = slot * PB_SLOT_PROGRAMS + program;
+    if (!set) {
+      bpf_map_delete_elem(array, &index);
+      continue;
+    }
+    for (const std::string& name : object.ProgramNames()) {
+      const int fd = object.ProgramFd(name);
+      if (fd < 0 || !name.ends_with(SuffixOf(program))) continue;
+      RETURN_IF_ERROR(Update(array, index, fd, "cannot publish " + name));
+    }
+  }
+  return OkStatus();
 }
 
 Status CaptureCore::FillSlotPrograms(const ModuleSlot& slot, bool set) {
@@ -240,20 +266,9 @@ Status CaptureCore::FillSlotPrograms(const ModuleSlot& slot, bool set) {
     const auto at = std::find(slot.prototypes_.begin(), slot.prototypes_.end(), prototype.name);
     if (at == slot.prototypes_.end()) continue;
     const Object& object = slot.objects_[static_cast<std::size_t>(at - slot.prototypes_.begin())];
-    const int array = core_.MapFd(prototype.array);
-    for (const pb_slot_program program : prototype.programs) {
-      const std::uint32_t index = slot.slot_ * PB_SLOT_PROGRAMS + program;
-      if (!set) {
-        bpf_map_delete_elem(array, &index);
-        continue;
-      }
-      for (const std::string& name : object.ProgramNames()) {
-        if (!name.ends_with(SuffixOf(program))) continue;
-        RETURN_IF_ERROR(Update(array, index, object.ProgramFd(name), "cannot publish " + name));
-      }
-    }
+    RETURN_IF_ERROR(FillArray(prototype.array, object, slot.slot_, prototype.programs, set));
   }
-  return OkStatus();
+  return slot.probes_ ? FillArray("pb_progs_up", *slot.probes_, slot.slot_, kAll, set) : OkStatus();
 }
 
 void CaptureCore::SetChain(const std::vector<std::uint32_t>& chain) {
@@ -277,12 +292,14 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
   }
   RETURN_IF_ERROR(FillSlotPrograms(slot, true));
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
+  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_add(1, std::memory_order_release);
   SetChain(chain);
   return chain.empty() ? OkStatus() : AttachHooks();
 }
 
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(0, std::memory_order_release);
+  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_sub(1, std::memory_order_release);
   SetChain(chain);
   if (chain.empty()) DetachHooks();
   RETURN_IF_ERROR(FillSlotPrograms(slot, false));
@@ -307,7 +324,7 @@ void CaptureCore::Release(std::unique_ptr<ModuleSlot> slot) {
 Result<std::vector<Link>> CaptureCore::AttachProbe(const ModuleSlot& slot, const std::string& probe,
                                                    const std::string& path, std::span<const std::uint64_t> offsets,
                                                    bool is_return) const {
-  if (!slot.probes_) return MakeStatus(absl::StatusCode::kInvalidArgument, "the module has no probes");
+  if (!slot.has_probes_) return MakeStatus(absl::StatusCode::kInvalidArgument, "the module has no probes");
   return AttachUprobes(*slot.probes_, probe, uprobes_, path, offsets, is_return);
 }
 

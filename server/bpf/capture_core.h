@@ -54,7 +54,7 @@ class ModuleSlot {
  public:
   std::uint32_t slot() const { return slot_; }
   std::uint32_t incarnation() const { return incarnation_; }
-  bool has_probes() const { return probes_.has_value(); }
+  bool has_probes() const { return has_probes_; }
   /// The ring of a shard.
   int RingFd(std::uint32_t shard) const { return rings_[shard].get(); }
 
@@ -64,7 +64,8 @@ class ModuleSlot {
   std::uint32_t incarnation_ = 0;
   std::vector<Object> objects_;
   std::vector<std::string> prototypes_;  // of objects_, in order
-  std::optional<Object> probes_;
+  std::optional<Object> probes_;         // also the slot's programs for plaintext
+  bool has_probes_ = false;
   std::vector<Fd> rings_;
 };
 
@@ -123,6 +124,8 @@ class CaptureCore {
  private:
   CaptureCore(const CoreOptions& options, Backend backend, Object core);
   Status MapControl();
+  Status FillArray(const char* array_name, const Object& object, std::uint32_t slot,
+                   std::span<const pb_slot_program> programs, bool set);
   Status FillSlotPrograms(const ModuleSlot& slot, bool set);
   void SetChain(const std::vector<std::uint32_t>& chain);
   Result<Object> OpenObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) const;

@@ -40,6 +40,8 @@ enum probed_outcome {
   PROBED_FAULT = 2,   /* user memory could not be read */
   PROBED_FULL = 3,    /* no room in the ring */
   PROBED_AGAIN = 4,   /* run the program once more on the same segment: it keeps its place in its scratch */
+  PROBED_UNBOUND = 5, /* of probes: plaintext of an object whose socket is not known */
+  PROBED_PASSED = 6,  /* of probes: the call is in somebody else's line */
 };
 
 /* The segment at hand, with what its module needs. Fields are read through the accessors below. */
@@ -62,6 +64,8 @@ extern const volatile __u32 cfg_slot;
 extern const volatile __u32 cfg_incarnation;
 
 #include "api/sdk/bpf/uprobe.bpf.h"
+/* After it: its probes hand plaintext on. */
+#include "api/sdk/bpf/plaintext.bpf.h"
 
 /* --- accessors for authors ----------------------------------------------------------------------------------- */
 
@@ -89,6 +93,7 @@ static __always_inline void probed_cause_begin(struct probed_segment *segment, _
   if (!task) return;
   task->cause_cookie = segment->at.state->cookie;
   task->cause_offset = offset;
+  task->cause_layer = PB_LAYER;
 }
 
 /* Whose request this outgoing one belongs to: at the first one of a connection the reference taken at connect, later
@@ -98,12 +103,14 @@ static __always_inline void probed_cause_fill(struct probed_segment *segment, st
   if (state->cause_cookie) {
     record->cause_cookie = state->cause_cookie;
     record->cause_offset = state->cause_offset;
+    record->cause_layer = (state->flags & PB_SOCK_CAUSE_PLAINTEXT) != 0;
     return;
   }
   struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
   if (!task) return;
   record->cause_cookie = task->cause_cookie;
   record->cause_offset = task->cause_offset;
+  record->cause_layer = task->cause_layer;
 }
 
 /* --- shipping ------------------------------------------------------------------------------------------------- */
@@ -229,7 +236,7 @@ struct probed_shipment {
 
 enum {
   PROBED_SEEN_BYTES = 512, /* at most, of one call of probed_ship_seen */
-  PROBED_WITHDRAWN = 15,    /* outcome of probed_ship_seen: the program withdrew, nothing was shipped */
+  PROBED_WITHDRAWN = 15,   /* outcome of probed_ship_seen: the program withdrew, nothing was shipped */
 };
 
 /* The first eight bytes and the last four of `length`; what is not there is 0. */
@@ -296,7 +303,7 @@ static __always_inline int probed_ship_seen(struct probed_segment *segment, __u3
 
 /* Bytes that were gathered for classification before this segment: shipped first, so the new owner misses nothing. */
 static __always_inline void probed_ship_held(struct probed_segment *segment) {
-  struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, segment->at.sk, 0, 0);
+  struct pb_gather *gather = pb_gather_of(segment->at.sk);
   if (!gather) return;
   for (__u32 direction = 0; direction < 2; direction++) {
     const __u32 held = gather->held[direction];
@@ -325,13 +332,13 @@ static __always_inline void probed_ship_held(struct probed_segment *segment) {
     segment->line->extra++;
     bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control));
   }
-  bpf_sk_storage_delete(&pb_gathers, segment->at.sk);
+  pb_gather_drop(segment->at.sk);
 }
 
 /* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
-static __always_inline bool probed_segment_begin(struct probed_segment *segment, struct sock *sk, int length,
+static __always_inline bool probed_segment_begin(struct probed_segment *segment, pb_subject *sk, int length,
                                                  __u32 direction) {
-  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+  struct pb_sock *state = pb_state_of(sk);
   struct pb_control *control = pb_control_get();
   if (!state || !control) return false;
   segment->slot = cfg_slot;
@@ -350,7 +357,7 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
   segment->at.direction = direction;
   segment->at.shard = shard;
   pb_segment_locate(&segment->at);
-  pb_buffer_find(&segment->at.buffer);
+  pb_segment_buffer(&segment->at);
   if (state->raw.open_incarnation != cfg_incarnation) {
     pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, cfg_slot, cfg_incarnation);
     probed_ship_held(segment);
@@ -393,29 +400,41 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
 #define PROBED_SECTION_RX "fexit/udp_sendmsg"
 #define PROBED_SECTION_TX PROBED_SECTION_RX
 #define PROBED_ARGUMENTS struct sock *sk, struct msghdr *message, unsigned long size, int length
+#elif defined(PROBED_PROTOTYPE_UPROBE)
+#define PROBED_PROGS pb_progs_up
+#define PROBED_SECTION_RX "uprobe"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
 #endif
 
-#ifdef PROBED_PROGS
+/* A program on `sk` (what the stream belongs to) and `length` bytes of it. */
+#if PB_LAYER
+#define PROBED_PROGRAM(name) PROBED_PLAINTEXT_PROGRAM(name)
+#else
+#define PROBED_PROGRAM(name) int BPF_PROG(name, PROBED_ARGUMENTS)
+#endif
 
+#if !PB_LAYER
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
   __uint(max_entries, PB_MAX_SLOTS *PB_SLOT_PROGRAMS);
   __type(key, __u32);
   __type(value, __u32);
 } PROBED_PROGS SEC(".maps");
+#endif
 
 /* The end of the classifier chain: nobody claimed it. Waits for more bytes while somebody wants them. */
-static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock *state, struct pb_gather *gather,
+static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *state, struct pb_gather *gather,
                                                 struct pb_control *control, __u32 direction) {
   struct pb_counters *line = pb_line(0, pb_shard_of(state->cookie, control->shards), control->shards);
   if (line) line->unclassified++;
+  state->flags &= (__u16)~PB_SOCK_FINISHED; /* the segment at hand ends here */
   direction &= 1;
   if (gather->more && gather->length[direction] < PB_HEAD_BYTES) {
     gather->held[direction] = gather->length[direction];
     return;
   }
   state->raw.chain_generation = control->chain_generation;
-  bpf_sk_storage_delete(&pb_gathers, sk);
+  pb_gather_drop(sk);
 }
 
 /* Runs `body` on the head of the direction at hand and goes on: to the owner's segment program, to the next classifier,
@@ -423,9 +442,9 @@ static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock 
 #define PROBED_CLASSIFY(name)                                                                            \
   static __always_inline int name##_verdict(const struct probed_head *head);                             \
   SEC(PROBED_SECTION_RX)                                                                                 \
-  int BPF_PROG(name##_classify, PROBED_ARGUMENTS) {                                                      \
-    struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);                                     \
-    struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, sk, 0, 0);                                \
+  PROBED_PROGRAM(name##_classify) {                                                                      \
+    struct pb_sock *state = pb_state_of(sk);                                                             \
+    struct pb_gather *gather = pb_gather_of(sk);                                                         \
     struct pb_control *control = pb_control_get();                                                       \
     if (!state || !gather || !control) return 0;                                                         \
     const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                  \
@@ -447,7 +466,7 @@ static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock 
 
 #define PROBED_SEGMENT_PROGRAM(name, suffix, section, way, index)                     \
   SEC(section)                                                                        \
-  int BPF_PROG(name##suffix, PROBED_ARGUMENTS) {                                      \
+  PROBED_PROGRAM(name##suffix) {                                                      \
     struct probed_segment segment;                                                    \
     if (length <= 0 || !probed_segment_begin(&segment, sk, length, way)) return 0;    \
     const int outcome = name##_segment(&segment);                                     \
@@ -466,12 +485,5 @@ static __always_inline void probed_unclassified(struct sock *sk, struct pb_sock 
   PROBED_SEGMENT_PROGRAM(name, _rx, PROBED_SECTION_RX, PB_RECEIVED, PB_RX)   \
   PROBED_SEGMENT_PROGRAM(name, _tx, PROBED_SECTION_TX, PB_SENT, PB_TX)       \
   static __always_inline int name##_segment(struct probed_segment *segment)
-
-#else /* the plaintext variant has no socket programs */
-#define PROBED_CLASSIFY(name) \
-  static __always_inline __attribute__((unused)) int name##_verdict(const struct probed_head *head)
-#define PROBED_SEGMENT(name) \
-  static __always_inline __attribute__((unused)) int name##_segment(struct probed_segment *segment)
-#endif
 
 #endif

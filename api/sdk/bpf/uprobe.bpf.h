@@ -72,6 +72,7 @@ static __always_inline void probed_event_fill(struct probed_uprobe *probe, struc
   pb_record_begin(&head->record, probe->settings->generation, sequence, cfg_slot, (__u16)cfg_incarnation,
                   PB_RECORD_EVENT);
   head->record.size = sizeof(*head) + size;
+  head->record.layer = 0;
   head->record.direction = 0;
   head->record.flags = 0;
   head->record.cookie = 0;
@@ -86,6 +87,7 @@ static __always_inline void probed_event_fill(struct probed_uprobe *probe, struc
   if (!state) return;
   head->record.cause_cookie = state->cause_cookie;
   head->record.cause_offset = state->cause_offset;
+  head->record.cause_layer = state->cause_layer;
 }
 
 /* The number is taken before the reservation: what finds no room, or cannot be copied, is a gap in the sequence. */
@@ -167,6 +169,8 @@ static __always_inline void probed_uprobe_end(struct probed_uprobe *probe, int o
   switch (outcome) {
     case PROBED_FULL: probed_count(&line->ring_full); break;
     case PROBED_FAULT: probed_count(&line->fault); break;
+    case PROBED_UNBOUND: probed_count(&line->unbound); break;
+    case PROBED_PASSED: break;
     default: probed_count(&line->skipped); break;
   }
 }

@@ -16,6 +16,16 @@
 namespace probed::mod::attach_probe {
 namespace {
 
+/// A function of the library, and the programs for its two ends.
+struct Function {
+  std::string_view name;
+  std::string_view at_entry;
+  std::string_view at_return;
+};
+constexpr Function kFunctions[] = {{"attach_target_work", "attach_called", "attach_returned"},
+                                   {"attach_session_write", "session_enter", "session_wrote"},
+                                   {"attach_session_read", "session_enter", "session_read"}};
+
 class AttachProbe {
  public:
   struct Config {};
@@ -61,10 +71,13 @@ class AttachProbe {
   template <class Emit>
   probe_result_t Plan(int fd, std::string_view path, Emit emit) {
     if (path.find("libattach_target.so") == std::string_view::npos) return PROBE_UNSUPPORTED;
-    const auto offset = sdk::ElfSymbols(fd).FindFunction("attach_target_work");
-    if (!offset) return PROBE_UNSUPPORTED;
-    emit({.program = sdk::ToAbi("attach_called"), .file_offset = *offset, .is_return = 0, .reserved = {}});
-    emit({.program = sdk::ToAbi("attach_returned"), .file_offset = *offset, .is_return = 1, .reserved = {}});
+    const sdk::ElfSymbols symbols(fd);
+    for (const Function& function : kFunctions) {
+      const auto offset = symbols.FindFunction(function.name);
+      if (!offset) return PROBE_UNSUPPORTED;
+      emit({.program = sdk::ToAbi(function.at_entry), .file_offset = *offset, .is_return = 0, .reserved = {}});
+      emit({.program = sdk::ToAbi(function.at_return), .file_offset = *offset, .is_return = 1, .reserved = {}});
+    }
     return PROBE_OK;
   }
 

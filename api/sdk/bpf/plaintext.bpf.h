@@ -1,0 +1,110 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Plaintext that a library encrypts or decrypts, handed by a module's probes to whoever speaks its protocol. The bytes
+ * become a stream of layer PLAINTEXT beside the socket's raw one; classifiers and segment programs of all modules see
+ * it like any other. Which socket it goes over is found out, never guessed: by the socket calls inside the probed call.
+ *
+ *   PROBED_UPROBE(tls_write) {            at the entry
+ *     return probed_plaintext_begin(probed_argument(registers, 1), probed_argument(registers, 2), PB_BIND_TLS);
+ *   }
+ *   PROBED_UPROBE(tls_written) {          at the return, where it is known how many bytes went through
+ *     return probed_plaintext_commit(probe, registers, PB_SENT, (int)probed_result(registers));
+ *   }
+ */
+#ifndef PROBED_SDK_PLAINTEXT_BPF_H
+#define PROBED_SDK_PLAINTEXT_BPF_H
+
+#include "api/sdk/bpf/uprobe.bpf.h"
+#include "bpf/include/unowned.bpf.h"
+
+static __always_inline struct pb_task *probed_task(__u64 flags) {
+  return bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, flags);
+}
+
+/* The calling thread enters a call about `object`, whose plaintext is (or will be) at `address`. Until the commit its
+ * socket calls are the object's, if `bind` (enum pb_bind) allows. */
+static __always_inline int probed_plaintext_begin(__u64 object, __u64 address, __u32 bind) {
+  struct pb_task *task = probed_task(BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!task) return PROBED_FAULT;
+  task->plain_object = object;
+  task->plain_address = address;
+  task->plain_bind = bind;
+  return PROBED_SKIPPED;
+}
+
+#if PB_LAYER
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, PB_MAX_SLOTS *PB_SLOT_PROGRAMS);
+  __type(key, __u32);
+  __type(value, __u32);
+} pb_progs_up SEC(".maps");
+
+/* The program the plaintext goes on to, or PB_DONE. */
+static __always_inline __u32 probed_plaintext_next(struct pb_plain *plain, struct pb_control *control, __u32 direction,
+                                                   __u32 length, struct pb_counters *line) {
+  struct pb_sock *state = &plain->state;
+  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  if (slot && state->raw.incarnation == control->incarnation[slot])
+    return slot * PB_SLOT_PROGRAMS + (direction == PB_SENT ? PB_TX : PB_RX);
+  if (slot) {
+    state->raw.slot = 0;
+    state->raw.chain_generation = 0;
+  }
+  struct pb_segment segment = {
+      .sk = plain, .state = state, .control = control, .total = length, .direction = direction};
+  return pb_unowned(&segment, line);
+}
+
+/* Ends what begin began: `length` bytes went through, none when it is not positive. Does not come back when a module
+ * takes them; else the outcome of the probe. */
+static __always_inline int probed_plaintext_commit(struct probed_uprobe *probe, struct pt_regs *registers,
+                                                   __u32 direction, int length) {
+  struct pb_task *task = probed_task(0);
+  const __u32 core_line = 0;
+  struct pb_counters *core = bpf_map_lookup_elem(&pb_counters, &core_line);
+  if (!core || !task || !task->plain_object) return PROBED_SKIPPED;
+  const struct pb_plain_key key = {.object = task->plain_object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  task->plain_object = 0;
+  if (length <= 0) return PROBED_SKIPPED;
+  struct pb_plain *plain = bpf_map_lookup_elem(&pb_plains, &key);
+  if (!plain) return PROBED_UNBOUND;
+  task->fed_object = key.object;
+  task->fed_length = (__u32)length;
+  const __u32 next = probed_plaintext_next(plain, probe->control, direction, (__u32)length, core);
+  if (next == PB_DONE) return PROBED_PASSED;
+  bpf_tail_call(registers, &pb_progs_up, next);
+  probed_count(&core->unclassified); /* its owner has no programs for plaintext */
+  return PROBED_PASSED;
+}
+
+/* What the commit handed on. */
+static __always_inline struct pb_plain *probed_plaintext_fed(int *length) {
+  const struct pb_task *task = probed_task(0);
+  if (!task) return 0;
+  const struct pb_plain_key key = {.object = task->fed_object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  *length = (int)task->fed_length;
+  return bpf_map_lookup_elem(&pb_plains, &key);
+}
+
+/* The section, written before it, is that of the program: so this begins with it. */
+#define PROBED_PLAINTEXT_PROGRAM(name)                                                                  \
+  int name(struct pt_regs *ctx);                                                                        \
+  static __always_inline int name##_on_plaintext(struct pt_regs *ctx, struct pb_plain *sk, int length); \
+  int name(struct pt_regs *ctx) {                                                                       \
+    int length = 0;                                                                                     \
+    struct pb_plain *plain = probed_plaintext_fed(&length);                                             \
+    return plain ? name##_on_plaintext(ctx, plain, length) : 0;                                         \
+  }                                                                                                     \
+  static __always_inline int name##_on_plaintext(struct pt_regs *ctx, struct pb_plain *sk, int length)
+
+#else /* a module's source is compiled for sockets too, where its probes do not run */
+static __always_inline int probed_plaintext_commit(struct probed_uprobe *probe, struct pt_regs *registers,
+                                                   __u32 direction, int length) {
+  return PROBED_SKIPPED;
+}
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Which socket a plaintext goes over: a socket call made inside a probed call about an object is that object's. The
+ * probes said so in the thread's storage (api/sdk/bpf/plaintext.bpf.h); nothing else is believed.
+ */
+#ifndef PROBED_CORE_BIND_BPF_H
+#define PROBED_CORE_BIND_BPF_H
+
+#include "bpf/core/release.bpf.h"
+#include "bpf/include/stream.bpf.h"
+
+static const struct pb_plain pb_no_plain;
+
+/* The bytes of the call begin like a TLS record: type 20..23, version 3.x. */
+static __always_inline bool pb_begins_like_tls(void) {
+  struct pb_buffer buffer = {};
+  pb_buffer_find(&buffer);
+  if (!buffer.readable) return false;
+  const __u64 word = pb_peek8(&buffer, 0, 2);
+  const __u8 type = (__u8)word;
+  return type >= 20 && type <= 23 && (__u8)(word >> 8) == 3;
+}
+
+/* The last its owner hears of it. */
+static __always_inline void pb_plain_end(struct pb_control *control, struct pb_plain *plain, __u8 reason) {
+  const __u32 slot = plain->state.raw.slot & (PB_MAX_SLOTS - 1);
+  if (slot && plain->state.raw.incarnation == control->incarnation[slot]) pb_ship_close(control, &plain->state, reason);
+}
+
+static __always_inline void pb_plain_make(struct sock *sk, const struct pb_plain_key *key, struct pb_sock *state) {
+  bpf_map_update_elem(&pb_plains, key, &pb_no_plain, BPF_ANY);
+  struct pb_plain *plain = bpf_map_lookup_elem(&pb_plains, key);
+  if (!plain) return;
+  plain->key = *key;
+  plain->state.target_generation = state->target_generation;
+  plain->state.included = 1;
+  plain->state.rule = state->rule;
+  plain->state.flags = PB_SOCK_PLAINTEXT | (state->flags & (PB_SOCK_FROM_START | PB_SOCK_CAUSE_PLAINTEXT));
+  plain->state.cookie = state->cookie;
+  plain->state.cause_cookie = state->cause_cookie;
+  plain->state.cause_offset = state->cause_offset;
+  pb_open_fill(&plain->open, sk, state);
+}
+
+/* At a call on a socket that is a target. Binds once; an object that moves to another socket begins anew there. */
+static __always_inline void pb_bind(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
+  const struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
+  if (!task || !task->plain_object) return;
+  const struct pb_plain_key key = {.object = task->plain_object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  struct pb_plain *known = bpf_map_lookup_elem(&pb_plains, &key);
+  if (known && known->state.cookie == state->cookie) return;
+  if (task->plain_bind == PB_BIND_TLS && !pb_begins_like_tls()) return;
+  if (known) pb_plain_end(control, known, PB_CLOSE_LOCAL);
+  state->plain = key;
+  pb_plain_make(sk, &key, state);
+}
+
+/* The socket ends, and with it the plaintext. An object that moved on is another socket's. */
+static __always_inline void pb_plain_closed(struct pb_control *control, struct pb_sock *state, __u8 reason) {
+  if (!state->plain.object) return;
+  const struct pb_plain_key key = state->plain;
+  struct pb_plain *plain = bpf_map_lookup_elem(&pb_plains, &key);
+  state->plain.object = 0;
+  if (!plain || plain->state.cookie != state->cookie) return;
+  pb_plain_end(control, plain, reason);
+  bpf_map_delete_elem(&pb_plains, &key);
+}
+
+#endif
