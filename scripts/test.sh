@@ -71,6 +71,8 @@ run_kernels() {
   if ! command -v qemu-system-x86_64 >/dev/null; then skip_check kernels "qemu-system-x86_64 is not installed"; return; fi
   run_check kernels-6.1 tests/kernels/check.sh 6.1 build/dev "$1"
   run_check kernels-6.12 tests/kernels/check.sh 6.12 build/dev "$1"
+  run_check attach-6.1 tests/kernels/attach.sh 6.1 build/dev
+  run_check attach-6.12 tests/kernels/attach.sh 6.12 build/dev
 }
 
 # The figures of docs/benchmarks.md: a release build, the programs of tests/bench beside it.

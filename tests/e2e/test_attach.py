@@ -3,14 +3,14 @@
 """Attach plans: probes in a library, in programs that run already, start later, or load the library later."""
 
 import collections
+import pathlib
 import shutil
 import subprocess
 import tempfile
 import unittest
-import pathlib
 
 import leaks
-from harness import BUILD_DIR, LiveCase, end, wait_for
+from harness import BUILD_DIR, LiveCase, wait_for
 
 CALLS = 10_000
 PROGRAMS = BUILD_DIR / "fixture_programs"
@@ -31,11 +31,17 @@ class Caller:
     def pid(self):
         return self._process.pid
 
-    def do(self, words):
+    def tell(self, words):
         self._process.stdin.write(words + "\n")
         self._process.stdin.flush()
-        self._case.assertEqual(self._process.stdout.readline(), "ok\n", words)
+
+    def heed(self):
+        self._case.assertEqual(self._process.stdout.readline(), "ok\n")
         return self
+
+    def do(self, words):
+        self.tell(words)
+        return self.heed()
 
     def end(self):
         if self._process.poll() is None:
@@ -112,6 +118,16 @@ class Attach(AttachCase):
             caller.do("call 500")
         self.assert_calls(daemon, {caller.pid: range(500) for caller in callers})
         self.assertEqual((self.attach(daemon, "links"), self.attach(daemon, "planned")), (links, planned))
+
+    def test_many_at_once(self):
+        callers = [Caller(self, self.library).do("load") for _ in range(4)]
+        daemon = self.daemon_for()
+        daemon.load(MODULE)
+        for caller in callers:
+            caller.tell(f"call {CALLS}")
+        for caller in callers:
+            caller.heed()
+        self.assert_calls(daemon, {caller.pid: range(CALLS) for caller in callers})
 
     def test_programs_that_are_no_targets_are_left_alone(self):
         daemon = self.daemon_for(targets=[{"name": "other", "exe": ["/nowhere/else"]}])
