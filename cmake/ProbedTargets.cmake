@@ -7,6 +7,8 @@ function(probed_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(probed_${name} STATIC ${ARG_SOURCES})
   add_library(probed::${name} ALIAS probed_${name})
+  # Else position-independent code treats every function as replaceable from outside, and inlines none of them.
+  target_compile_options(probed_${name} PRIVATE -fno-semantic-interposition)
   target_link_libraries(probed_${name} PUBLIC ${ARG_DEPS} PRIVATE probed_options)
   target_include_directories(probed_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 endfunction()

@@ -19,10 +19,11 @@ def get(port, path, headers=None):
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers or {})
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
+            response.read()  # a client that closes with bytes unread resets the connection
             return response.status
     except urllib.error.HTTPError as refused:
         with refused:
-            refused.read()  # a client that closes with bytes unread resets the connection
+            refused.read()
             return refused.code
 
 
