@@ -98,6 +98,8 @@ std::size_t EnvelopeBuilder::Add(const Resource& resource, const Scope& scope) {
   group.scope = scope.encoded;
   group.items.Clear();
   group.room = kEnvelopeBytes + resource.encoded.size() + scope.encoded.size();
+  // Batches leave with their buffer: the next is made as large as the last, not grown to it again.
+  if (used_ == 0) group.items.Ensure(expected_bytes_);
   group.items.Advance(group.items.Ensure(group.room) + group.room);
   sealed_bytes_ += kEnvelopeBytes + resource.encoded.size() + scope.encoded.size();
   return used_++;
@@ -141,6 +143,7 @@ BatchPtr EnvelopeBuilder::Seal() {
   batch->signal = signal_;
   batch->items = items_;
   FillBatch(*batch);
+  expected_bytes_ = batch->bytes.size() + batch->bytes.size() / 8;
   Reset();
   return batch;
 }

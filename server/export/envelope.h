@@ -71,8 +71,9 @@ class EnvelopeBuilder {
   std::size_t current_ = 0;
   absl::flat_hash_map<std::pair<std::uint64_t, std::uint32_t>, std::size_t> index_;
   std::uint32_t items_ = 0;
-  std::size_t sealed_bytes_ = 0;  // of all groups but the current one, and of every envelope
-  std::size_t open_bytes_ = 0;    // of the current one
+  std::size_t sealed_bytes_ = 0;    // of all groups but the current one, and of every envelope
+  std::size_t open_bytes_ = 0;      // of the current one
+  std::size_t expected_bytes_ = 0;  // of the next batch, by the last
 };
 
 }  // namespace probed::exporter
