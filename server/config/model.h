@@ -98,7 +98,7 @@ struct Daemon {
   std::vector<std::string> module_dirs;        // searched in order
   std::string log_level = "info";
   std::uint32_t ring_bytes = 2U << 20U;  // per module and shard, power of two
-  std::uint32_t tail_batches = 64;       // in-memory ring behind Tail
+  std::uint32_t tail_batches = 16;       // in-memory ring behind Tail
   std::chrono::milliseconds metric_interval{60000};
   std::chrono::milliseconds batch_delay{200};
   std::uint32_t batch_spans = 512;
