@@ -234,7 +234,7 @@ Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects&
                       fmt::format("all {} module slots are in use", PB_MAX_SLOTS - 1));
   slot->incarnation_ = next_incarnation_++;
   if (!objects.programs.empty()) RETURN_IF_ERROR(LoadSlotPrograms(objects, *slot));
-  if (const Status loaded = LoadProbes(objects, *slot); !loaded.ok()) {
+  if (Status loaded = LoadProbes(objects, *slot); !loaded.ok()) {
     if (!objects.probes.empty()) return loaded;
     spdlog::warn("module {} sees no plaintext: {}", objects.name, Message(loaded));
   }

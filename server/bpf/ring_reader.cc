@@ -28,7 +28,7 @@ Result<RingReader> RingReader::Map(int fd, std::uint32_t bytes) {
   if (consumer == MAP_FAILED) return MapError("consumer page");
   void* producer = mmap(nullptr, page + 2ULL * bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
   if (producer == MAP_FAILED) {
-    const Status error = MapError("data");
+    Status error = MapError("data");
     munmap(consumer, page);
     return error;
   }

@@ -25,7 +25,7 @@ const std::string kRequest = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 const std::string kResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 class HttpStitch : public ::testing::Test {
- protected:
+ public:
   explicit HttpStitch(const char* config = "{}") : driver(probe_module_entry, config), stream(driver.NewStream()) {}
   ~HttpStitch() override { EXPECT_EQ(driver.host.LedgerProblem(), ""); }
 

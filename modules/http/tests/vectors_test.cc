@@ -31,7 +31,7 @@ using sdk::testing::StreamDriver;
 using ::testing::ElementsAreArray;
 
 /// The raw target is not an attribute: it is put together again from url.full or from path, query and Host.
-std::string Summary(const RecordedSpan& span, std::string target) {
+std::string Summary(const RecordedSpan& span, const std::string& target) {
   const std::string method = span.Has("http.request.method_original") ? span.Get("http.request.method_original")
                                                                       : span.Get("http.request.method");
   const std::string status = span.Has("http.response.status_code") ? span.Get("http.response.status_code") : "-";
