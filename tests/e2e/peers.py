@@ -109,12 +109,23 @@ def go_server(case):
     return port, server(case, [program], port)
 
 
+def build_c(case, name, *libraries):
+    program = case.folder / name
+    source = SERVERS / f"{name}.c"
+    subprocess.run([case.need("gcc"), "-std=gnu11", "-O2", "-o", program, source, *libraries], check=True)
+    return program
+
+
 def splice_proxy(case, upstream_port):
     """A proxy whose process never holds the bytes, in front of a server."""
-    program = case.folder / "splice_proxy"
-    subprocess.run([case.need("gcc"), "-std=c11", "-O2", "-o", program, SERVERS / "splice_proxy.c"], check=True)
     port = free_port()
-    return port, server(case, [program, port, upstream_port], port)
+    return port, server(case, [build_c(case, "splice_proxy"), port, upstream_port], port)
+
+
+def uring_server(case):
+    port = free_port()
+    server(case, [build_c(case, "uring_server", "-luring"), port], port)
+    return port
 
 
 def h2load(case, port, requests, connections, path="/load", rate=None):
