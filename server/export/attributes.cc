@@ -21,6 +21,7 @@ AttributeValue Own(const probe_attribute_t& attribute) {
     case PROBE_ATTR_BOOL: return attribute.value.boolean != 0;
     case PROBE_ATTR_STRINGS: {
       std::vector<std::string> items;
+      items.reserve(attribute.value.strings.count);
       for (std::size_t i = 0; i < attribute.value.strings.count; ++i) {
         items.push_back(ToString(attribute.value.strings.items[i]));
       }

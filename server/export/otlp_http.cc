@@ -178,7 +178,7 @@ class OtlpHttpTransport final : public Transport {
     const bool compressed = lane.settings().compression == config::Compression::kGzip;
     const std::string_view body = compressed ? gzip_.Compress(batch->bytes) : std::string_view(batch->bytes);
     std::optional<AttemptResult> result;
-    asio::co_spawn(io_, lane.Exchange(body, compressed), [&](std::exception_ptr failure, AttemptResult answer) {
+    asio::co_spawn(io_, lane.Exchange(body, compressed), [&](const std::exception_ptr& failure, AttemptResult answer) {
       result = failure ? Explain(failure, lane.settings().endpoint) : std::move(answer);
     });
     Drive(lane, std::min(timeout, lane.settings().timeout));

@@ -33,7 +33,7 @@ void ForEachField(std::string_view message, Visit visit) {
     pbf_reader reader{message.data(), message.size()};
     while (reader.next()) visit(reader);
   } catch (const protozero::exception&) {
-    // The fields before the fault count.
+    return;  // the fields before the fault count
   }
 }
 

@@ -16,6 +16,7 @@ template <typename Work>
 Status InParallel(const std::vector<std::shared_ptr<Sink>>& sinks, Work work) {
   std::vector<Status> results(sinks.size());
   std::vector<std::thread> threads;
+  threads.reserve(sinks.size());
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     threads.emplace_back([&, i] { results[i] = work(*sinks[i]); });
   }

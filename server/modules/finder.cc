@@ -133,6 +133,7 @@ std::vector<Candidate> Finder::List() const {
   std::map<std::string, Candidate> found;
   for (const std::string& directory : directories_) ListDirectory(directory, found);
   std::vector<Candidate> list;
+  list.reserve(found.size());
   for (auto& [name, candidate] : found) list.push_back(std::move(candidate));
   return list;
 }

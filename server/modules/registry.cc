@@ -100,6 +100,7 @@ OpenedModule::OpenedModule(std::string path, SealedImage image, Inspection inspe
 
 std::vector<std::string> OpenedModule::BpfPrototypes() const {
   std::vector<std::string> prototypes;
+  prototypes.reserve(inspection_.objects.size());
   for (const BpfObjectPlace& place : inspection_.objects) prototypes.push_back(place.prototype);
   return prototypes;
 }

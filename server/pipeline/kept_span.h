@@ -17,8 +17,8 @@ namespace probed::pipeline {
 class KeptSpan {
  public:
   explicit KeptSpan(const probe_span_t& span);
-  KeptSpan(KeptSpan&&) = default;
-  KeptSpan& operator=(KeptSpan&&) = default;
+  KeptSpan(KeptSpan&&) noexcept = default;
+  KeptSpan& operator=(KeptSpan&&) noexcept = default;
 
   const probe_span_t& span() const { return span_; }
 

@@ -6,6 +6,7 @@ namespace probed::pipeline {
 
 std::vector<discovery::TargetRule> ToTargetRules(const std::vector<config::Target>& targets) {
   std::vector<discovery::TargetRule> rules;
+  rules.reserve(targets.size());
   for (const config::Target& target : targets) {
     rules.push_back({target.exclude, target.exe, target.ports, target.pids, target.cgroups});
   }

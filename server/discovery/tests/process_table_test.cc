@@ -178,6 +178,7 @@ TEST_F(ProcessTableTest, ManyThreadsGetOneImage) {
   fake_.Put({.pid = 10, .start_ticks = 5, .exe = "/bin/a"});
   std::array<ProcessPtr, 4> found;
   std::vector<std::thread> threads;
+  threads.reserve(found.size());
   for (ProcessPtr& slot : found) threads.emplace_back([this, &slot] { slot = Find(10, 5); });
   for (std::thread& thread : threads) thread.join();
   for (const ProcessPtr& process : found) EXPECT_EQ(process, found[0]);

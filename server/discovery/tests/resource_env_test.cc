@@ -35,9 +35,8 @@ TEST(ResourceEnv, NothingIsNoError) {
 }
 
 TEST(ResourceEnv, FindsBothVariablesInAnEnviron) {
-  const std::string text("PATH=/bin\0OTEL_SERVICE_NAME=shop\0XOTEL_SERVICE_NAME=no\0OTEL_RESOURCE_ATTRIBUTES=a=b\0",
-                         86);
-  const ResourceEnv env = ParseEnviron(text);
+  constexpr char kText[] = "PATH=/bin\0OTEL_SERVICE_NAME=shop\0XOTEL_SERVICE_NAME=no\0OTEL_RESOURCE_ATTRIBUTES=a=b\0";
+  const ResourceEnv env = ParseEnviron({kText, sizeof(kText) - 1});
   EXPECT_EQ(env.service_name, "shop");
   EXPECT_THAT(env.attributes, ElementsAre(Pair("a", "b")));
 }

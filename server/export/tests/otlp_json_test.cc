@@ -169,7 +169,7 @@ TEST(OtlpJson, Logs) {
 TEST(OtlpJson, ForEachSpanGivesEachWithItsContext) {
   std::vector<std::string> found;
   ForEachSpanJson(*FullSpan(),
-                  [&](std::string_view service, std::string_view scope, std::uint32_t kind, std::string text) {
+                  [&](std::string_view service, std::string_view scope, std::uint32_t kind, const std::string& text) {
                     EXPECT_EQ(service, "shop");
                     EXPECT_EQ(scope, "probed.http");
                     EXPECT_EQ(kind, 2U);

@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using testing::Pair;
 using Variables = std::map<std::string, std::string>;
 
-Environment Fake(Variables variables) {
+Environment Fake(const Variables& variables) {
   return [variables](std::string_view name) -> std::optional<std::string> {
     const auto found = variables.find(std::string(name));
     if (found == variables.end() || found->second.empty()) return std::nullopt;

@@ -32,7 +32,7 @@ config::Retry Exact() {
 }
 
 class RetryTest : public testing::Test {
- protected:
+ public:
   explicit RetryTest(config::Retry retry = Exact(), std::uint64_t capacity = 3) : queue_(retry, capacity, 1) {}
 
   ~RetryTest() override {

@@ -176,6 +176,7 @@ TEST_F(SinkSetTest, ShardsOfferWhileSinksComeAndGo) {
   const BatchPtr batch = TestBatch();
   std::atomic<std::uint64_t> taken{0};
   std::vector<std::thread> shards;
+  shards.reserve(3);
   for (int i = 0; i < 3; ++i) {
     shards.emplace_back([&] {
       for (int n = 0; n < 300; ++n) taken += sinks_.Offer(mask, batch) == 0 ? 1 : 0;

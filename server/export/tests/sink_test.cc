@@ -178,6 +178,7 @@ TEST_F(SinkTest, ManyThreadsOfferAtOnce) {
   large.queue_batches = 100000;
   sink_.Reconfigure(large, std::make_unique<FakeTransport>(receiver_));
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int n = 0; n < 1000; ++n) sink_.Offer(FakeBatch(1));

@@ -45,7 +45,9 @@ void SetValue(const probe_attribute_t& from, otlp::common::v1::AnyValue* to) {
       for (std::size_t i = 0; i < from.value.strings.count; ++i) {
         array->add_values()->set_string_value(text(from.value.strings.items[i]));
       }
+      break;
     }
+    default: FAIL() << from.type;
   }
 }
 

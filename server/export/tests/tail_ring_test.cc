@@ -17,6 +17,7 @@ using testing::ElementsAre;
 
 std::vector<std::uint32_t> ItemsOf(const TailReader::Read& read) {
   std::vector<std::uint32_t> items;
+  items.reserve(read.batches.size());
   for (const BatchPtr& batch : read.batches) items.push_back(batch->items);
   return items;
 }

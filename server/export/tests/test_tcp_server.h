@@ -50,14 +50,18 @@ class TestTcpServer {
       ++connections_;
       Socket& kept = sockets_.emplace_back(std::move(socket));
       threads_.emplace_back([this, &kept] {
-        try {
-          handler_(kept);
-        } catch (const std::exception&) {
-          // The other side went away, or the test is over.
-        }
+        Handle(kept);
         boost::system::error_code ignored;
         kept.shutdown(Socket::shutdown_both, ignored);
       });
+    }
+  }
+
+  void Handle(Socket& socket) {
+    try {
+      handler_(socket);
+    } catch (const std::exception&) {
+      return;  // the other side went away, or the test is over
     }
   }
 

@@ -47,6 +47,7 @@ TEST_F(FinderTest, ListsModulesOfBothFormsByName) {
   fs::create_directory(dir_ / "no_manifest");
   const auto list = Make().List();
   std::vector<std::string> names;
+  names.reserve(list.size());
   for (const Candidate& candidate : list) names.push_back(candidate.name);
   EXPECT_THAT(names, ElementsAre("dns", "http", "runq"));
   EXPECT_EQ(list[2].form, ModuleForm::kFolder);

@@ -368,6 +368,7 @@ TEST(LinkTableBounds, OldestOpenExchangeGoesWhenAllAreOpen) {
   LinkTable table({.capacity = 8});
   IdGenerator ids;
   std::vector<ExchangeId> open;
+  open.reserve(9);
   for (std::uint64_t i = 0; i < 9; ++i) open.push_back(table.Begin(Server(i + 1, 0, kStart), ids));
   SpanContext context;
   EXPECT_EQ(table.Resolve(open[0], kStart, ids, context), Resolution::kUnknown);
@@ -398,6 +399,7 @@ TEST(LinkTableBounds, RunOfOpenExchangesCostsNobodyHisPlace) {
   IdGenerator ids;
   SpanContext context;
   std::vector<ExchangeId> open;
+  open.reserve(6000);
   for (std::uint64_t i = 0; i < 6000; ++i) open.push_back(table.Begin(Server(i + 10, 0, kStart), ids));
   for (std::uint64_t i = 0; i < 50'000; ++i) {
     const ExchangeId id = table.Begin(Server(2, i * 100, kStart + i * 50 * kUs), ids);

@@ -336,6 +336,7 @@ TEST_F(MetricsTest, NothingIsLostWhileCollecting) {
   const ReaderId delta = metrics_.AddReader(Temporality::kDelta);
   constexpr int kEach = 20'000;
   std::vector<std::thread> shards;
+  shards.reserve(2);
   for (std::uint32_t shard = 0; shard < 2; ++shard) {
     shards.emplace_back([this, id, shard] {
       for (int i = 0; i < kEach; ++i) Record(id, 1, {Integer(kStatus, i % 3)}, {}, shard);

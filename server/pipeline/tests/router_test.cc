@@ -19,7 +19,7 @@ std::optional<unsigned> Resolve(std::string_view name) {
 
 constexpr SinkMask kAll = 0b11 | SinkMask{1} << 63U;
 
-RouteTable Table(std::vector<Route> routes) { return {routes, Resolve, kAll}; }
+RouteTable Table(const std::vector<Route>& routes) { return {routes, Resolve, kAll}; }
 
 Route To(std::vector<std::string> sinks) {
   Route route;
