@@ -49,7 +49,10 @@ bool IsName(std::string_view text) {
 bool IsGlob(std::string_view pattern) {
   if (pattern.empty() || pattern.find('\0') != std::string_view::npos) return false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] == '\\' && ++i == pattern.size()) return false;
+    if (pattern[i] == '\\') {
+      if (++i == pattern.size()) return false;
+      continue;
+    }
     if (pattern[i] != '[') continue;
     // A ']' directly after '[' or '[!' is a member of the class, not its end.
     const std::size_t first = i + (i + 1 < pattern.size() && pattern[i + 1] == '!' ? 2 : 1);
@@ -99,7 +102,7 @@ bool IsHeader(std::string_view name, std::string_view value) {
 }
 
 std::string NotOneOf(const std::string& text, const std::vector<std::string>& candidates, const std::string& what) {
-  const std::string said = "\"" + text + "\" " + what;
+  std::string said = "\"" + text + "\" " + what;
   const std::string nearest = NearestWord(text, candidates);
   if (!nearest.empty()) return said + "; did you mean \"" + nearest + "\"?";
   if (candidates.empty()) return said;

@@ -27,7 +27,7 @@ TEST(Validate, Names) {
 }
 
 TEST(Validate, Globs) {
-  for (const char* good : {"/usr/*/nginx", "[ab]x", "[!a]", "[]]", "a\\*"}) EXPECT_TRUE(IsGlob(good)) << good;
+  for (const char* good : {"/usr/*/nginx", "[ab]x", "[!a]", "[]]", "a\\*", "a\\[b"}) EXPECT_TRUE(IsGlob(good)) << good;
   for (const char* bad : {"", "[", "[]", "a[b", "a\\"}) EXPECT_FALSE(IsGlob(bad)) << bad;
 }
 
