@@ -141,6 +141,7 @@ Violations ValidateTarget(const Target& target, const std::string& prefix) {
 Violations ValidateRoute(const Route& route, const std::vector<Sink>& sinks, const std::string& prefix) {
   static const std::vector<std::string> kKinds = {"server", "client", "internal", "producer", "consumer"};
   std::vector<std::string> known;
+  known.reserve(sinks.size());
   for (const Sink& sink : sinks) known.push_back(sink.name);
   Checker check(prefix);
   check.Name(route.name);

@@ -118,6 +118,7 @@ void Write(Writer& out, const Target& target) {
 
 void Write(Writer& out, const Route& route) {
   std::vector<std::string> signals;
+  signals.reserve(route.signals.size());
   for (const Signal signal : route.signals) signals.push_back(WordFor(SignalWords(), signal));
   out.BeginMap();
   out.Text("name", route.name);

@@ -45,6 +45,7 @@ Status SinkInUse(const std::string& name, const config::State& state) {
 
 Status NoSuchSink(const std::string& name, const config::State& state) {
   std::vector<std::string> names;
+  names.reserve(state.sinks.size());
   for (const config::Sink& sink : state.sinks) names.push_back(sink.name);
   const std::string nearest = NearestWord(name, names);
   return StateError(absl::StatusCode::kNotFound, "SINK_NOT_FOUND",
@@ -61,7 +62,7 @@ Status StateError(absl::StatusCode code, std::string_view reason, std::string_vi
 }
 
 Status InvalidAs(std::string_view reason, std::vector<FieldViolation> violations, std::string_view what) {
-  const Status status = config::ToStatus(std::move(violations), what);
+  Status status = config::ToStatus(std::move(violations), what);
   if (status.ok()) return status;
   ErrorDetails details = GetErrorDetails(status);
   details.reason = reason;
@@ -262,14 +263,14 @@ config::State Engine::Actual() const {
 Result<Engine::Transition> Engine::MoveTo(const config::State& next, const config::State& from) {
   const std::vector<Change> plan = Plan(from, next);
   if (plan.empty() && next == desired_) return Unchanged();
-  if (const Status done = executor_.Run(plan); !done.ok()) {
+  if (Status done = executor_.Run(plan); !done.ok()) {
     Publish();
     return done;
   }
   const bool changed = next != desired_;
   const std::uint64_t generation = generation_ + (changed ? 1 : 0);
   const std::uint64_t changed_at = changed ? options_.clock->UtcNs() : changed_at_utc_ns_;
-  if (const Status saved = Save(next, generation, changed_at); !saved.ok()) {
+  if (Status saved = Save(next, generation, changed_at); !saved.ok()) {
     executor_.Undo();
     Publish();
     return saved;

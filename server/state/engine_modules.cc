@@ -15,6 +15,7 @@ namespace {
 
 Status NoSuchModule(const std::string& name, const Snapshot& snapshot) {
   std::vector<std::string> names;
+  names.reserve(snapshot.modules.size());
   for (const ModuleView& module : snapshot.modules) names.push_back(module.name);
   const std::string nearest = NearestWord(name, names);
   return StateError(absl::StatusCode::kNotFound, "MODULE_NOT_FOUND",

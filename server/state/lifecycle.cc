@@ -91,15 +91,15 @@ Action Lifecycle::Unload() {
   return Begin(Command::kUnload, {Step::kQuiesce, Step::kDrain, Step::kDestroy, Step::kClose}, Phase::kDraining);
 }
 
-Action Lifecycle::OnResult(StepResult result) {
+Action Lifecycle::OnResult(const StepResult& result) {
   const Step step = steps_.front();
   steps_.erase(steps_.begin());
   switch (command_) {
     case Command::kLoad: return OnLoadStep(step, result.status);
     case Command::kConfigure:
-    case Command::kAbort: return OnConfigureStep(step, std::move(result));
+    case Command::kAbort: return OnConfigureStep(step, result);
     case Command::kUndo:
-    case Command::kUnload: return OnRemovalStep(step, std::move(result));
+    case Command::kUnload: return OnRemovalStep(step, result);
     case Command::kNone: break;
   }
   return Refuse("MODULE_INTERNAL", "a result came without a command");
@@ -145,7 +145,7 @@ Action Lifecycle::OnLoadStep(Step step, const Status& status) {
   return Next();
 }
 
-Action Lifecycle::OnConfigureStep(Step step, StepResult result) {
+Action Lifecycle::OnConfigureStep(Step step, const StepResult& result) {
   if (command_ == Command::kAbort) return Finish();
   if (result.status.ok()) {
     if (step == Step::kCommit) receipt_ = result.receipt;
@@ -159,7 +159,7 @@ Action Lifecycle::OnConfigureStep(Step step, StepResult result) {
 
 /// Steps that take something away go on after a failure, unless code of the module may still be running: then nothing
 /// more may be taken from under it.
-Action Lifecycle::OnRemovalStep(Step step, StepResult result) {
+Action Lifecycle::OnRemovalStep(Step step, const StepResult& result) {
   if (result.unload) {
     left_behind_.insert(left_behind_.end(), result.unload->left_behind.begin(), result.unload->left_behind.end());
   }

@@ -70,7 +70,7 @@ class Lifecycle {
   Action Load(std::string config_json);
   Action Configure(std::string config_json);
   Action Unload();
-  Action OnResult(StepResult result);
+  Action OnResult(const StepResult& result);
 
   Phase phase() const { return phase_; }
   /// Of the configuration that runs; 0 when none does. Never reused by this machine.
@@ -89,8 +89,8 @@ class Lifecycle {
   Action Refuse(std::string_view reason, std::string_view message) const;
   Action Fail(Phase phase);
   Action OnLoadStep(Step step, const Status& status);
-  Action OnConfigureStep(Step step, StepResult result);
-  Action OnRemovalStep(Step step, StepResult result);
+  Action OnConfigureStep(Step step, const StepResult& result);
+  Action OnRemovalStep(Step step, const StepResult& result);
   Action Finish();
   void Remember(std::string_view type, std::string_view reason, std::string_view message);
 

@@ -27,6 +27,7 @@ class FakeMappings final : public MappingSource {
 
   std::vector<std::uint32_t> Targets() override {
     std::vector<std::uint32_t> pids;
+    pids.reserve(processes.size());
     for (const auto& [pid, files] : processes) pids.push_back(pid);
     return pids;
   }

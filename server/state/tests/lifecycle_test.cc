@@ -23,8 +23,8 @@ struct Driven {
   Action end;
 };
 
-Driven Drive(Lifecycle& machine, Action action, std::vector<Step> failing = {}, const Status& error = kBroken,
-             std::vector<std::string> left_behind = {}) {
+Driven Drive(Lifecycle& machine, Action action, const std::vector<Step>& failing = {}, const Status& error = kBroken,
+             const std::vector<std::string>& left_behind = {}) {
   Driven run;
   while (action.kind == Action::Kind::kStep) {
     run.steps.push_back(action.step);
@@ -32,7 +32,7 @@ Driven Drive(Lifecycle& machine, Action action, std::vector<Step> failing = {}, 
     StepResult result{fails ? error : OkStatus(), {}, {}};
     if (!fails && action.step == Step::kCommit) result.receipt = Receipt{};
     if (!fails && action.step == Step::kClose) result.unload = UnloadReport{left_behind};
-    action = machine.OnResult(std::move(result));
+    action = machine.OnResult(result);
   }
   run.end = action;
   return run;
