@@ -124,6 +124,7 @@ struct linux_binprm {
   const char *filename;
 };
 struct msghdr {
+  void *msg_name;
   int msg_namelen;
 };
 
@@ -177,6 +178,13 @@ struct user_message {
   __u64 control_length;
   __u32 flags;
   __u32 pad2;
+};
+
+/* sockaddr_in or sockaddr_in6: network order. */
+struct socket_name {
+  __u16 family;
+  __u16 port;
+  __u8 rest[24];
 };
 
 enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10 };
