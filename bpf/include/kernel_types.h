@@ -163,6 +163,25 @@ struct pt_regs {
 
 #pragma clang attribute pop
 
+/* uapi/linux/bpf.h: contexts of programs on cgroups. Fixed, not relocated; fields behind the last one used are left
+ * out. */
+struct bpf_sock {
+  __u32 bound_dev_if;
+};
+struct bpf_sock_addr {
+  __u32 user_family;
+  __u32 user_ip4;
+  __u32 user_ip6[4];
+  __u32 user_port; /* network order, in the first two bytes */
+  __u32 family;
+  __u32 type;
+  __u32 protocol;
+  __u32 msg_src_ip4;
+  __u32 msg_src_ip6[4];
+  __u32 pad;
+  struct bpf_sock *sk;
+};
+
 /* uapi layouts in user memory: fixed, not relocated. */
 struct user_iovec {
   __u64 base;

@@ -69,6 +69,12 @@ struct pb_gather {
   __u8 bytes[2][PB_HEAD_BYTES * 3]; /* a third is used: room for the verifier's worst case (pb_copy_vector) */
 };
 
+/* Where the datagram came from that a thread is about to have received from a socket that is not connected. */
+struct pb_source {
+  __u64 thread; /* 0: nothing noted */
+  struct pb_peer peer;
+};
+
 /* What a thread is doing. The execution context is the thread until a provider says otherwise. */
 struct pb_task {
   __u64 cause_cookie;
@@ -108,6 +114,13 @@ struct {
   __type(key, int);
   __type(value, struct pb_gather);
 } pb_gathers SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct pb_source);
+} pb_sources SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "bpf/embedded.h"
+#include "server/bpf/cgroup_root.h"
 
 namespace probed::bpf {
 namespace {
@@ -42,17 +43,25 @@ constexpr Hook kSockHooks[] = {{"pb_recv", true}, {"pb_send", true}};
 constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true}, {"pb_tcp_tx", true},   {"pb_udp_rx", true},
                                 {"pb_udp_tx", true}, {"pb_udp6_rx", false}, {"pb_udp6_tx", false}};
 constexpr const char* kLifeHooks[] = {"pb_state", "pb_fork", "pb_exec", "pb_exit"};
+// On cgroups. Without them, datagram sockets end by time-out and have no unconnected peers: the kernel may lack them.
+constexpr const char* kSockCgroupHooks[] = {"pb_gone", "pb_from4", "pb_from6"};
+constexpr const char* kFexitCgroupHooks[] = {"pb_gone"};
 constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSendStream},
                                           {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram}};
 constexpr const char* kSharedMaps[] = {
-    "pb_socks",     "pb_gathers",    "pb_tasks",      "pb_controls",  "pb_settings",    "pb_counters",
-    "pb_rings",     "pb_progs_sock", "pb_progs_frx",  "pb_progs_ftx", "pb_progs_fudp",  "pb_rules",
-    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
+    "pb_sources",   "pb_socks",      "pb_gathers",   "pb_tasks",       "pb_controls",   "pb_settings", "pb_counters",
+    "pb_rings",     "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",   "pb_progs_fudp", "pb_rules",    "pb_rule_exes",
+    "pb_rule_pids", "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
+}
+
+std::span<const char* const> CgroupHooksOf(Backend backend) {
+  return backend == Backend::kSock ? std::span<const char* const>(kSockCgroupHooks)
+                                   : std::span<const char* const>(kFexitCgroupHooks);
 }
 
 std::span<const Prototype> PrototypesOf(Backend backend) {
@@ -127,10 +136,11 @@ std::vector<std::string> ProgramsFor(const Prototype& prototype, const std::vect
   return takes_any ? wanted : std::vector<std::string>{};
 }
 
-Result<Object> LoadCore(const CoreOptions& options, Backend backend) {
+Result<Object> LoadCore(const CoreOptions& options, Backend backend, bool with_cgroups) {
   ASSIGN_OR_RETURN(Object core, Object::Open("pb_core", EmbeddedCore()));
   std::vector<std::string> programs(std::begin(kLifeHooks), std::end(kLifeHooks));
   for (const Hook& hook : HooksOf(backend)) programs.emplace_back(hook.program);
+  if (with_cgroups) programs.insert(programs.end(), CgroupHooksOf(backend).begin(), CgroupHooksOf(backend).end());
   core.SelectPrograms(programs);
   RETURN_IF_ERROR(core.ResizeMap("pb_counters", PB_MAX_SLOTS * options.shards));
   RETURN_IF_ERROR(core.ResizeMap("pb_rings", PB_MAX_SLOTS * options.shards));
@@ -151,30 +161,57 @@ std::string_view BackendName(Backend backend) { return backend == Backend::kSock
 Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& options) {
   Status last = MakeStatus(absl::StatusCode::kInternal, "no backend was tried");
   for (const Backend backend : Candidates(options.backend)) {
-    Result<Object> core = LoadCore(options, backend);
+    Fd cgroups = OpenCgroupRoot();
+    Result<Object> core = LoadCore(options, backend, cgroups.valid());
+    if (!core.ok() && cgroups.valid()) {
+      spdlog::warn("programs on cgroups are not available: {}", Message(core.status()));
+      cgroups = Fd();
+      core = LoadCore(options, backend, false);
+    }
     if (!core.ok()) {
       last = core.status();
       spdlog::info("backend {} is not available: {}", BackendName(backend), Message(last));
       continue;
     }
-    std::unique_ptr<CaptureCore> capture(new CaptureCore(options, backend, std::move(core).value()));
+    std::unique_ptr<CaptureCore> capture(
+        new CaptureCore(options, backend, std::move(core).value(), std::move(cgroups)));
     RETURN_IF_ERROR(capture->MapControl());
-    for (const char* program : kLifeHooks) {
-      ASSIGN_OR_RETURN(Link link, capture->core_.Attach(program));
-      capture->life_.push_back(std::move(link));
-    }
+    RETURN_IF_ERROR(capture->AttachLife());
     return capture;
   }
   return last;
 }
 
-CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core)
-    : options_(options), backend_(backend), uprobes_(ChooseUprobes(options.uprobes)), core_(std::move(core)) {}
+CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core, Fd cgroups)
+    : options_(options),
+      backend_(backend),
+      uprobes_(ChooseUprobes(options.uprobes)),
+      core_(std::move(core)),
+      cgroups_(std::move(cgroups)) {}
 
 CaptureCore::~CaptureCore() {
   DetachHooks();
   life_.clear();
   if (control_ != nullptr) munmap(control_, sizeof(pb_control));
+}
+
+Status CaptureCore::AttachLife() {
+  for (const char* program : kLifeHooks) {
+    ASSIGN_OR_RETURN(Link link, core_.Attach(program));
+    life_.push_back(std::move(link));
+  }
+  return OkStatus();
+}
+
+void CaptureCore::AttachToCgroups() {
+  if (!cgroups_.valid()) return;
+  for (const char* program : CgroupHooksOf(backend_)) {
+    Result<Link> link = core_.AttachToCgroup(program, cgroups_.get());
+    if (link.ok())
+      hooks_.push_back(std::move(link).value());
+    else
+      spdlog::warn("hook {} is missing: {}", program, Message(link.status()));
+  }
 }
 
 Status CaptureCore::MapControl() {
@@ -401,6 +438,7 @@ Status CaptureCore::AttachHooks() {
       spdlog::warn("hook {} is missing: {}", hook.program, Message(link.status()));
     }
   }
+  AttachToCgroups();
   return OkStatus();
 }
 

@@ -123,8 +123,10 @@ class CaptureCore {
   static constexpr std::uint32_t kLifeRingBytes = 256 * 1024;
 
  private:
-  CaptureCore(const CoreOptions& options, Backend backend, Object core);
+  CaptureCore(const CoreOptions& options, Backend backend, Object core, Fd cgroups);
   Status MapControl();
+  Status AttachLife();
+  void AttachToCgroups();
   Status FillArray(const char* array_name, const Object& object, std::uint32_t slot,
                    std::span<const pb_slot_program> programs, bool set);
   Status FillSlotPrograms(const ModuleSlot& slot, bool set);
@@ -140,6 +142,7 @@ class CaptureCore {
   Backend backend_;
   UprobeKind uprobes_;
   Object core_;
+  Fd cgroups_;  // root of the cgroup hierarchy; not valid: nothing is attached there
   pb_control* control_ = nullptr;
   std::vector<Link> hooks_;
   std::vector<Link> life_;

@@ -56,12 +56,24 @@ static __always_inline bool probed_peer_of_call(const struct probed_segment *dat
   return probed_peer_of_name(peer, &name);
 }
 
+/* What was noted while this thread received the datagram; once, for what is not noted anew may be another one's. */
+static __always_inline bool probed_peer_of_source(const struct probed_segment *datagram, struct pb_peer *peer) {
+  struct pb_source *source = bpf_sk_storage_get(&pb_sources, datagram->at.sk, 0, 0);
+  if (!source || source->thread != bpf_get_current_pid_tgid()) return false;
+  source->thread = 0;
+  __builtin_memcpy(peer, &source->peer, sizeof(*peer));
+  return true;
+}
+
 /* What the call names, else what the socket is connected to, else what was noted at the reception; else unknown. */
 static __always_inline void probed_peer_fill(const struct probed_segment *datagram, struct pb_peer *peer) {
   const struct sock *sk = datagram->at.sk;
   __builtin_memset(peer, 0, sizeof(*peer));
   if (probed_peer_of_call(datagram, peer)) return;
-  if (!sk->__sk_common.skc_dport) return;
+  if (!sk->__sk_common.skc_dport) {
+    if (datagram->at.direction == PB_RECEIVED) probed_peer_of_source(datagram, peer);
+    return;
+  }
   pb_copy_address(peer->address, sk, true);
   peer->port = __builtin_bswap16(sk->__sk_common.skc_dport);
   peer->family = (__u8)sk->__sk_common.skc_family;
