@@ -16,6 +16,10 @@ std::string_view NetworkType(const probe_endpoint_t& peer, std::string_view text
   return text.find(':') == std::string_view::npos ? "ipv4" : "ipv6";
 }
 
+bool IsWildcard(const probe_endpoint_t& endpoint) {
+  return std::all_of(std::begin(endpoint.address), std::end(endpoint.address), [](std::uint8_t b) { return b == 0; });
+}
+
 std::string_view SpanName(const Lookup& lookup, std::string_view question, sdk::Scratch& scratch) {
   scratch.Start();
   scratch.Append(lookup.type == LDNS_RR_TYPE_PTR ? "DNS reverse lookup " : "DNS lookup ");
@@ -86,7 +90,7 @@ void Emitter::Addresses(sdk::Stream stream, const Lookup& lookup) {
   const bool is_server = lookup.kind == PROBE_SPAN_SERVER;
   if (const probe_open_t* open = stream.Open(); is_server && open != nullptr && open->local.port != 0) {
     local_.Set(open->local);
-    span_.String(keys_.server_address, local_.address());
+    if (!IsWildcard(open->local)) span_.String(keys_.server_address, local_.address());
     span_.Int(keys_.server_port, local_.port());
   }
   if (peer_.address().empty()) return;

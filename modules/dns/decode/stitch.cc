@@ -56,7 +56,7 @@ void Stitcher::OnResponse(sdk::Stream stream, Socket& socket, const probe_datagr
   }
   if (key.kind == PROBE_SPAN_SERVER && !configs_.Find(datagram.generation)->server_spans)
     return stream.Count(PROBE_IGNORED_CONFIGURED);
-  stream.Count(PROBE_ABORTED_UNMATCHED);
+  stream.Abort(Emitter::Begin(stream, key.kind, datagram), PROBE_ABORTED_UNMATCHED);
 }
 
 void Stitcher::Remove(sdk::Stream stream, Lookup& lookup) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <charconv>
+#include <memory>
 
 namespace probed::mod::dns {
 namespace {
@@ -27,13 +28,6 @@ void AppendLabel(std::string_view label, sdk::Scratch& scratch) {
     else
       AppendNumber(static_cast<unsigned char>(c), 3, scratch);
   }
-}
-
-std::string_view NumberedText(std::string_view prefix, unsigned number, sdk::Scratch& scratch) {
-  scratch.Start();
-  scratch.Append(prefix);
-  AppendNumber(number, 1, scratch);
-  return scratch.Finish();
 }
 
 }  // namespace
@@ -57,14 +51,25 @@ std::string_view TypeText(std::uint16_t type, sdk::Scratch& scratch) {
     case LDNS_RR_TYPE_AAAA: return "AAAA";
     default: break;
   }
+  // The library's own text of a type is built in pieces on the heap: for the rare ones only.
   const ldns_rr_descriptor* known = ldns_rr_descript(type);
   if (known != nullptr && known->_type == type && known->_name != nullptr) return known->_name;
-  return NumberedText("TYPE", type, scratch);
+  struct Freer {
+    void operator()(char* text) const { LDNS_FREE(text); }
+  };
+  const std::unique_ptr<char, Freer> text(ldns_rr_type2str(static_cast<ldns_rr_type>(type)));
+  scratch.Start();
+  if (text != nullptr) scratch.Append(text.get());
+  return scratch.Finish();
 }
 
 std::string_view ResponseCodeText(std::uint8_t rcode, sdk::Scratch& scratch) {
   const ldns_lookup_table* known = ldns_lookup_by_id(ldns_rcodes, rcode);
-  return known != nullptr ? std::string_view(known->name) : NumberedText("RCODE", rcode, scratch);
+  if (known != nullptr) return known->name;
+  scratch.Start();
+  scratch.Append("RCODE");
+  AppendNumber(rcode, 1, scratch);
+  return scratch.Finish();
 }
 
 std::string_view AddressText(const Address& address, sdk::Scratch& scratch) {
