@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/core/datagram.bpf.h"
 #include "bpf/core/hooks.bpf.h"
 #include "bpf/core/life.bpf.h"
 
@@ -67,13 +68,35 @@ PB_FEXIT_TX(pb_tcp_tx, tcp_sendmsg, pb_progs_ftx)
 PB_FEXIT_TX(pb_udp_tx, udp_sendmsg, pb_progs_fudp)
 PB_FEXIT_TX(pb_udp6_tx, udpv6_sendmsg, pb_progs_fudp)
 
-/* --- connections and processes ------------------------------------------------------------------------------------ */
+/* --- connections -------------------------------------------------------------------------------------------------- */
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(pb_state, struct sock *sk, int old_state, int new_state) {
   pb_connection_state(sk, old_state, new_state);
   return 0;
 }
+
+/* --- datagram sockets -------------------------------------------------------------------------------------------- */
+
+SEC("?cgroup/sock_release")
+int pb_gone(struct bpf_sock *sk) {
+  pb_datagram_end(sk);
+  return PB_ALLOW;
+}
+
+SEC("?cgroup/recvmsg4")
+int pb_from4(struct bpf_sock_addr *from) {
+  pb_datagram_from4(from);
+  return PB_ALLOW;
+}
+
+SEC("?cgroup/recvmsg6")
+int pb_from6(struct bpf_sock_addr *from) {
+  pb_datagram_from6(from);
+  return PB_ALLOW;
+}
+
+/* --- processes ---------------------------------------------------------------------------------------------------- */
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(pb_fork, struct task_struct *parent, struct task_struct *child) {

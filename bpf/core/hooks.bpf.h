@@ -27,6 +27,7 @@ static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_contr
     state->cookie = bpf_get_socket_cookie(sk);
   }
   if (!state->cookie) state->cookie = bpf_get_socket_cookie(sk);
+  if (sk->sk_protocol == IPPROTO_UDP) state->flags |= PB_SOCK_DATAGRAM;
   pb_target_decide(sk, control, state);
   return state;
 }
@@ -75,7 +76,7 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
     slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   }
   if (slot && state->raw.incarnation == control->incarnation[slot])
-    return slot * PB_SLOT_PROGRAMS + (direction == PB_SENT ? PB_TX : PB_RX);
+    return slot * PB_SLOT_PROGRAMS + pb_program_for(state, direction);
   if (slot) {
     state->raw.slot = 0;
     state->raw.chain_generation = 0;

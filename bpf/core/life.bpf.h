@@ -70,7 +70,7 @@ static __always_inline __u8 pb_close_reason(const struct sock *sk, int new_state
 }
 
 /* Tells the owner of the stream that nothing more comes. */
-static __always_inline void pb_closed(struct sock *sk, struct pb_control *control, struct pb_sock *state, __u8 reason) {
+static __always_inline void pb_closed(struct pb_control *control, struct pb_sock *state, __u8 reason) {
   const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   if (!slot || state->raw.incarnation != control->incarnation[slot]) return;
   if (pb_ship_close(control, state, reason)) state->flags |= PB_SOCK_CLOSED;
@@ -94,7 +94,7 @@ static __always_inline void pb_connection_state(struct sock *sk, int old_state, 
   if (!state || !state->included || state->flags & PB_SOCK_CLOSED) return;
   const __u8 reason = pb_close_reason(sk, new_state);
   pb_plain_closed(control, state, reason);
-  pb_closed(sk, control, state, reason);
+  pb_closed(control, state, reason);
 }
 
 #endif

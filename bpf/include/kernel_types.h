@@ -124,6 +124,7 @@ struct linux_binprm {
   const char *filename;
 };
 struct msghdr {
+  void *msg_name;
   int msg_namelen;
 };
 
@@ -162,6 +163,25 @@ struct pt_regs {
 
 #pragma clang attribute pop
 
+/* uapi/linux/bpf.h: contexts of programs on cgroups. Fixed, not relocated; fields behind the last one used are left
+ * out. */
+struct bpf_sock {
+  __u32 bound_dev_if;
+};
+struct bpf_sock_addr {
+  __u32 user_family;
+  __u32 user_ip4;
+  __u32 user_ip6[4];
+  __u32 user_port; /* network order, in the first two bytes */
+  __u32 family;
+  __u32 type;
+  __u32 protocol;
+  __u32 msg_src_ip4;
+  __u32 msg_src_ip6[4];
+  __u32 pad;
+  struct bpf_sock *sk;
+};
+
 /* uapi layouts in user memory: fixed, not relocated. */
 struct user_iovec {
   __u64 base;
@@ -177,6 +197,13 @@ struct user_message {
   __u64 control_length;
   __u32 flags;
   __u32 pad2;
+};
+
+/* sockaddr_in or sockaddr_in6: network order. */
+struct socket_name {
+  __u16 family;
+  __u16 port;
+  __u8 rest[24];
 };
 
 enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10 };

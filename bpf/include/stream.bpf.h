@@ -44,16 +44,24 @@ static __always_inline void pb_stream_claim(struct pb_stream *stream, __u32 slot
   __builtin_memset(stream->scratch, 0, sizeof(stream->scratch));
 }
 
+/* Which of a slot's programs the next bytes of a stream go to. */
+static __always_inline __u32 pb_program_for(const struct pb_sock *state, __u32 direction) {
+  if (state->flags & PB_SOCK_DATAGRAM) return direction == PB_SENT ? PB_DATAGRAM_TX : PB_DATAGRAM_RX;
+  return direction == PB_SENT ? PB_TX : PB_RX;
+}
+
 /* The classifier after `slot` (0: the first) whose module has not given the stream away before; 0: none. */
-static __always_inline __u32 pb_next_classifier(const struct pb_control *control, const struct pb_stream *stream,
+static __always_inline __u32 pb_next_classifier(const struct pb_control *control, const struct pb_sock *state,
                                                 __u32 slot) {
-  const __u32 chain = control->chain_generation & 1;
-  slot = control->next[chain][slot & (PB_MAX_SLOTS - 1)];
+  const struct pb_stream *stream = &state->raw;
+  const __u32 select = control->chain_generation & 1;
+  const __u32 kind = state->flags & PB_SOCK_DATAGRAM ? PB_CHAIN_DATAGRAMS : PB_CHAIN_STREAMS;
+  slot = control->next[select][kind][slot & (PB_MAX_SLOTS - 1)];
   if (!stream->refused) return slot;
   for (int i = 0; i < PB_MAX_SLOTS && slot; i++) {
     slot &= PB_MAX_SLOTS - 1;
     if (!(stream->refused >> slot & 1) || control->incarnation[slot] > stream->refused_until) break;
-    slot = control->next[chain][slot];
+    slot = control->next[select][kind][slot];
   }
   return slot;
 }

@@ -41,13 +41,13 @@ static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct p
   return true;
 }
 
-/* A stream nobody owns: the first classifier's program, or PB_DONE when it is not looked at again now. */
-static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_counters *line) {
+/* What pb_unowned below does, but for the index of the message. */
+static __always_inline __u32 pb_unowned_look(struct pb_segment *segment, struct pb_counters *line) {
   struct pb_sock *state = segment->state;
   struct pb_control *control = segment->control;
   const __u32 direction = segment->direction & 1;
   const bool turned = state->raw.last_direction != direction + 1;
-  const __u32 first = pb_next_classifier(control, &state->raw, 0);
+  const __u32 first = pb_next_classifier(control, state, 0);
   state->raw.last_direction = (__u8)(direction + 1);
   pb_segment_locate(segment);
   pb_segment_finish(segment);
@@ -65,12 +65,21 @@ static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_co
     return PB_DONE;
   }
   struct pb_gather *gather = pb_gather_make(segment->sk);
+  if (gather && state->flags & PB_SOCK_DATAGRAM) gather->length[direction] = 0; /* each stands for itself */
   if (!gather || !pb_gather_bytes(segment, gather)) {
     line->fault++;
     return PB_DONE;
   }
   state->flags |= PB_SOCK_FINISHED;
   return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
+}
+
+/* A stream nobody owns: the first classifier's program, or PB_DONE when it is not looked at again now. */
+static __always_inline __u32 pb_unowned(struct pb_segment *segment, struct pb_counters *line) {
+  const __u32 next = pb_unowned_look(segment, line);
+  /* Vectors of messages are for datagrams; the many streams that nobody owns need not pay for this. */
+  if (next == PB_DONE && segment->state->flags & PB_SOCK_DATAGRAM) pb_message_passed();
+  return next;
 }
 
 #endif

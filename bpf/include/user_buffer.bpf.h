@@ -14,6 +14,9 @@ struct pb_buffer {
   __u64 base;
   __u32 segments;
   __u32 readable;
+  __u64 name; /* socket address that the call names; 0: none */
+  __u32 name_length;
+  __u32 of_many; /* a message of a recvmmsg or sendmmsg call: pb_message_passed moves on to the next one */
 };
 
 enum { PB_MAX_IOVECS = 64, PB_MESSAGE_STRIDE = 64 /* sizeof(struct mmsghdr) */ };
@@ -38,6 +41,8 @@ enum {
 #define PB_SYSCALL_NUMBER(regs) ((regs)->orig_ax)
 #define PB_SYSCALL_ARG1(regs) ((regs)->si)
 #define PB_SYSCALL_ARG2(regs) ((regs)->dx)
+#define PB_SYSCALL_ARG4(regs) ((regs)->r8)
+#define PB_SYSCALL_ARG5(regs) ((regs)->r9)
 enum { TS_COMPAT = 2 };
 #define PB_TASK_IS_COMPAT(task) ((task)->thread_info.status & TS_COMPAT)
 #elif defined(__TARGET_ARCH_arm64)
@@ -60,6 +65,8 @@ enum {
 #define PB_SYSCALL_NUMBER(regs) ((regs)->syscallno)
 #define PB_SYSCALL_ARG1(regs) ((regs)->regs[1])
 #define PB_SYSCALL_ARG2(regs) ((regs)->regs[2])
+#define PB_SYSCALL_ARG4(regs) ((regs)->regs[4])
+#define PB_SYSCALL_ARG5(regs) ((regs)->regs[5])
 #define PB_TASK_IS_COMPAT(task) 0
 #endif
 
@@ -72,15 +79,28 @@ static __always_inline __u64 pb_clamp(__u64 value, __u64 most) {
   return value;
 }
 
-/* Index of the message a recvmmsg/sendmmsg call is at: the hook runs once per message of the vector. */
-static __always_inline __u32 pb_message_index(struct task_struct *task, __u64 vector, __u32 length) {
+/* Index of the message a recvmmsg/sendmmsg call is at: the hook runs once per message of the vector, and several
+ * programs of that hook call may ask. */
+static __always_inline __u32 pb_message_index(struct task_struct *task, __u64 vector) {
+  const struct pb_task *state = bpf_task_storage_get(&pb_tasks, task, 0, 0);
+  return state && state->message_vector == vector ? state->message_index : 0;
+}
+
+/* The hook call is done with its message: the next one of the same system call is about the next message. */
+__noinline int pb_message_passed(void) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  const __u64 number = PB_SYSCALL_NUMBER(regs);
+  const __u64 vector = PB_SYSCALL_ARG1(regs);
+  const __u64 length = PB_SYSCALL_ARG2(regs);
+  if (number != SYS_recvmmsg && number != SYS_sendmmsg) return 0;
   struct pb_task *state = bpf_task_storage_get(&pb_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!state) return 0;
-  const __u32 index = state->message_vector == vector ? state->message_index : 0;
-  const bool last = index + 1 >= length;
+  const __u32 next = state->message_vector == vector ? state->message_index + 1 : 1;
+  const bool last = next >= (__u32)length;
   state->message_vector = last ? 0 : vector;
-  state->message_index = last ? 0 : index + 1;
-  return index;
+  state->message_index = last ? 0 : next;
+  return 0;
 }
 
 /* A failed call ends the vector under way: the next one starts again at its first message. */
@@ -96,6 +116,8 @@ static __always_inline void pb_message_reset(void) {
 static __always_inline void pb_buffer_of_message(struct pb_buffer *buffer, __u64 message) {
   struct user_message header = {};
   if (bpf_probe_read_user(&header, 32, (void *)message)) return;
+  buffer->name = header.name;
+  buffer->name_length = header.name_length;
   buffer->base = header.iov;
   buffer->segments = header.iov_length > PB_MAX_IOVECS ? PB_MAX_IOVECS : (__u32)header.iov_length;
   buffer->readable = buffer->segments > 0;
@@ -109,6 +131,9 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
   buffer->base = 0;
   buffer->segments = 0;
   buffer->readable = 0;
+  buffer->name = 0;
+  buffer->name_length = 0;
+  buffer->of_many = 0;
   struct task_struct *task = bpf_get_current_task_btf();
   if (task->flags & (PF_KTHREAD | PF_IO_WORKER) || PB_TASK_IS_COMPAT(task)) return 0;
   /* Each register is read once: merged loads through different pointers are refused
@@ -117,11 +142,18 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
   const __u64 number = PB_SYSCALL_NUMBER(regs);
   const __u64 address = PB_SYSCALL_ARG1(regs);
   const __u64 count = PB_SYSCALL_ARG2(regs);
+  const __u64 name = PB_SYSCALL_ARG4(regs);
+  const __u64 name_length = PB_SYSCALL_ARG5(regs);
   switch (number) {
+    case SYS_sendto:
+      buffer->name = name;
+      buffer->name_length = (__u32)name_length;
+      buffer->base = address;
+      buffer->readable = 1;
+      return 0;
     case SYS_read:
     case SYS_write:
     case SYS_recvfrom:
-    case SYS_sendto:
       buffer->base = address;
       buffer->readable = 1;
       return 0;
@@ -139,7 +171,8 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
     case SYS_recvmsg: pb_buffer_of_message(buffer, address); return 0;
     case SYS_sendmmsg:
     case SYS_recvmmsg:
-      pb_buffer_of_message(buffer, address + (__u64)pb_message_index(task, address, (__u32)count) * PB_MESSAGE_STRIDE);
+      buffer->of_many = 1;
+      pb_buffer_of_message(buffer, address + (__u64)pb_message_index(task, address) * PB_MESSAGE_STRIDE);
       return 0;
     default: return 0;
   }

@@ -21,7 +21,17 @@ enum {
 };
 
 /* Programs of one slot in a PROG_ARRAY: index = slot * PB_SLOT_PROGRAMS + one of these. */
-enum pb_slot_program { PB_CLASSIFY = 0, PB_RX = 1, PB_TX = 2, PB_PLAINTEXT = 3, PB_SLOT_PROGRAMS = 4 };
+enum pb_slot_program {
+  PB_CLASSIFY = 0,
+  PB_RX = 1,
+  PB_TX = 2,
+  PB_DATAGRAM_RX = 3,
+  PB_DATAGRAM_TX = 4,
+  PB_SLOT_PROGRAMS = 5
+};
+
+/* What a classifier chain is about: a module that has no programs for one of them is never asked about it. */
+enum pb_chain { PB_CHAIN_STREAMS = 0, PB_CHAIN_DATAGRAMS = 1, PB_CHAINS = 2 };
 
 enum pb_record_type {
   PB_RECORD_SEGMENT = 1,
@@ -142,8 +152,8 @@ struct pb_control {
   __u32 self_tgid;
   __u32 shards; /* power of two */
   __u32 ring_half_bytes;
-  __u32 hint_generation;      /* moves on when a struct pb_hint was put down */
-  __u8 next[2][PB_MAX_SLOTS]; /* classifier chain: next[select][0] is the first slot, 0 ends it */
+  __u32 hint_generation;                 /* moves on when a struct pb_hint was put down */
+  __u8 next[2][PB_CHAINS][PB_MAX_SLOTS]; /* classifier chains: next[select][kind][0] is the first slot, 0 ends it */
   __u32 incarnation[PB_MAX_SLOTS];
   __u32 parity[PB_MAX_SLOTS]; /* which pb_settings row of the slot is current */
   __u32 probers;              /* modules with probes: only then a socket call may be part of a probed one */

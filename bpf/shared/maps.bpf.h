@@ -36,7 +36,8 @@ enum pb_sock_flag {
   PB_SOCK_FROM_START = 16,
   PB_SOCK_FINISHED = 32,        /* end[] already covers the segment at hand */
   PB_SOCK_CAUSE_PLAINTEXT = 64, /* cause_cookie is about that layer */
-  PB_SOCK_PLAINTEXT = 128       /* no socket's state, but that of the plaintext bound to one */
+  PB_SOCK_PLAINTEXT = 128,      /* no socket's state, but that of the plaintext bound to one */
+  PB_SOCK_DATAGRAM = 256        /* each call moves one datagram */
 };
 
 /* What a process encrypts and decrypts one connection with (in OpenSSL: an SSL). object 0: none. */
@@ -66,6 +67,12 @@ struct pb_gather {
   __u32 more;      /* somebody wants to see more before it decides */
   __u32 reserved;
   __u8 bytes[2][PB_HEAD_BYTES * 3]; /* a third is used: room for the verifier's worst case (pb_copy_vector) */
+};
+
+/* Where the datagram came from that a thread is about to have received from a socket that is not connected. */
+struct pb_source {
+  __u64 thread; /* 0: nothing noted */
+  struct pb_peer peer;
 };
 
 /* What a thread is doing. The execution context is the thread until a provider says otherwise. */
@@ -107,6 +114,13 @@ struct {
   __type(key, int);
   __type(value, struct pb_gather);
 } pb_gathers SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct pb_source);
+} pb_sources SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "bpf/embedded.h"
+#include "server/bpf/cgroup_root.h"
 
 namespace probed::bpf {
 namespace {
@@ -32,25 +33,35 @@ struct Prototype {
   std::span<const pb_slot_program> programs;
 };
 
-constexpr pb_slot_program kAll[] = {PB_CLASSIFY, PB_RX, PB_TX};
-constexpr pb_slot_program kReceive[] = {PB_CLASSIFY, PB_RX};
-constexpr pb_slot_program kSend[] = {PB_CLASSIFY, PB_TX};
+constexpr pb_slot_program kAll[] = {PB_CLASSIFY, PB_RX, PB_TX, PB_DATAGRAM_RX, PB_DATAGRAM_TX};
+constexpr pb_slot_program kReceive[] = {PB_CLASSIFY, PB_RX, PB_DATAGRAM_RX};
+constexpr pb_slot_program kSendStream[] = {PB_CLASSIFY, PB_TX};
+constexpr pb_slot_program kSendDatagram[] = {PB_CLASSIFY, PB_DATAGRAM_TX};
+constexpr pb_slot_program kPlaintext[] = {PB_CLASSIFY, PB_RX, PB_TX};
 
 constexpr Hook kSockHooks[] = {{"pb_recv", true}, {"pb_send", true}};
 constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true}, {"pb_tcp_tx", true},   {"pb_udp_rx", true},
                                 {"pb_udp_tx", true}, {"pb_udp6_rx", false}, {"pb_udp6_tx", false}};
 constexpr const char* kLifeHooks[] = {"pb_state", "pb_fork", "pb_exec", "pb_exit"};
+// On cgroups. Without them, datagram sockets end by time-out and have no unconnected peers: the kernel may lack them.
+constexpr const char* kSockCgroupHooks[] = {"pb_gone", "pb_from4", "pb_from6"};
+constexpr const char* kFexitCgroupHooks[] = {"pb_gone"};
 constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
-                                          {"fexit_tx", "pb_progs_ftx", kSend},
-                                          {"fexit_udp_tx", "pb_progs_fudp", kSend}};
+                                          {"fexit_tx", "pb_progs_ftx", kSendStream},
+                                          {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram}};
 constexpr const char* kSharedMaps[] = {
-    "pb_socks",     "pb_gathers",    "pb_tasks",      "pb_controls",  "pb_settings",    "pb_counters",
-    "pb_rings",     "pb_progs_sock", "pb_progs_frx",  "pb_progs_ftx", "pb_progs_fudp",  "pb_rules",
-    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
+    "pb_sources",   "pb_socks",      "pb_gathers",   "pb_tasks",       "pb_controls",   "pb_settings", "pb_counters",
+    "pb_rings",     "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",   "pb_progs_fudp", "pb_rules",    "pb_rule_exes",
+    "pb_rule_pids", "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
+}
+
+std::span<const char* const> CgroupHooksOf(Backend backend) {
+  return backend == Backend::kSock ? std::span<const char* const>(kSockCgroupHooks)
+                                   : std::span<const char* const>(kFexitCgroupHooks);
 }
 
 std::span<const Prototype> PrototypesOf(Backend backend) {
@@ -63,10 +74,22 @@ const char* SuffixOf(pb_slot_program program) {
     case PB_CLASSIFY: return "_classify";
     case PB_RX: return "_rx";
     case PB_TX: return "_tx";
-    case PB_PLAINTEXT: return "_plain";
+    case PB_DATAGRAM_RX: return "_drx";
+    case PB_DATAGRAM_TX: return "_dtx";
     case PB_SLOT_PROGRAMS: break;
   }
   return "";
+}
+
+bool HasProgram(const std::vector<std::string>& programs, pb_slot_program kind) {
+  return std::any_of(programs.begin(), programs.end(),
+                     [kind](const std::string& name) { return name.ends_with(SuffixOf(kind)); });
+}
+
+/// Whether a module with these programs takes part in the chain.
+bool IsInChain(const std::vector<std::string>& programs, pb_chain chain) {
+  return chain == PB_CHAIN_DATAGRAMS ? HasProgram(programs, PB_DATAGRAM_RX) || HasProgram(programs, PB_DATAGRAM_TX)
+                                     : HasProgram(programs, PB_RX) || HasProgram(programs, PB_TX);
 }
 
 Status MapError(std::string_view what, int error) {
@@ -99,10 +122,25 @@ std::uint64_t RecursionMissesOf(int program) {
   return bpf_prog_get_info_by_fd(program, &info, &size) == 0 ? info.recursion_misses : 0;
 }
 
-Result<Object> LoadCore(const CoreOptions& options, Backend backend) {
+/// Those of a module's programs that are loaded for a prototype; none, if they would only classify.
+std::vector<std::string> ProgramsFor(const Prototype& prototype, const std::vector<std::string>& programs) {
+  std::vector<std::string> wanted;
+  bool takes_any = false;
+  for (const pb_slot_program kind : prototype.programs) {
+    for (const std::string& name : programs) {
+      if (!name.ends_with(SuffixOf(kind))) continue;
+      wanted.push_back(name);
+      takes_any |= kind != PB_CLASSIFY;
+    }
+  }
+  return takes_any ? wanted : std::vector<std::string>{};
+}
+
+Result<Object> LoadCore(const CoreOptions& options, Backend backend, bool with_cgroups) {
   ASSIGN_OR_RETURN(Object core, Object::Open("pb_core", EmbeddedCore()));
   std::vector<std::string> programs(std::begin(kLifeHooks), std::end(kLifeHooks));
   for (const Hook& hook : HooksOf(backend)) programs.emplace_back(hook.program);
+  if (with_cgroups) programs.insert(programs.end(), CgroupHooksOf(backend).begin(), CgroupHooksOf(backend).end());
   core.SelectPrograms(programs);
   RETURN_IF_ERROR(core.ResizeMap("pb_counters", PB_MAX_SLOTS * options.shards));
   RETURN_IF_ERROR(core.ResizeMap("pb_rings", PB_MAX_SLOTS * options.shards));
@@ -123,30 +161,57 @@ std::string_view BackendName(Backend backend) { return backend == Backend::kSock
 Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& options) {
   Status last = MakeStatus(absl::StatusCode::kInternal, "no backend was tried");
   for (const Backend backend : Candidates(options.backend)) {
-    Result<Object> core = LoadCore(options, backend);
+    Fd cgroups = OpenCgroupRoot();
+    Result<Object> core = LoadCore(options, backend, cgroups.valid());
+    if (!core.ok() && cgroups.valid()) {
+      spdlog::warn("programs on cgroups are not available: {}", Message(core.status()));
+      cgroups = Fd();
+      core = LoadCore(options, backend, false);
+    }
     if (!core.ok()) {
       last = core.status();
       spdlog::info("backend {} is not available: {}", BackendName(backend), Message(last));
       continue;
     }
-    std::unique_ptr<CaptureCore> capture(new CaptureCore(options, backend, std::move(core).value()));
+    std::unique_ptr<CaptureCore> capture(
+        new CaptureCore(options, backend, std::move(core).value(), std::move(cgroups)));
     RETURN_IF_ERROR(capture->MapControl());
-    for (const char* program : kLifeHooks) {
-      ASSIGN_OR_RETURN(Link link, capture->core_.Attach(program));
-      capture->life_.push_back(std::move(link));
-    }
+    RETURN_IF_ERROR(capture->AttachLife());
     return capture;
   }
   return last;
 }
 
-CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core)
-    : options_(options), backend_(backend), uprobes_(ChooseUprobes(options.uprobes)), core_(std::move(core)) {}
+CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core, Fd cgroups)
+    : options_(options),
+      backend_(backend),
+      uprobes_(ChooseUprobes(options.uprobes)),
+      core_(std::move(core)),
+      cgroups_(std::move(cgroups)) {}
 
 CaptureCore::~CaptureCore() {
   DetachHooks();
   life_.clear();
   if (control_ != nullptr) munmap(control_, sizeof(pb_control));
+}
+
+Status CaptureCore::AttachLife() {
+  for (const char* program : kLifeHooks) {
+    ASSIGN_OR_RETURN(Link link, core_.Attach(program));
+    life_.push_back(std::move(link));
+  }
+  return OkStatus();
+}
+
+void CaptureCore::AttachToCgroups() {
+  if (!cgroups_.valid()) return;
+  for (const char* program : CgroupHooksOf(backend_)) {
+    Result<Link> link = core_.AttachToCgroup(program, cgroups_.get());
+    if (link.ok())
+      hooks_.push_back(std::move(link).value());
+    else
+      spdlog::warn("hook {} is missing: {}", program, Message(link.status()));
+  }
 }
 
 Status CaptureCore::MapControl() {
@@ -190,15 +255,8 @@ Result<Object> CaptureCore::OpenObject(const ModuleObjects& objects, const std::
 }
 
 Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype,
-                                       const ModuleSlot& slot) {
+                                       const std::vector<std::string>& programs, const ModuleSlot& slot) {
   ASSIGN_OR_RETURN(Object object, OpenObject(objects, prototype, slot));
-  std::vector<std::string> programs;
-  for (const Prototype& candidate : PrototypesOf(backend_)) {
-    if (prototype != candidate.name) continue;
-    for (const std::string& name : objects.programs)
-      for (const pb_slot_program program : candidate.programs)
-        if (name.ends_with(SuffixOf(program))) programs.push_back(name);
-  }
   object.SelectPrograms(programs);
   RETURN_IF_ERROR(object.Load());
   return object;
@@ -206,7 +264,9 @@ Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::
 
 Status CaptureCore::LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot) {
   for (const Prototype& prototype : PrototypesOf(backend_)) {
-    ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, slot));
+    const std::vector<std::string> programs = ProgramsFor(prototype, objects.programs);
+    if (programs.empty()) continue;
+    ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, programs, slot));
     slot.objects_.push_back(std::move(object));
     slot.prototypes_.emplace_back(prototype.name);
   }
@@ -240,6 +300,8 @@ Result<std::unique_ptr<ModuleSlot>> CaptureCore::LoadModule(const ModuleObjects&
   }
   RETURN_IF_ERROR(MakeRings(objects.name, *slot));
   used_slots_ |= 1U << slot->slot_;
+  for (const pb_chain chain : {PB_CHAIN_STREAMS, PB_CHAIN_DATAGRAMS})
+    if (IsInChain(objects.programs, chain)) slots_in_chain_[chain] |= 1U << slot->slot_;
   return slot;
 }
 
@@ -268,17 +330,20 @@ Status CaptureCore::FillSlotPrograms(const ModuleSlot& slot, bool set) {
     const Object& object = slot.objects_[static_cast<std::size_t>(at - slot.prototypes_.begin())];
     RETURN_IF_ERROR(FillArray(prototype.array, object, slot.slot_, prototype.programs, set));
   }
-  return slot.probes_ ? FillArray("pb_progs_up", *slot.probes_, slot.slot_, kAll, set) : OkStatus();
+  return slot.probes_ ? FillArray("pb_progs_up", *slot.probes_, slot.slot_, kPlaintext, set) : OkStatus();
 }
 
-void CaptureCore::SetChain(const std::vector<std::uint32_t>& chain) {
+void CaptureCore::SetChains(const std::vector<std::uint32_t>& slots) {
   const std::uint32_t generation = control_->chain_generation + 1;
-  __u8* next = control_->next[generation & 1U];
-  std::memset(next, 0, sizeof(control_->next[0]));
-  std::uint32_t at = 0;
-  for (const std::uint32_t slot : chain) {
-    next[at] = static_cast<__u8>(slot);
-    at = slot;
+  std::memset(control_->next[generation & 1U], 0, sizeof(control_->next[0]));
+  for (const pb_chain chain : {PB_CHAIN_STREAMS, PB_CHAIN_DATAGRAMS}) {
+    __u8* next = control_->next[generation & 1U][chain];
+    std::uint32_t at = 0;
+    for (const std::uint32_t slot : slots) {
+      if ((slots_in_chain_[chain] >> slot & 1U) == 0) continue;
+      next[at] = static_cast<__u8>(slot);
+      at = slot;
+    }
   }
   std::atomic_ref<__u32>(control_->chain_generation).store(generation, std::memory_order_release);
 }
@@ -293,14 +358,14 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
   RETURN_IF_ERROR(FillSlotPrograms(slot, true));
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
   if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_add(1, std::memory_order_release);
-  SetChain(chain);
+  SetChains(chain);
   return chain.empty() ? OkStatus() : AttachHooks();
 }
 
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(0, std::memory_order_release);
   if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_sub(1, std::memory_order_release);
-  SetChain(chain);
+  SetChains(chain);
   if (chain.empty()) DetachHooks();
   RETURN_IF_ERROR(FillSlotPrograms(slot, false));
   return Grace();
@@ -319,6 +384,7 @@ void CaptureCore::Release(std::unique_ptr<ModuleSlot> slot) {
     bpf_map_update_elem(core_.MapFd("pb_counters"), &index, zero.data(), BPF_ANY);
   }
   used_slots_ &= ~(1U << slot->slot_);
+  for (std::uint32_t& slots : slots_in_chain_) slots &= ~(1U << slot->slot_);
 }
 
 Result<std::vector<Link>> CaptureCore::AttachProbe(const ModuleSlot& slot, const std::string& probe,
@@ -372,6 +438,7 @@ Status CaptureCore::AttachHooks() {
       spdlog::warn("hook {} is missing: {}", hook.program, Message(link.status()));
     }
   }
+  AttachToCgroups();
   return OkStatus();
 }
 

@@ -5,6 +5,7 @@
 // modules live in. One instance per daemon. [control], except where a function says otherwise.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -122,14 +123,17 @@ class CaptureCore {
   static constexpr std::uint32_t kLifeRingBytes = 256 * 1024;
 
  private:
-  CaptureCore(const CoreOptions& options, Backend backend, Object core);
+  CaptureCore(const CoreOptions& options, Backend backend, Object core, Fd cgroups);
   Status MapControl();
+  Status AttachLife();
+  void AttachToCgroups();
   Status FillArray(const char* array_name, const Object& object, std::uint32_t slot,
                    std::span<const pb_slot_program> programs, bool set);
   Status FillSlotPrograms(const ModuleSlot& slot, bool set);
-  void SetChain(const std::vector<std::uint32_t>& chain);
+  void SetChains(const std::vector<std::uint32_t>& slots);
   Result<Object> OpenObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) const;
-  Result<Object> LoadObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot);
+  Result<Object> LoadObject(const ModuleObjects& objects, const std::string& prototype,
+                            const std::vector<std::string>& programs, const ModuleSlot& slot);
   Status LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot);
   Status LoadProbes(const ModuleObjects& objects, ModuleSlot& slot);
   Status MakeRings(const std::string& name, ModuleSlot& slot);
@@ -138,10 +142,12 @@ class CaptureCore {
   Backend backend_;
   UprobeKind uprobes_;
   Object core_;
+  Fd cgroups_;  // root of the cgroup hierarchy; not valid: nothing is attached there
   pb_control* control_ = nullptr;
   std::vector<Link> hooks_;
   std::vector<Link> life_;
-  std::uint32_t used_slots_ = 1;  // bit mask; slot 0 is the core's
+  std::uint32_t used_slots_ = 1;                              // bit mask; slot 0 is the core's
+  std::array<std::uint32_t, PB_CHAINS> slots_in_chain_ = {};  // bit masks: those with programs for what it is about
   std::uint32_t next_incarnation_ = 1;
 };
 

@@ -172,14 +172,22 @@ int Object::ProgramFd(const std::string& name) const {
   return program == nullptr ? -1 : bpf_program__fd(program);
 }
 
-Result<Link> Object::Attach(const std::string& program) {
+Result<Link> Object::AttachWith(const std::string& program, const std::function<bpf_link*(bpf_program*)>& attach) {
   bpf_program* found = Program(program);
   if (found == nullptr)
     return MakeStatus(absl::StatusCode::kInvalidArgument,
                       fmt::format("BPF object {} has no program {}", name_, program));
-  bpf_link* link = bpf_program__attach(found);
+  bpf_link* link = attach(found);
   if (link == nullptr) return KernelError("cannot attach", name_ + "/" + program, errno);
   return Link(link);
+}
+
+Result<Link> Object::Attach(const std::string& program) {
+  return AttachWith(program, [](bpf_program* found) { return bpf_program__attach(found); });
+}
+
+Result<Link> Object::AttachToCgroup(const std::string& program, int cgroup) {
+  return AttachWith(program, [cgroup](bpf_program* found) { return bpf_program__attach_cgroup(found, cgroup); });
 }
 
 std::uint32_t Object::VerifiedInstructions(const std::string& program) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,8 @@ class Object {
   /// Maps the author declared (not those libbpf makes of global variables).
   std::vector<std::string> MapNames() const;
   Result<Link> Attach(const std::string& program);
+  /// To a cgroup and all below it; `cgroup` stays the caller's.
+  Result<Link> AttachToCgroup(const std::string& program, int cgroup);
   /// Instructions the kernel counts for a loaded program (verified_insns), 0 when unknown.
   std::uint32_t VerifiedInstructions(const std::string& program) const;
 
@@ -62,6 +65,7 @@ class Object {
     void operator()(bpf_object* object) const;
   };
   Object(std::string name, bpf_object* object);
+  Result<Link> AttachWith(const std::string& program, const std::function<bpf_link*(bpf_program*)>& attach);
 
   std::string name_;
   std::unique_ptr<bpf_object, Closer> object_;

@@ -48,7 +48,7 @@ static __always_inline __u32 probed_plaintext_next(struct pb_plain *plain, struc
   struct pb_sock *state = &plain->state;
   const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   if (slot && state->raw.incarnation == control->incarnation[slot])
-    return slot * PB_SLOT_PROGRAMS + (direction == PB_SENT ? PB_TX : PB_RX);
+    return slot * PB_SLOT_PROGRAMS + pb_program_for(state, direction);
   if (slot) {
     state->raw.slot = 0;
     state->raw.chain_generation = 0;

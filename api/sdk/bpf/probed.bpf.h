@@ -8,6 +8,7 @@
  *   PROBED_MODULE();
  *   PROBED_CLASSIFY(line) { return head->length >= 5 && ... ? PROBED_MINE : PROBED_NOT_MINE; }
  *   PROBED_SEGMENT(line) { return probed_ship(segment, 0, probed_capture_bytes(segment), 0, 0, 0); }
+ *   PROBED_DATAGRAM(line) { return probed_ship_datagram(segment, probed_capture_bytes(segment), 0); }
  *
  * Probes in programs and libraries: uprobe.bpf.h.
  */
@@ -26,11 +27,13 @@
 /* What a classifier says of the first bytes of a direction. */
 enum probed_verdict { PROBED_NOT_MINE = 0, PROBED_MINE = 1, PROBED_MORE = 2 };
 
-/* First bytes of one direction, gathered over segments. bytes beyond `length` are stale: bound every index. */
+/* First bytes of one direction, gathered over segments; of a datagram socket, those of one datagram. bytes beyond
+ * `length` are stale: bound every index. */
 struct probed_head {
   const __u8 *bytes; /* PB_HEAD_BYTES of memory */
   __u32 length;
   __u32 direction;
+  __u32 datagram;
 };
 
 /* What a segment program came to: the ledger line of this hook call. */
@@ -52,6 +55,7 @@ struct probed_segment {
   void *ring;
   __u32 slot;
   __u32 incarnation;
+  __u64 kernel_name; /* of a datagram: where the kernel has the address of the other end; 0: it is not asked for */
 };
 
 /* Set by the loader before the object is loaded: constants to the verifier. */
@@ -376,6 +380,7 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
     default: segment->line->fault++; break;
   }
   if (segment->at.direction == PB_SENT) segment->at.state->cause_cookie = 0;
+  if (segment->at.buffer.of_many) pb_message_passed();
   pb_segment_finish(&segment->at);
 }
 
@@ -429,7 +434,9 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
   if (line) line->unclassified++;
   state->flags &= (__u16)~PB_SOCK_FINISHED; /* the segment at hand ends here */
   direction &= 1;
-  if (gather->more && gather->length[direction] < PB_HEAD_BYTES) {
+  if (state->flags & PB_SOCK_DATAGRAM)
+    pb_message_passed();
+  else if (gather->more && gather->length[direction] < PB_HEAD_BYTES) {
     gather->held[direction] = gather->length[direction];
     return;
   }
@@ -439,37 +446,40 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
 
 /* Runs `body` on the head of the direction at hand and goes on: to the owner's segment program, to the next classifier,
  * or out. A macro, because a tail call must stand in the program itself. */
-#define PROBED_CLASSIFY(name)                                                                            \
-  static __always_inline int name##_verdict(const struct probed_head *head);                             \
-  SEC(PROBED_SECTION_RX)                                                                                 \
-  PROBED_PROGRAM(name##_classify) {                                                                      \
-    struct pb_sock *state = pb_state_of(sk);                                                             \
-    struct pb_gather *gather = pb_gather_of(sk);                                                         \
-    struct pb_control *control = pb_control_get();                                                       \
-    if (!state || !gather || !control) return 0;                                                         \
-    const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                  \
-    const struct probed_head head = {                                                                    \
-        .bytes = gather->bytes[direction], .length = gather->length[direction], .direction = direction}; \
-    const int verdict = name##_verdict(&head);                                                           \
-    if (verdict == PROBED_MINE) {                                                                        \
-      pb_stream_claim(&state->raw, cfg_slot, cfg_incarnation);                                           \
-      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (direction ? PB_TX : PB_RX));       \
-      return 0;                                                                                          \
-    }                                                                                                    \
-    if (verdict == PROBED_MORE) gather->more = 1;                                                        \
-    const __u32 next = pb_next_classifier(control, &state->raw, cfg_slot);                               \
-    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next *PB_SLOT_PROGRAMS + PB_CLASSIFY);                   \
-    probed_unclassified(sk, state, gather, control, direction);                                          \
-    return 0;                                                                                            \
-  }                                                                                                      \
+#define PROBED_CLASSIFY(name)                                                                           \
+  static __always_inline int name##_verdict(const struct probed_head *head);                            \
+  SEC(PROBED_SECTION_RX)                                                                                \
+  PROBED_PROGRAM(name##_classify) {                                                                     \
+    struct pb_sock *state = pb_state_of(sk);                                                            \
+    struct pb_gather *gather = pb_gather_of(sk);                                                        \
+    struct pb_control *control = pb_control_get();                                                      \
+    if (!state || !gather || !control) return 0;                                                        \
+    const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                 \
+    const struct probed_head head = {.bytes = gather->bytes[direction],                                 \
+                                     .length = gather->length[direction],                               \
+                                     .direction = direction,                                            \
+                                     .datagram = (state->flags & PB_SOCK_DATAGRAM) != 0};               \
+    const int verdict = name##_verdict(&head);                                                          \
+    if (verdict == PROBED_MINE) {                                                                       \
+      pb_stream_claim(&state->raw, cfg_slot, cfg_incarnation);                                          \
+      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + pb_program_for(state, direction)); \
+      return 0;                                                                                         \
+    }                                                                                                   \
+    if (verdict == PROBED_MORE) gather->more = 1;                                                       \
+    const __u32 next = pb_next_classifier(control, state, cfg_slot);                                    \
+    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next *PB_SLOT_PROGRAMS + PB_CLASSIFY);                  \
+    probed_unclassified(sk, state, gather, control, direction);                                         \
+    return 0;                                                                                           \
+  }                                                                                                     \
   static __always_inline int name##_verdict(const struct probed_head *head)
 
-#define PROBED_SEGMENT_PROGRAM(name, suffix, section, way, index)                     \
+#define PROBED_RECORD_PROGRAM(function, name, section, way, index, name_address)      \
   SEC(section)                                                                        \
-  PROBED_PROGRAM(name##suffix) {                                                      \
+  PROBED_PROGRAM(name) {                                                              \
     struct probed_segment segment;                                                    \
     if (length <= 0 || !probed_segment_begin(&segment, sk, length, way)) return 0;    \
-    const int outcome = name##_segment(&segment);                                     \
+    segment.kernel_name = name_address;                                               \
+    const int outcome = function(&segment);                                           \
     if (outcome == PROBED_AGAIN) {                                                    \
       segment.line->extra++;                                                          \
       bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (index));        \
@@ -480,10 +490,12 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
   }
 
 /* One function for both directions; becomes programs <name>_rx and <name>_tx. Returns a probed_outcome. */
-#define PROBED_SEGMENT(name)                                                 \
-  static __always_inline int name##_segment(struct probed_segment *segment); \
-  PROBED_SEGMENT_PROGRAM(name, _rx, PROBED_SECTION_RX, PB_RECEIVED, PB_RX)   \
-  PROBED_SEGMENT_PROGRAM(name, _tx, PROBED_SECTION_TX, PB_SENT, PB_TX)       \
+#define PROBED_SEGMENT(name)                                                                 \
+  static __always_inline int name##_segment(struct probed_segment *segment);                 \
+  PROBED_RECORD_PROGRAM(name##_segment, name##_rx, PROBED_SECTION_RX, PB_RECEIVED, PB_RX, 0) \
+  PROBED_RECORD_PROGRAM(name##_segment, name##_tx, PROBED_SECTION_TX, PB_SENT, PB_TX, 0)     \
   static __always_inline int name##_segment(struct probed_segment *segment)
+
+#include "api/sdk/bpf/datagram.bpf.h"
 
 #endif

@@ -51,6 +51,8 @@ class StreamDriver {
             std::uint8_t hint = 0) {
     Feed({direction, "", count, flags, hint});
   }
+  /// One datagram, of which the last `cut` bytes were not shipped.
+  void Datagram(std::uint8_t direction, std::string_view bytes, const probe_endpoint_t& peer, std::uint32_t cut = 0);
   /// Bytes that were lost: no record at all, the hole is announced before the next one.
   void Lose(std::uint8_t direction, std::uint64_t count) { offset_[direction] += count; }
   void Close(probe_close_reason reason);
@@ -61,6 +63,9 @@ class StreamDriver {
   probe_stream_t* raw() { return stream_; }
 
  private:
+  /// Books the record just given: used, or the reason the module gave.
+  void Book();
+
   Driver& driver_;
   probe_stream_t* stream_;
   std::uint8_t layer_;
@@ -105,6 +110,10 @@ class Driver {
   void Retire(std::uint32_t generation) { entry_.retire(module_, generation); }
   void Flush() {
     if (entry_.flush != nullptr) entry_.flush(shard_, 0);
+  }
+
+  void Tick(std::uint64_t now_ns) {
+    if (entry_.on_tick != nullptr) entry_.on_tick(shard_, now_ns);
   }
 
   const probe_module_entry_t& entry() const { return entry_; }
@@ -180,13 +189,39 @@ inline void StreamDriver::Feed(const Step& step) {
   segment.bytes = bytes.data();
   stream_->counted = -1;
   driver_.entry().on_segment(driver_.shard(), stream_, &stream_->state, &segment);
+  Book();
+  known_[d] = offset_[d] + segment.captured;
+  offset_[d] += segment.total;
+}
+
+inline void StreamDriver::Book() {
   if (stream_->counted < 0) {
     ++driver_.host.used;
   } else {
     ++driver_.host.counted[static_cast<std::uint32_t>(stream_->counted)];
   }
-  known_[d] = offset_[d] + segment.captured;
-  offset_[d] += segment.total;
+}
+
+inline void StreamDriver::Datagram(std::uint8_t direction, std::string_view bytes, const probe_endpoint_t& peer,
+                                   std::uint32_t cut) {
+  now_ns += 1'000'000;
+  // An exact copy, so that a sanitizer sees every read past the end.
+  const std::vector<std::uint8_t> copy(bytes.begin(), bytes.end() - cut);
+  probe_datagram_t datagram{};
+  datagram.struct_size = sizeof(datagram);
+  datagram.generation = generation;
+  datagram.ktime_ns = now_ns;
+  datagram.cookie = 77;
+  datagram.total = static_cast<std::uint32_t>(bytes.size());
+  datagram.captured = static_cast<std::uint32_t>(copy.size());
+  datagram.direction = direction;
+  datagram.flags = cut != 0 ? PROBE_SEGMENT_TRUNCATED : 0;
+  datagram.peer = peer;
+  datagram.cause = cause;
+  datagram.bytes = copy.data();
+  stream_->counted = -1;
+  driver_.entry().on_datagram(driver_.shard(), stream_, &stream_->state, &datagram);
+  Book();
 }
 
 inline void StreamDriver::Close(probe_close_reason reason) {

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lookups that wait for their response: each is in the list of its socket, to be found by its response, and in that of
+// the shard, to be found when its time is up. A lookup is one block of the stream's memory: the struct, then its name.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "api/sdk/host.h"
+#include "modules/dns/config.h"
+#include "modules/dns/decode/types.h"
+
+namespace probed::mod::dns {
+
+struct Socket;
+
+struct Lookup {
+  Lookup* next = nullptr;   // of the socket, with an id that falls into the same row
+  Lookup* older = nullptr;  // of the shard, by the time they were sent last
+  Lookup* newer = nullptr;
+  Socket* socket = nullptr;
+  probe_stream_t* stream = nullptr;
+  const Config* config = nullptr;
+  std::uint64_t exchange = 0;
+  std::uint64_t start_ns = 0;
+  std::uint64_t last_ns = 0;  // sent for the last time
+  std::uint32_t generation = 0;
+  std::uint32_t retransmissions = 0;
+  probe_endpoint_t peer{};
+  probe_span_kind kind = PROBE_SPAN_CLIENT;
+  std::uint16_t id = 0;
+  std::uint16_t type = 0;
+  std::uint16_t class_ = 0;
+  std::uint8_t name_size = 0;
+
+  std::string_view wire_name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
+};
+
+/// State of a stream. Plain data: zeroed memory is a socket without lookups.
+struct Socket {
+  static constexpr std::size_t kRows = 16;
+  std::array<Lookup*, kRows> rows{};  // by id
+
+  Lookup*& RowOf(std::uint16_t id) { return rows[id % kRows]; }
+};
+
+/// What a response, or the same query once more, must have in common with a lookup.
+struct LookupKey {
+  const Message& message;
+  probe_span_kind kind;
+  const probe_endpoint_t& peer;
+};
+
+/// All open lookups of a shard. [shard]
+class Lookups {
+ public:
+  /// nullptr: no memory. The caller fills in what is not in the key, then nothing of the key changes any more.
+  Lookup* Add(sdk::Stream stream, Socket& socket, const LookupKey& key);
+  Lookup* Find(Socket& socket, const LookupKey& key) const;
+  /// Sent again: it is the newest now.
+  void Renew(Lookup& lookup, std::uint64_t now_ns);
+  void Remove(sdk::Stream stream, Lookup& lookup);
+  /// Any lookup of the socket, or nullptr.
+  static Lookup* AnyOf(Socket& socket);
+  /// The one that was sent longest ago, or nullptr.
+  Lookup* oldest() const { return oldest_; }
+
+ private:
+  void Append(Lookup& lookup);
+  void Unlink(Lookup& lookup);
+
+  Lookup* oldest_ = nullptr;
+  Lookup* newest_ = nullptr;
+};
+
+}  // namespace probed::mod::dns

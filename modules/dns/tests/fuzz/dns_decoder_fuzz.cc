@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Arbitrary bytes as datagrams of one socket. An input is a list of records: a control byte, a length byte, the bytes.
+// After each input every exchange must have ended and all memory been given back.
+//
+//   control: 0x01 direction   0x02 a tick of an hour before it   0x04 cut by a third   0x08 another peer
+//            0x10 a header of a query in front                   0x20 one of a response
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "api/sdk/generations.h"
+#include "api/sdk/testing/drive.h"
+#include "modules/dns/tests/messages.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace {
+
+using probed::mod::dns::testing::Header;
+using probed::mod::dns::testing::Peer4;
+using probed::sdk::testing::Driver;
+using probed::sdk::testing::StreamDriver;
+
+constexpr std::uint64_t kHourNs = 3'600'000'000'000;
+
+std::string InFront(std::uint8_t control) {
+  if ((control & 0x10U) != 0) return Header{}.Bytes();
+  if ((control & 0x20U) != 0) return Header{.flags = 0x8180, .answers = 3}.Bytes();
+  return "";
+}
+
+void FeedRecord(Driver& driver, StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
+  if ((control & 0x02U) != 0) driver.Tick(stream.now_ns += kHourNs);
+  const std::string datagram = InFront(control).append(bytes);
+  const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? datagram.size() / 3 : 0);
+  const auto peer = (control & 0x08U) != 0 ? Peer4(1, 1000) : Peer4();
+  stream.Datagram((control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED, datagram, peer, cut);
+}
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Driver driver(probe_module_entry, R"({"server_spans":true,"duration_metric":true})");
+  StreamDriver stream = driver.NewStream();
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (size % 2 != 0) stream.Open();
+  while (input.size() >= 2) {
+    const auto control = static_cast<std::uint8_t>(input[0]);
+    const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
+    input.remove_prefix(2);
+    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
+    input.remove_prefix(bytes.size());
+    FeedRecord(driver, stream, control, bytes);
+    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
+  }
+  stream.Close(static_cast<probe_close_reason>(size % 7));
+  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
+  Require(driver.host.in_flight() == 0, "an exchange stayed open");
+  Require(driver.host.bytes() == 0, "memory was not given back");
+  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  return 0;
+}

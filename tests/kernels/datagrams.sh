@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Datagrams on one kernel of the matrix, by lookups of the dns module at both ends: both backends where the kernel has
+# both.
+#   datagrams.sh 6.1|6.12 BUILD_DIR
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+version=${1:?kernel version}
+build=${2:?build folder}
+case $version in
+  6.1) backends=fexit ;;
+  *) backends="sock fexit" ;;
+esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+echo "$backends" > "$work/backends"
+gcc -std=c11 -O2 -o "$work/dns_vectors" "$here/../e2e/servers/dns_vectors.c"
+cat > "$work/unbound.conf" <<'C'
+server:
+  interface: 127.0.0.1@5300
+  username: ""
+  chroot: ""
+  directory: "/tmp"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  num-threads: 1
+  module-config: "iterator"
+  local-zone: "www.test." redirect
+  local-data: "www.test. 60 IN A 192.0.2.1"
+remote-control:
+  control-enable: no
+C
+"$here/run_vm.sh" "$version" "$here/datagrams_init.sh" --fast --timeout 400 --build "$build" \
+  --add "$work/backends=/etc/backends" --add "$work/unbound.conf=/etc/unbound.conf" \
+  --add "$work/dns_vectors=/bin/dns_vectors" --add "$(PATH=$PATH:/usr/sbin command -v unbound)=/bin/unbound"
