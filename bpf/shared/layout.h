@@ -115,8 +115,8 @@ struct pb_process {
   __u32 event; /* enum pb_process_event */
 };
 
-/* One line per slot, shard and CPU. Each hook call ends in exactly one of peek..submitted, but for calls on a socket that
- * was found to be no target: `hooked` and `filtered` count the call with that verdict, none after it. */
+/* One line per slot, shard and CPU. Each hook call ends in exactly one of peek..submitted, but for calls on a socket
+ * that was found to be no target: `hooked` and `filtered` count the call with that verdict, none after it. */
 struct pb_counters {
   __u64 hooked;
   __u64 peek;

@@ -103,13 +103,6 @@ def build_go(case, name, replace=None):
     return case.folder / name
 
 
-def build_c(case, name):
-    """Compiles servers/NAME.c with the C library alone."""
-    program = case.folder / name
-    subprocess.run([case.need("gcc"), "-std=c11", "-O2", "-o", program, SERVERS / f"{name}.c"], check=True)
-    return program
-
-
 def go_server(case):
     port = free_port()
     program = build_go(case, "hello", {"127.0.0.1:8080": f"127.0.0.1:{port}"})
