@@ -81,6 +81,7 @@ Status DiscoveryLoop::SetTargets(const std::vector<config::Target>& targets) {
     matcher_ = std::make_unique<discovery::TargetMatcher>(std::move(matcher));
   }
   std::vector<std::string> names;
+  names.reserve(targets.size());
   for (const config::Target& target : targets) names.push_back(target.service_name);
   std::atomic_store(&service_names_, std::make_shared<const std::vector<std::string>>(std::move(names)));
   if (targets_changed_) targets_changed_();

@@ -118,6 +118,7 @@ std::vector<std::uint32_t> ModuleHost::Chain(const std::string& without) const {
       order.emplace_back(module.opened->manifest().priority, module.slot->slot());
   std::sort(order.begin(), order.end());
   std::vector<std::uint32_t> chain;
+  chain.reserve(order.size());
   for (const auto& [priority, slot] : order) chain.push_back(slot);
   return chain;
 }

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/app/attach_loop.h"
@@ -40,7 +41,7 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
     pipeline::MetricsAggregator* metrics = nullptr;
     const Clock* clock = nullptr;
   };
-  explicit ModuleHost(Parts parts) : parts_(parts) {}
+  explicit ModuleHost(Parts parts) : parts_(std::move(parts)) {}
   ~ModuleHost() override;
 
   std::vector<state::ModuleDescription> Discover() override;

@@ -135,6 +135,7 @@ void ToProto(const state::TargetsView& targets, v1::TargetTable& out) {
 
 Result<std::vector<config::Route>> FromProto(const v1::RouteTable& table) {
   std::vector<config::Route> routes;
+  routes.reserve(static_cast<std::size_t>(table.routes_size()));
   std::vector<FieldViolation> found;
   for (int i = 0; i < table.routes_size(); ++i) {
     routes.push_back(RouteFromProto(table.routes(i), At("routes", i), found));
@@ -145,6 +146,7 @@ Result<std::vector<config::Route>> FromProto(const v1::RouteTable& table) {
 
 Result<std::vector<config::Target>> FromProto(const v1::TargetTable& table) {
   std::vector<config::Target> targets;
+  targets.reserve(static_cast<std::size_t>(table.targets_size()));
   std::vector<FieldViolation> found;
   for (int i = 0; i < table.targets_size(); ++i) {
     targets.push_back(TargetFromProto(table.targets(i), At("targets", i), found));

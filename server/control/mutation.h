@@ -24,10 +24,10 @@ inline Status CheckOptions(const v1::ChangeOptions& options) {
                     .log_tail = {}});
 }
 
-inline const state::Outcome& OutcomeOf(const state::Outcome& outcome) { return outcome; }
+inline const state::Outcome* OutcomeOf(const state::Outcome& outcome) { return &outcome; }
 template <typename Reply>
-const state::Outcome& OutcomeOf(const Reply& reply) {
-  return reply.outcome;
+const state::Outcome* OutcomeOf(const Reply& reply) {
+  return &reply.outcome;
 }
 
 /// `describe`: AuditEntry(); `change`: Result<Reply>(const MutationContext&); `answer`: void(const Reply&). All run on
@@ -44,7 +44,7 @@ grpc::ServerUnaryReactor* Mutate(const ServiceContext& context, grpc::CallbackSe
       return status;
     }
     const auto reply = change(how);
-    context.audit.Change(peer, entry, how, reply.status(), reply.ok() ? &OutcomeOf(*reply) : nullptr);
+    context.audit.Change(peer, entry, how, reply.status(), reply.ok() ? OutcomeOf(*reply) : nullptr);
     if (reply.ok()) answer(*reply);
     return reply.status();
   });

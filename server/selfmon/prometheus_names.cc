@@ -66,7 +66,7 @@ std::string UnitWords(std::string_view unit, MetricKind kind) {
   const std::string plain = WithoutAnnotations(unit);
   if (plain == "1") return kind == MetricKind::kGauge ? "ratio" : "";
   const std::size_t slash = plain.find('/');
-  const std::string above(WordFor(kUnitWords, std::string_view(plain).substr(0, slash)));
+  std::string above(WordFor(kUnitWords, std::string_view(plain).substr(0, slash)));
   if (slash == std::string::npos) return above;
   const std::string_view below = std::string_view(plain).substr(slash + 1);
   if (below.empty()) return above;

@@ -61,6 +61,7 @@ void Table::Add(std::vector<Cell> row) {
 
 std::vector<std::size_t> Table::Widths(std::size_t limit) const {
   std::vector<std::size_t> widths;
+  widths.reserve(head_.size());
   for (const std::string& name : head_) widths.push_back(DisplayWidth(name));
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i].text));
@@ -79,6 +80,7 @@ std::vector<std::size_t> Table::Widths(std::size_t limit) const {
 void Table::Print(std::ostream& out, const Terminal& terminal) const {
   const std::vector<std::size_t> widths = Widths(terminal.width);
   std::vector<Cell> head;
+  head.reserve(head_.size());
   for (const std::string& name : head_) head.push_back({name, Paint::kHead});
   PrintRow(out, terminal, head, widths);
   for (const auto& row : rows_) PrintRow(out, terminal, row, widths);

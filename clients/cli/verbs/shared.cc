@@ -116,7 +116,7 @@ void PrintModule(Session& session, const v1::Module& module) {
   }
 }
 
-void ShowChange(Session& session, const v1::Module& module, const v1::ChangeOutcome& outcome, Json extra) {
+void ShowChange(Session& session, const v1::Module& module, const v1::ChangeOutcome& outcome, const Json& extra) {
   session.Note(outcome);
   Json json{{"module", ToJson(module)}, {"outcome", ToJson(outcome)}};
   json.update(extra);

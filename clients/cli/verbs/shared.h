@@ -26,7 +26,7 @@ void PrintModule(Session& session, const v1::Module& module);
 
 /// Prints what a change of a module came to, in the format asked for.
 void ShowChange(Session& session, const v1::Module& module, const v1::ChangeOutcome& outcome,
-                Json extra = Json::object());
+                const Json& extra = Json::object());
 
 /// Runs `list` now and after every change of that kind (UNSPECIFIED: of any), until interrupted or the timeout ends.
 ExitCode Repeat(Session& session, v1::ResourceKind kind, const std::function<ExitCode()>& list);

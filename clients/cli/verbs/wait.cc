@@ -39,7 +39,7 @@ Progress::~Progress() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Progress::Follow(std::string module) {
+void Progress::Follow(const std::string& module) {
   const auto reader = session_.connection().Get<v1::Control::Stub>().Watch(&context_, ModuleEvents());
   v1::ModulePhase last = v1::MODULE_PHASE_UNSPECIFIED;
   for (v1::WatchResponse event; reader->Read(&event);) {

@@ -21,7 +21,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
  private:
-  void Follow(std::string module);
+  void Follow(const std::string& module);
 
   Session& session_;
   grpc::ClientContext context_;
