@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <string>
+
 namespace probed::discovery {
 namespace {
 
@@ -35,8 +37,9 @@ TEST(ResourceEnv, NothingIsNoError) {
 }
 
 TEST(ResourceEnv, FindsBothVariablesInAnEnviron) {
-  constexpr char kText[] = "PATH=/bin\0OTEL_SERVICE_NAME=shop\0XOTEL_SERVICE_NAME=no\0OTEL_RESOURCE_ATTRIBUTES=a=b\0";
-  const ResourceEnv env = ParseEnviron({kText, sizeof(kText) - 1});
+  using std::string_literals::operator""s;
+  const std::string text = "PATH=/bin\0OTEL_SERVICE_NAME=shop\0XOTEL_SERVICE_NAME=no\0OTEL_RESOURCE_ATTRIBUTES=a=b\0"s;
+  const ResourceEnv env = ParseEnviron(text);
   EXPECT_EQ(env.service_name, "shop");
   EXPECT_THAT(env.attributes, ElementsAre(Pair("a", "b")));
 }

@@ -41,7 +41,7 @@ class FakeRing {
     char* at = memory_ + 2 * page_ + position_;
     std::memcpy(at, &record.size, sizeof(record.size));
     std::memcpy(at + BPF_RINGBUF_HDR_SZ, &record, sizeof(record));
-    std::memcpy(at + BPF_RINGBUF_HDR_SZ + sizeof(record), payload.data(), payload.size());
+    if (!payload.empty()) std::memcpy(at + BPF_RINGBUF_HDR_SZ + sizeof(record), payload.data(), payload.size());
     position_ += (record.size + BPF_RINGBUF_HDR_SZ + 7U) & ~7U;
     std::memcpy(memory_ + page_, &position_, sizeof(position_));
   }
