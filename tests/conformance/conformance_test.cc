@@ -122,7 +122,7 @@ TEST(Conformance, NoticesThreadLocalsWithDestructors) {
 #endif
 
 class DamagedFile : public ::testing::Test {
- protected:
+ public:
   DamagedFile() {
     std::string pattern = (fs::temp_directory_path() / "probed-conformance-XXXXXX").string();
     dir_ = mkdtemp(pattern.data());

@@ -88,6 +88,7 @@ std::vector<Conversation> ReadCorpus(const std::string& directory) {
     conversation.insert(direction == PROBE_RECEIVED ? conversation.begin() : conversation.end(), std::move(stretch));
   }
   std::vector<Conversation> conversations;
+  conversations.reserve(named.size());
   for (auto& [name, conversation] : named) conversations.push_back(std::move(conversation));
   return conversations;
 }
