@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // dns_vectors PORT ROUNDS WIDTH NAME: asks 127.0.0.1:PORT for n0.NAME, n1.NAME, ... WIDTH of them by one sendmmsg on a
-// socket that is not connected, and takes the answers by recvmmsg; ROUNDS times. Each message is in two pieces of memory.
+// socket that is not connected, and takes the answers by recvmmsg; ROUNDS times. Each message is in two pieces of
+// memory.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -41,8 +42,8 @@ static int ask(int fd, struct sockaddr_in *server, unsigned round, unsigned widt
     memcpy(headers[i], header, sizeof(header));
     pieces[i][0] = (struct iovec){headers[i], sizeof(header)};
     pieces[i][1] = (struct iovec){questions[i], put_question(questions[i], name)};
-    messages[i].msg_hdr = (struct msghdr){
-        .msg_name = server, .msg_namelen = sizeof(*server), .msg_iov = pieces[i], .msg_iovlen = 2};
+    messages[i].msg_hdr =
+        (struct msghdr){.msg_name = server, .msg_namelen = sizeof(*server), .msg_iov = pieces[i], .msg_iovlen = 2};
   }
   return sendmmsg(fd, messages, width, 0) == (int)width ? 0 : -1;
 }
