@@ -19,6 +19,7 @@ CONFIG = """
 server:
   interface: {interface}@{port}
   access-control: 127.0.0.0/8 allow
+  access-control: ::1 allow
   username: ""
   chroot: ""
   directory: "{folder}"
@@ -65,7 +66,8 @@ class Dns(LiveCase):
         return self.server
 
     def answers(self, address):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
             client.settimeout(0.2)
             client.connect((address, self.port))
             try:
@@ -86,8 +88,8 @@ class Dns(LiveCase):
     def run_client(self, command, **options):
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, **options)
 
-    def dig(self, *arguments):
-        return self.run_client([self.need("dig"), "@127.0.0.1", "-p", self.port, "+noedns", *arguments])
+    def dig(self, *arguments, server="127.0.0.1"):
+        return self.run_client([self.need("dig"), f"@{server}", "-p", self.port, "+noedns", *arguments])
 
     def assert_nothing_lost(self, daemon):
         self.assertEqual(daemon.losses(), {})
@@ -222,6 +224,36 @@ class Dns(LiveCase):
         wait_for("both messages", lambda: self.total(daemon, "ignored.configured") == 2)
         self.assertEqual(daemon.spans(), [])
         self.assert_nothing_lost(daemon)
+
+    def test_both_ends_over_ipv6(self):
+        self.unbound("::1")
+        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
+                                 config=("--set", "server_spans=true"))
+        self.assertIn("192.0.2.4", self.dig("only4.test", server="::1").stdout)
+        daemon.wait_spans(2, settle=0.5)
+        (client,) = daemon.spans(kind=CLIENT)
+        (server,) = daemon.spans(kind=SERVER)
+        expected = {"server.address": "::1", "server.port": self.port, "network.type": "ipv6"}
+        self.assertEqual({key: client.attributes.get(key) for key in expected}, expected)
+        self.assertEqual(server.attributes["client.address"], "::1")
+        self.assertEqual(server.attributes["dns.answers"], ["192.0.2.4"])
+        self.assert_nothing_lost(daemon)
+
+    def test_saturated(self):
+        """As fast as it goes: what is not a span is counted."""
+        self.unbound()
+        daemon = self.dns_daemon(self.clients_only(), config=("--set", "timeout=1000"))
+        program = peers.build_c(self, "dns_vectors")
+        done = self.run_client([program, self.port, 10_000, 10, "www.test"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = daemon.wait_spans(1, settle=5.0)
+        lost = sum(daemon.losses().values())
+        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 100000 lookups")
+        self.assertEqual(len({span.span_id for span in found}), len(found))
+        self.assertGreaterEqual(len(found) + lost, 100_000)
+        if lost == 0:
+            self.assertEqual(len(found), 100_000)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def exact(self, daemon, lookups):
         found = daemon.wait_spans(lookups, seconds=60, settle=1.0)
