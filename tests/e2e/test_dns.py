@@ -10,6 +10,7 @@ import struct
 import subprocess
 import time
 import unittest
+import urllib.request
 
 import peers
 from harness import LiveCase, free_port, wait_for
@@ -237,6 +238,31 @@ class Dns(LiveCase):
         self.assertEqual({key: client.attributes.get(key) for key in expected}, expected)
         self.assertEqual(server.attributes["client.address"], "::1")
         self.assertEqual(server.attributes["dns.answers"], ["192.0.2.4"])
+        self.assert_nothing_lost(daemon)
+
+    def test_lookup_made_for_a_request_is_its_child(self):
+        """Beside http: each module has its own sockets, and the thread says whose request the lookup is for."""
+        self.unbound()
+        port = free_port()
+        script = ("import http.server, socket, sys\n"
+                  "class Handler(http.server.BaseHTTPRequestHandler):\n"
+                  "  def do_GET(self):\n"
+                  "    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
+                  "      s.sendto(bytes.fromhex(sys.argv[3]), ('127.0.0.1', int(sys.argv[2])))\n"
+                  "      s.recvfrom(512)\n"
+                  "    self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()\n"
+                  "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n")
+        peers.server(self, [peers.PYTHON, "-c", script, port, self.port, query(9, "only4.test").hex()], port)
+        daemon = self.start_daemon(targets=[self.clients_only()])
+        daemon.load("http")
+        daemon.load("dns")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/look", timeout=10) as response:
+            self.assertEqual(response.status, 200)
+        daemon.wait_spans(2, settle=0.5)
+        (server,) = daemon.spans(kind=SERVER)
+        (lookup,) = daemon.spans(kind=CLIENT)
+        self.assertEqual((server.path, lookup.name), ("/look", "DNS lookup only4.test"))
+        self.assertEqual((lookup.trace_id, lookup.parent_id), (server.trace_id, server.span_id))
         self.assert_nothing_lost(daemon)
 
     def test_saturated(self):
