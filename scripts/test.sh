@@ -72,6 +72,8 @@ run_kernels() {
   done
   run_check attach-6.1 tests/kernels/attach.sh 6.1 build/dev
   run_check attach-6.12 tests/kernels/attach.sh 6.12 build/dev
+  run_check datagrams-6.1 tests/kernels/datagrams.sh 6.1 build/dev
+  run_check datagrams-6.12 tests/kernels/datagrams.sh 6.12 build/dev
 }
 
 # The figures of docs/benchmarks.md: a release build, the programs of tests/bench beside it.

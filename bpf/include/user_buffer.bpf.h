@@ -9,9 +9,10 @@
 
 #include "bpf/shared/maps.bpf.h"
 
-/* segments 0: `base` is the buffer; else `base` is an array of that many iovecs. */
+/* segments 0: `base` is the buffer, of `room` bytes; else `base` is an array of that many iovecs. */
 struct pb_buffer {
   __u64 base;
+  __u64 room;
   __u32 segments;
   __u32 readable;
   __u64 name; /* socket address that the call names; 0: none */
@@ -131,6 +132,7 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
   buffer->base = 0;
   buffer->segments = 0;
   buffer->readable = 0;
+  buffer->room = 0;
   buffer->name = 0;
   buffer->name_length = 0;
   buffer->of_many = 0;
@@ -149,12 +151,14 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
       buffer->name = name;
       buffer->name_length = (__u32)name_length;
       buffer->base = address;
+      buffer->room = count;
       buffer->readable = 1;
       return 0;
     case SYS_read:
     case SYS_write:
     case SYS_recvfrom:
       buffer->base = address;
+      buffer->room = count;
       buffer->readable = 1;
       return 0;
     case SYS_readv:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import time
 import unittest
+import urllib.request
 
 import peers
 from harness import LiveCase, free_port, wait_for
@@ -19,6 +20,7 @@ CONFIG = """
 server:
   interface: {interface}@{port}
   access-control: 127.0.0.0/8 allow
+  access-control: ::1 allow
   username: ""
   chroot: ""
   directory: "{folder}"
@@ -65,7 +67,8 @@ class Dns(LiveCase):
         return self.server
 
     def answers(self, address):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
             client.settimeout(0.2)
             client.connect((address, self.port))
             try:
@@ -86,8 +89,8 @@ class Dns(LiveCase):
     def run_client(self, command, **options):
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, **options)
 
-    def dig(self, *arguments):
-        return self.run_client([self.need("dig"), "@127.0.0.1", "-p", self.port, "+noedns", *arguments])
+    def dig(self, *arguments, server="127.0.0.1"):
+        return self.run_client([self.need("dig"), f"@{server}", "-p", self.port, "+noedns", *arguments])
 
     def assert_nothing_lost(self, daemon):
         self.assertEqual(daemon.losses(), {})
@@ -222,6 +225,61 @@ class Dns(LiveCase):
         wait_for("both messages", lambda: self.total(daemon, "ignored.configured") == 2)
         self.assertEqual(daemon.spans(), [])
         self.assert_nothing_lost(daemon)
+
+    def test_both_ends_over_ipv6(self):
+        self.unbound("::1")
+        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
+                                 config=("--set", "server_spans=true"))
+        self.assertIn("192.0.2.4", self.dig("only4.test", server="::1").stdout)
+        daemon.wait_spans(2, settle=0.5)
+        (client,) = daemon.spans(kind=CLIENT)
+        (server,) = daemon.spans(kind=SERVER)
+        expected = {"server.address": "::1", "server.port": self.port, "network.type": "ipv6"}
+        self.assertEqual({key: client.attributes.get(key) for key in expected}, expected)
+        self.assertEqual(server.attributes["client.address"], "::1")
+        self.assertEqual(server.attributes["dns.answers"], ["192.0.2.4"])
+        self.assert_nothing_lost(daemon)
+
+    def test_lookup_made_for_a_request_is_its_child(self):
+        """Beside http: each module has its own sockets, and the thread says whose request the lookup is for."""
+        self.unbound()
+        port = free_port()
+        script = ("import http.server, socket, sys\n"
+                  "class Handler(http.server.BaseHTTPRequestHandler):\n"
+                  "  def do_GET(self):\n"
+                  "    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
+                  "      s.sendto(bytes.fromhex(sys.argv[3]), ('127.0.0.1', int(sys.argv[2])))\n"
+                  "      s.recvfrom(512)\n"
+                  "    self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()\n"
+                  "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n")
+        peers.server(self, [peers.PYTHON, "-c", script, port, self.port, query(9, "only4.test").hex()], port)
+        daemon = self.start_daemon(targets=[self.clients_only()])
+        daemon.load("http")
+        daemon.load("dns")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/look", timeout=10) as response:
+            self.assertEqual(response.status, 200)
+        daemon.wait_spans(2, settle=0.5)
+        (server,) = daemon.spans(kind=SERVER)
+        (lookup,) = daemon.spans(kind=CLIENT)
+        self.assertEqual((server.path, lookup.name), ("/look", "DNS lookup only4.test"))
+        self.assertEqual((lookup.trace_id, lookup.parent_id), (server.trace_id, server.span_id))
+        self.assert_nothing_lost(daemon)
+
+    def test_saturated(self):
+        """As fast as it goes: what is not a span is counted."""
+        self.unbound()
+        daemon = self.dns_daemon(self.clients_only(), config=("--set", "timeout=1000"))
+        program = peers.build_c(self, "dns_vectors")
+        done = self.run_client([program, self.port, 10_000, 10, "www.test"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = daemon.wait_spans(1, settle=5.0)
+        lost = sum(daemon.losses().values())
+        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 100000 lookups")
+        self.assertEqual(len({span.span_id for span in found}), len(found))
+        self.assertGreaterEqual(len(found) + lost, 100_000)
+        if lost == 0:
+            self.assertEqual(len(found), 100_000)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def exact(self, daemon, lookups):
         found = daemon.wait_spans(lookups, seconds=60, settle=1.0)

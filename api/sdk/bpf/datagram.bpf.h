@@ -114,6 +114,8 @@ static __always_inline int probed_ship_datagram(struct probed_segment *datagram,
   const struct pb_buffer *buffer = &datagram->at.buffer;
   if (want > datagram->at.total) want = datagram->at.total;
   if (want > 16384) want = 16384;
+  /* With MSG_TRUNC the length is the datagram's, and the buffer may have been too small for it. */
+  if (buffer->readable && !buffer->segments && want > buffer->room) want = (__u32)buffer->room;
   if (!buffer->readable) PROBED_DATAGRAM_CLASS(8, 0);
   if (buffer->segments) {
     if (want <= 256)

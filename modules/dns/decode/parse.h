@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Bytes of one DNS message (RFC 1035) to values. Names are read by ldns, which follows compression pointers within
-// bounds. Its whole-message parser is not used: it allocates each record, 6400 instructions for an answer of two
-// addresses against 1300 this way.
+// bounds. Its whole-message parser is not used: it allocates each record: 6400 instructions for an answer of two
+// addresses, where the name costs 520.
 #pragma once
 
 #include <string_view>
