@@ -24,7 +24,7 @@ using sdk::testing::StreamDriver;
 constexpr std::uint64_t kMs = 1'000'000;
 
 class DnsStitch : public ::testing::Test {
- protected:
+ public:
   explicit DnsStitch(const char* config = "{}") : driver(probe_module_entry, config), stream(driver.NewStream()) {}
   ~DnsStitch() override { EXPECT_EQ(driver.host.LedgerProblem(), ""); }
 

@@ -18,7 +18,6 @@ namespace probed::mod::http {
 namespace {
 
 using sdk::testing::Driver;
-using sdk::testing::RecordedSpan;
 using sdk::testing::StreamDriver;
 
 const std::string kRequest = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
