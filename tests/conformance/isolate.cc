@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,25 +51,36 @@ void WriteAll(int fd, const std::string& text) {
   std::_Exit(0);
 }
 
+/// Whether `fd` became readable before the deadline. Rounds up: a wait that is short by a part of a millisecond would
+/// look like the end of the time a moment before it is.
+bool ReadableBefore(int fd, Clock::time_point deadline) {
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd waiting = {fd, POLLIN, 0};
+    const int ready = poll(&waiting, 1, left > 0 ? static_cast<int>(left) : 0);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready > 0) return true;
+    if (ready < 0 || Clock::now() >= deadline) return false;
+  }
+}
+
 /// What the child writes until it ends or the time is over.
 std::string ReadUntil(int fd, Clock::time_point deadline) {
   std::string text;
   char buffer[4096];
-  while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd waiting = {fd, POLLIN, 0};
-    const int ready = poll(&waiting, 1, left > 0 ? static_cast<int>(left) : 0);
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return text;
+  while (ReadableBefore(fd, deadline)) {
     const ssize_t step = read(fd, buffer, sizeof(buffer));
-    if (step <= 0) return text;
+    if (step < 0 && errno == EINTR) continue;
+    if (step <= 0) break;
     text.append(buffer, static_cast<std::size_t>(step));
   }
+  return text;
 }
 
-/// Waits for the child; after the deadline ends it. Returns whether it had to.
+/// Waits for the child; after the deadline ends it, whatever it still does. Returns whether it had to.
 bool Reap(pid_t child, Clock::time_point deadline, int* status) {
-  const bool late = Clock::now() >= deadline;
+  const Fd ended(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  const bool late = !ReadableBefore(ended.get(), deadline);
   if (late) kill(child, SIGKILL);
   while (waitpid(child, status, 0) < 0 && errno == EINTR) {
   }
