@@ -34,7 +34,9 @@ PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into i
 
 #define PB_HOOK(progs, sk, length, flags, direction)        \
   const __u32 next = pb_hook(sk, length, flags, direction); \
-  if (next != PB_DONE) bpf_tail_call(ctx, &progs, next);    \
+  if (next == PB_DONE) return 0;                            \
+  bpf_tail_call(ctx, &progs, next);                         \
+  pb_hook_missed(next);                                     \
   return 0
 
 /* --- backend sock (6.3 and newer) ----------------------------------------------------------------------------- */

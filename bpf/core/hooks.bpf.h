@@ -19,6 +19,11 @@ static __always_inline bool pb_is_covered(const struct sock *sk) {
   return family == AF_UNIX && sk->sk_type == SOCK_STREAM;
 }
 
+static __always_inline struct pb_counters *pb_core_line(void) {
+  const __u32 core_line = 0;
+  return bpf_map_lookup_elem(&pb_counters, &core_line);
+}
+
 /* First look at a socket, or a look under new rules: makes its state and asks the targets. */
 static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
   if (!state) {
@@ -32,44 +37,9 @@ static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_contr
   return state;
 }
 
-/* The hook's whole decision. Returns the index of the program to tail-call, or PB_DONE. */
-static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u32 direction) {
-  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
-  struct pb_control *control = pb_control_get();
-  if (!control) return PB_DONE;
-  const bool judged = state && state->target_generation == control->target_generation;
-  /* Most calls of a host end here. They are not counted, which would cost them a quarter more: the verdict was. */
-  if (judged && !state->included) return PB_DONE;
-  const __u32 core_line = 0;
-  struct pb_counters *line = bpf_map_lookup_elem(&pb_counters, &core_line);
-  if (!line) return PB_DONE;
-  line->hooked++;
-  if (length <= 0) {
-    line->error++;
-    if (length < 0) pb_message_reset();
-    return PB_DONE;
-  }
-  if (direction == PB_RECEIVED && flags & MSG_PEEK) {
-    line->peek++;
-    return PB_DONE;
-  }
-  if (!judged) {
-    if (!pb_is_covered(sk)) {
-      line->filtered++;
-      return PB_DONE;
-    }
-    state = pb_judge(sk, control, state);
-    if (!state) {
-      line->fault++;
-      return PB_DONE;
-    }
-    if (!state->included) {
-      pb_plain_closed(control, state, PB_CLOSE_LOCAL);
-      line->filtered++;
-      return PB_DONE;
-    }
-  }
-  if (control->probers) pb_bind(sk, control, state);
+/* The program of the stream's owner; PB_DONE: it has none, or is gone. */
+static __always_inline __u32 pb_owner_program(struct sock *sk, struct pb_control *control, struct pb_sock *state,
+                                              __u32 direction) {
   __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   if (slot && state->raw.hint_generation != control->hint_generation) {
     pb_hint_take(sk, control, state);
@@ -81,9 +51,87 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
     state->raw.slot = 0;
     state->raw.chain_generation = 0;
   }
+  return PB_DONE;
+}
+
+/* A call that brings no bytes, or brings them a second time. */
+static __always_inline bool pb_is_empty(int length, int flags, __u32 direction) {
+  return length <= 0 || (direction == PB_RECEIVED && flags & MSG_PEEK);
+}
+
+static __always_inline void pb_count_empty(int length) {
+  struct pb_counters *line = pb_core_line();
+  if (length < 0) pb_message_reset();
+  if (!line) return;
+  line->hooked++;
+  if (length > 0)
+    line->peek++;
+  else
+    line->error++;
+}
+
+static __always_inline void pb_count_left_out(bool fault) {
+  struct pb_counters *line = pb_core_line();
+  if (!line) return;
+  line->hooked++;
+  if (fault)
+    line->fault++;
+  else
+    line->filtered++;
+}
+
+/* A socket that was not judged under these rules. 0: it is no target, and the call was counted. */
+static __always_inline struct pb_sock *pb_take_in(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
+  if (!pb_is_covered(sk)) {
+    pb_count_left_out(false);
+    return 0;
+  }
+  state = pb_judge(sk, control, state);
+  if (!state) {
+    pb_count_left_out(true);
+    return 0;
+  }
+  if (state->included) return state;
+  pb_plain_closed(control, state, PB_CLOSE_LOCAL);
+  pb_count_left_out(false);
+  return 0;
+}
+
+/* The hook's whole decision. Returns the index of the program to tail-call, or PB_DONE. A call that goes on to a
+ * stream's owner is counted there (probed_segment_begin), any other here. */
+static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u32 direction) {
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+  struct pb_control *control = pb_control_get();
+  if (!control) return PB_DONE;
+  const bool judged = state && state->target_generation == control->target_generation;
+  /* Most calls of a host end here. They are not counted, which would cost them a quarter more: the verdict was. */
+  if (judged && !state->included) return PB_DONE;
+  if (pb_is_empty(length, flags, direction)) {
+    pb_count_empty(length);
+    return PB_DONE;
+  }
+  if (!judged) {
+    state = pb_take_in(sk, control, state);
+    if (!state) return PB_DONE;
+  }
+  if (control->probers) pb_bind(sk, control, state);
+  const __u32 program = pb_owner_program(sk, control, state, direction);
+  if (program != PB_DONE) return program;
+  struct pb_counters *line = pb_core_line();
+  if (!line) return PB_DONE;
+  line->hooked++;
+  struct pb_buffer buffer;
   struct pb_segment segment = {
-      .sk = sk, .state = state, .control = control, .total = (__u32)length, .direction = direction};
+      .sk = sk, .state = state, .control = control, .buffer = &buffer, .total = (__u32)length, .direction = direction};
   return pb_unowned(&segment, line);
+}
+
+/* The program named was not there: its module has none for this, or is being unloaded. */
+static __always_inline void pb_hook_missed(__u32 program) {
+  struct pb_counters *line = pb_core_line();
+  if (!line) return;
+  if (program % PB_SLOT_PROGRAMS != PB_CLASSIFY) line->hooked++;
+  line->unclassified++;
 }
 
 #endif

@@ -43,7 +43,7 @@ static __always_inline bool pb_ship_close(struct pb_control *control, struct pb_
   record->total = 0;
   record->captured = 0;
   line->opens++;
-  bpf_ringbuf_submit(record, pb_wake_flag(ring, control));
+  bpf_ringbuf_submit(record, pb_wake_flag(ring, control, record->sequence));
   return true;
 }
 

@@ -71,7 +71,9 @@ struct pb_segment {
   pb_subject *sk;
   struct pb_sock *state;
   struct pb_control *control;
-  struct pb_buffer buffer;
+  /* Apart from the segment: its address goes to functions that the compiler cannot see into, and it would have to keep
+   * everything beside it in memory. */
+  struct pb_buffer *buffer;
   __u64 offset;        /* of the segment's first byte */
   __u32 wire_sequence; /* of the same */
   __u32 total;
@@ -92,10 +94,12 @@ static __always_inline struct tcp_sock *pb_tcp_of(pb_subject *plain) { return 0;
 /* The bytes are where the probed call has them. */
 static __always_inline void pb_segment_buffer(struct pb_segment *segment) {
   const struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
-  segment->buffer.base = task ? task->plain_address : 0;
-  segment->buffer.segments = 0;
-  segment->buffer.readable = task != 0;
+  segment->buffer->base = task ? task->plain_address : 0;
+  segment->buffer->segments = 0;
+  segment->buffer->readable = task != 0;
+  segment->buffer->of_many = 0;
 }
+static __always_inline void pb_segment_buffer_of_stream(struct pb_segment *segment) { pb_segment_buffer(segment); }
 #else
 static __always_inline struct pb_sock *pb_state_of(pb_subject *sk) { return bpf_sk_storage_get(&pb_socks, sk, 0, 0); }
 static __always_inline struct pb_gather *pb_gather_of(pb_subject *sk) {
@@ -103,7 +107,10 @@ static __always_inline struct pb_gather *pb_gather_of(pb_subject *sk) {
 }
 static __always_inline void pb_gather_drop(pb_subject *sk) { bpf_sk_storage_delete(&pb_gathers, sk); }
 static __always_inline struct tcp_sock *pb_tcp_of(pb_subject *sk) { return bpf_skc_to_tcp_sock(sk); }
-static __always_inline void pb_segment_buffer(struct pb_segment *segment) { pb_buffer_find(&segment->buffer); }
+static __always_inline void pb_segment_buffer(struct pb_segment *segment) { pb_buffer_find(segment->buffer); }
+static __always_inline void pb_segment_buffer_of_stream(struct pb_segment *segment) {
+  pb_buffer_find_stream(segment->buffer);
+}
 #endif
 
 /* --- positions ---------------------------------------------------------------------------------------------------- */
@@ -143,9 +150,13 @@ static __always_inline void pb_segment_finish(struct pb_segment *segment) {
   segment->state->flags |= direction == PB_SENT ? PB_SOCK_SEEN_TX : PB_SOCK_SEEN_RX;
 }
 
+enum { PB_RECORDS_PER_LOOK = 8 };
+
 /* Wakes the consumer when the ring is more than half full; below that the kernel's own rule does it, which wakes only a
- * consumer that has caught up (capture design, "Rings and wake-ups"). */
-static __always_inline __u64 pb_wake_flag(void *ring, const struct pb_control *control) {
+ * consumer that has caught up (capture design, "Rings and wake-ups"). Looked at once in a while: asking costs more than
+ * the few records that may come in between. */
+static __always_inline __u64 pb_wake_flag(void *ring, const struct pb_control *control, __u64 sequence) {
+  if (sequence & (PB_RECORDS_PER_LOOK - 1)) return 0;
   return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > control->ring_half_bytes ? BPF_RB_FORCE_WAKEUP : 0;
 }
 
@@ -165,8 +176,9 @@ static __always_inline void pb_record_begin(struct pb_record *record, __u32 gene
   record->incarnation = incarnation;
   record->hint = 0;
   record->cause_layer = 0;
-  record->cause_cookie = 0;
-  record->cause_offset = 0;
+  /* Volatile: else the compiler joins them with the bytes before, and stores all of it two bytes at a time. */
+  *(volatile __u64 *)&record->cause_cookie = 0;
+  *(volatile __u64 *)&record->cause_offset = 0;
 }
 
 static __always_inline void pb_record_fill(struct pb_record *record, struct pb_counters *line,
@@ -230,7 +242,7 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
 #endif
   segment->state->raw.open_incarnation = incarnation;
   line->opens++;
-  bpf_ringbuf_submit(record, pb_wake_flag(ring, segment->control));
+  bpf_ringbuf_submit(record, pb_wake_flag(ring, segment->control, record->head.sequence));
 }
 
 #endif

@@ -34,8 +34,8 @@ static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct p
   if (!held) gather->offset[direction] = segment->offset;
   __u8 *to = gather->bytes[direction] + held;
   want = pb_clamp(want, PB_HEAD_BYTES);
-  const __u32 copied = segment->buffer.segments ? pb_copy_vector(to, PB_HEAD_BYTES, &segment->buffer, 0, (__u32)want)
-                                                : pb_copy_plain(to, PB_HEAD_BYTES, &segment->buffer, 0, (__u32)want);
+  const __u32 copied = segment->buffer->segments ? pb_copy_vector(to, PB_HEAD_BYTES, segment->buffer, 0, (__u32)want)
+                                                 : pb_copy_plain(to, PB_HEAD_BYTES, segment->buffer, 0, (__u32)want);
   if (copied < want) return false;
   gather->length[direction] = (__u32)(held + want);
   return true;
@@ -60,7 +60,7 @@ static __always_inline __u32 pb_unowned_look(struct pb_segment *segment, struct 
   }
   if (!first) state->raw.chain_generation = control->chain_generation;
   pb_segment_buffer(segment);
-  if (!first || !segment->buffer.readable) {
+  if (!first || !segment->buffer->readable) {
     line->unclassified++;
     return PB_DONE;
   }

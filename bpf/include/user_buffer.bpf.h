@@ -182,6 +182,30 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
   }
 }
 
+/* Calls with one buffer, and with an array of them: the most frequent ones. */
+static __always_inline bool pb_call_has_buffer(__u64 number) {
+  return number == SYS_read || number == SYS_write || number == SYS_sendto || number == SYS_recvfrom;
+}
+static __always_inline bool pb_call_has_vector(__u64 number) { return number == SYS_readv || number == SYS_writev; }
+
+/* pb_buffer_find for streams, which need no address of the other end: the most frequent calls without a call. */
+static __always_inline void pb_buffer_find_stream(struct pb_buffer *buffer) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  const __u64 number = PB_SYSCALL_NUMBER(regs);
+  const bool vector = pb_call_has_vector(number);
+  if ((!vector && !pb_call_has_buffer(number)) || task->flags & (PF_KTHREAD | PF_IO_WORKER) ||
+      PB_TASK_IS_COMPAT(task)) {
+    pb_buffer_find(buffer);
+    return;
+  }
+  const __u64 count = PB_SYSCALL_ARG2(regs);
+  buffer->base = PB_SYSCALL_ARG1(regs);
+  buffer->segments = !vector ? 0 : count > PB_MAX_IOVECS ? PB_MAX_IOVECS : (__u32)count;
+  buffer->readable = !vector || count > 0;
+  buffer->of_many = 0;
+}
+
 /* The walk over an iovec array: a bpf_loop, because the verifier would run an ordinary loop of this size once per
  * iteration and caller (docs/verifier_cookbook.md#loops). */
 struct pb_vector_walk {

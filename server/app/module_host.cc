@@ -291,10 +291,11 @@ Status ModuleHost::Drain(const std::string& name) {
   return OkStatus();
 }
 
-// A slot's counters go with it, but the core's own line goes on counting: what the slot had ended is remembered.
+// A slot's counters go with it; what the kernel's line has of them is remembered.
 void ModuleHost::KeepCallCount(const Loaded& module) {
   for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard) {
     const pb_counters c = parts_.core->ReadCounters(module.slot->slot(), shard);
+    unloaded_hooked_ += c.hooked;
     unloaded_calls_ += c.skipped + c.sampled + c.fault + c.ring_full + c.unbound + c.submitted;
   }
 }

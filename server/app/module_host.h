@@ -101,7 +101,8 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   std::mutex slots_mutex_;
   std::map<std::string, std::uint32_t, std::less<>> slots_;  // of published modules; shards look heirs up
   std::uint32_t next_number_ = 1;
-  std::uint64_t unloaded_calls_ = 0;  // hook calls that modules now unloaded had ended
+  std::uint64_t unloaded_hooked_ = 0;  // hook calls that modules now unloaded had counted
+  std::uint64_t unloaded_calls_ = 0;   // hook calls that modules now unloaded had ended
 };
 
 }  // namespace probed::app

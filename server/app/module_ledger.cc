@@ -93,11 +93,12 @@ std::uint64_t Sum(const std::map<std::string, std::uint64_t>& counters, std::ini
 std::uint64_t ModuleHost::HookCalls() const {
   std::uint64_t calls = 0;
   for (std::uint32_t shard = 0; shard < parts_.core->shards(); ++shard)
-    calls += parts_.core->ReadCounters(0, shard).hooked;
-  return calls;
+    for (std::uint32_t slot = 0; slot < PB_MAX_SLOTS; ++slot) calls += parts_.core->ReadCounters(slot, shard).hooked;
+  return calls + unloaded_hooked_;
 }
 
-// Hook calls of the whole daemon: the core counts them, whoever ended them counts how.
+// Hook calls of the whole daemon: the core counts those that it ends or that it classifies, a module those on its own
+// streams; whoever ended them counts how.
 state::LedgerLine ModuleHost::KernelLine() const {
   state::LedgerLine line{.scope = "kernel", .counters = {}, .imbalance = {}};
   const std::uint64_t hooked_before = HookCalls();
@@ -105,6 +106,7 @@ state::LedgerLine ModuleHost::KernelLine() const {
     for (std::uint32_t slot = 0; slot < PB_MAX_SLOTS; ++slot)
       Add(line.counters, parts_.core->ReadCounters(slot, shard));
   line.counters["recursion_misses"] = parts_.core->RecursionMisses();
+  line.counters["hooked"] += unloaded_hooked_;
   line.counters["unloaded"] = unloaded_calls_;
   // Calls under way are hooked and not yet ended: at most one per CPU at each of the two readings.
   const std::uint64_t under_way = std::thread::hardware_concurrency();

@@ -45,7 +45,7 @@ static __always_inline bool probed_peer_of_name(struct pb_peer *peer, const stru
 
 static __always_inline bool probed_peer_of_call(const struct probed_segment *datagram, struct pb_peer *peer) {
   struct socket_name name = {};
-  const struct pb_buffer *buffer = &datagram->at.buffer;
+  const struct pb_buffer *buffer = datagram->at.buffer;
   if (datagram->kernel_name) {
     if (bpf_probe_read_kernel(&name, sizeof(name), (void *)datagram->kernel_name)) return false;
   } else {
@@ -91,7 +91,7 @@ static __always_inline void probed_datagram_finish(struct probed_segment *datagr
   pb_record_fill(head, datagram->line, datagram->settings, datagram->line->sequence++, datagram->slot,
                  (__u16)datagram->incarnation, PB_RECORD_DATAGRAM);
   probed_record_place(datagram, head, 0, sizeof(struct pb_peer) + copied, datagram->at.total, flags, 0);
-  bpf_ringbuf_submit(head, pb_wake_flag(datagram->ring, datagram->at.control));
+  bpf_ringbuf_submit(head, pb_wake_flag(datagram->ring, datagram->at.control, head->sequence));
 }
 
 #define PROBED_DATAGRAM_CLASS(room, copy_call)                            \
@@ -111,7 +111,7 @@ static __always_inline void probed_datagram_finish(struct probed_segment *datagr
 /* Ships the datagram's first `want` bytes, all of them if it has fewer. flags: PROBED_SHIP_CAUSE. Returns a
  * probed_outcome. */
 static __always_inline int probed_ship_datagram(struct probed_segment *datagram, __u32 want, __u8 flags) {
-  const struct pb_buffer *buffer = &datagram->at.buffer;
+  const struct pb_buffer *buffer = datagram->at.buffer;
   if (want > datagram->at.total) want = datagram->at.total;
   if (want > 16384) want = 16384;
   /* With MSG_TRUNC the length is the datagram's, and the buffer may have been too small for it. */

@@ -53,8 +53,9 @@ static __always_inline __u32 probed_plaintext_next(struct pb_plain *plain, struc
     state->raw.slot = 0;
     state->raw.chain_generation = 0;
   }
+  struct pb_buffer buffer = {};
   struct pb_segment segment = {
-      .sk = plain, .state = state, .control = control, .total = length, .direction = direction};
+      .sk = plain, .state = state, .control = control, .buffer = &buffer, .total = length, .direction = direction};
   return pb_unowned(&segment, line);
 }
 

@@ -77,7 +77,7 @@ static __always_inline __u32 probed_total(const struct probed_segment *segment) 
 static __always_inline __u64 probed_offset(const struct probed_segment *segment) { return segment->at.offset; }
 static __always_inline __u32 probed_direction(const struct probed_segment *segment) { return segment->at.direction; }
 static __always_inline bool probed_readable(const struct probed_segment *segment) {
-  return segment->at.buffer.readable;
+  return segment->at.buffer->readable;
 }
 static __always_inline __u32 probed_capture_bytes(const struct probed_segment *segment) {
   return segment->settings->capture_bytes;
@@ -88,7 +88,7 @@ static __always_inline const void *probed_settings(const struct probed_segment *
 /* PB_SCRATCH_BYTES of this stream's own memory, zeroed when the module claims the stream. */
 static __always_inline void *probed_scratch(struct probed_segment *segment) { return segment->at.state->raw.scratch; }
 static __always_inline __u64 probed_peek8(const struct probed_segment *segment, __u32 skip) {
-  return pb_peek8(&segment->at.buffer, skip, segment->at.total - skip);
+  return pb_peek8(segment->at.buffer, skip, segment->at.total - skip);
 }
 
 /* The calling thread now works for the request received at `offset` of this stream. */
@@ -164,7 +164,7 @@ static __always_inline void probed_record_finish(struct probed_segment *segment,
   pb_record_fill(head, segment->line, segment->settings, segment->line->sequence++, segment->slot,
                  (__u16)segment->incarnation, PB_RECORD_SEGMENT);
   probed_record_place(segment, head, skip, copied, total, flags, hint);
-  bpf_ringbuf_submit(head, pb_wake_flag(segment->ring, segment->at.control));
+  bpf_ringbuf_submit(head, pb_wake_flag(segment->ring, segment->at.control, segment->line->sequence));
 }
 
 /* Ships no bytes: that `total` bytes passed from position `skip` on. */
@@ -175,7 +175,7 @@ static __always_inline int probed_ship_count(struct probed_segment *segment, __u
   pb_record_fill(record, segment->line, segment->settings, segment->line->sequence++, segment->slot,
                  (__u16)segment->incarnation, PB_RECORD_SEGMENT);
   probed_record_place(segment, record, skip, 0, total, flags, hint);
-  bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control));
+  bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control, segment->line->sequence));
   return PROBED_SHIPPED;
 }
 
@@ -183,33 +183,33 @@ static __always_inline int probed_ship_plain(struct probed_segment *segment, __u
                                              __u8 flags, __u8 hint) {
   if (want <= 128)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 128,
-                      pb_copy_plain(record->data, 128, &segment->at.buffer, skip, want));
+                      pb_copy_plain(record->data, 128, segment->at.buffer, skip, want));
   if (want <= 512)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 512,
-                      pb_copy_plain(record->data, 512, &segment->at.buffer, skip, want));
+                      pb_copy_plain(record->data, 512, segment->at.buffer, skip, want));
   if (want <= 1024)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 1024,
-                      pb_copy_plain(record->data, 1024, &segment->at.buffer, skip, want));
+                      pb_copy_plain(record->data, 1024, segment->at.buffer, skip, want));
   if (want <= 4096)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 4096,
-                      pb_copy_plain(record->data, 4096, &segment->at.buffer, skip, want));
+                      pb_copy_plain(record->data, 4096, segment->at.buffer, skip, want));
   PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 16384,
-                    pb_copy_plain(record->data, 16384, &segment->at.buffer, skip, want));
+                    pb_copy_plain(record->data, 16384, segment->at.buffer, skip, want));
 }
 
 static __always_inline int probed_ship_vector(struct probed_segment *segment, __u32 skip, __u32 want, __u32 total,
                                               __u8 flags, __u8 hint) {
   if (want <= 256)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 256,
-                      pb_copy_vector_256((struct pb_room_256 *)record->data, &segment->at.buffer, skip, want));
+                      pb_copy_vector_256((struct pb_room_256 *)record->data, segment->at.buffer, skip, want));
   if (want <= 1024)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 1024,
-                      pb_copy_vector_1024((struct pb_room_1024 *)record->data, &segment->at.buffer, skip, want));
+                      pb_copy_vector_1024((struct pb_room_1024 *)record->data, segment->at.buffer, skip, want));
   if (want <= 4096)
     PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 4096,
-                      pb_copy_vector_4096((struct pb_room_4096 *)record->data, &segment->at.buffer, skip, want));
+                      pb_copy_vector_4096((struct pb_room_4096 *)record->data, segment->at.buffer, skip, want));
   PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, 2 * 16384,
-                    pb_copy_vector_16384((struct pb_room_16384 *)record->data, &segment->at.buffer, skip, want));
+                    pb_copy_vector_16384((struct pb_room_16384 *)record->data, segment->at.buffer, skip, want));
 }
 
 /* Ships `want` bytes from position `skip` of the segment, and says that the record stands for `total` bytes from there
@@ -225,7 +225,7 @@ static __always_inline int probed_ship(struct probed_segment *segment, __u32 ski
   }
   if (want == 0) return probed_ship_count(segment, skip, total, flags, hint);
   if (want > 16384) want = 16384;
-  if (segment->at.buffer.segments) return probed_ship_vector(segment, skip, want, total, flags, hint);
+  if (segment->at.buffer->segments) return probed_ship_vector(segment, skip, want, total, flags, hint);
   return probed_ship_plain(segment, skip, want, total, flags, hint);
 }
 
@@ -293,7 +293,7 @@ static __always_inline int probed_ship_seen_bytes(struct probed_segment *segment
 static __always_inline int probed_ship_seen(struct probed_segment *segment, __u32 skip, __u32 want,
                                             probed_decide decide, void *context) {
   struct probed_shipment shipment = {.captured = want};
-  const struct pb_buffer *buffer = &segment->at.buffer;
+  const struct pb_buffer *buffer = segment->at.buffer;
   if (!buffer->segments) {
     if (want <= 128) PROBED_SEEN_CLASS(128, 128, pb_copy_plain(record->data, 128, buffer, skip, want));
     PROBED_SEEN_CLASS(512, 512, pb_copy_plain(record->data, 512, buffer, skip, want));
@@ -334,36 +334,53 @@ static __always_inline void probed_ship_held(struct probed_segment *segment) {
     record->head.captured = held;
     if (direction == PB_SENT) probed_cause_fill(segment, &record->head);
     segment->line->extra++;
-    bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control));
+    bpf_ringbuf_submit(record, pb_wake_flag(segment->ring, segment->at.control, segment->line->sequence));
   }
   pb_gather_drop(segment->at.sk);
 }
 
-/* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
-static __always_inline bool probed_segment_begin(struct probed_segment *segment, pb_subject *sk, int length,
-                                                 __u32 direction) {
-  struct pb_sock *state = pb_state_of(sk);
-  struct pb_control *control = pb_control_get();
-  if (!state || !control) return false;
-  segment->slot = cfg_slot;
+/* The lines, settings and ring of this module for one shard. */
+static __always_inline bool probed_segment_find(struct probed_segment *segment, const struct pb_control *control,
+                                                __u32 shard) {
+  const __u32 slot = cfg_slot & (PB_MAX_SLOTS - 1); /* read once: the compiler may not join reads of it */
+  const __u32 row = slot * 2 + (control->parity[slot] & 1);
+  const __u32 index = slot * control->shards + shard;
+  segment->slot = slot;
   segment->incarnation = cfg_incarnation;
-  const __u32 row = cfg_slot * 2 + (control->parity[cfg_slot & (PB_MAX_SLOTS - 1)] & 1);
-  const __u32 shard = pb_shard_of(state->cookie, control->shards);
-  const __u32 index = cfg_slot * control->shards + shard;
   segment->settings = bpf_map_lookup_elem(&pb_settings, &row);
   segment->line = bpf_map_lookup_elem(&pb_counters, &index);
   segment->ring = bpf_map_lookup_elem(&pb_rings, &index);
-  if (!segment->settings || !segment->line || !segment->ring) return false;
+  return segment->settings && segment->line && segment->ring;
+}
+
+/* A stream that was nobody's a moment ago was counted by the core, plaintext by its probe; any other hook call here. */
+static __always_inline bool probed_is_counted_here(const struct pb_sock *state) {
+  return !PB_LAYER && !(state->flags & PB_SOCK_FINISHED);
+}
+
+/* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
+static __always_inline bool probed_segment_begin(struct probed_segment *segment, pb_subject *sk, int length,
+                                                 __u32 direction, struct pb_buffer *buffer, bool datagram) {
+  struct pb_sock *state = pb_state_of(sk);
+  struct pb_control *control = pb_control_get();
+  if (!state || !control) return false;
+  const __u32 shard = pb_shard_of(state->cookie, control->shards);
+  if (!probed_segment_find(segment, control, shard)) return false;
   segment->at.sk = sk;
   segment->at.state = state;
   segment->at.control = control;
+  segment->at.buffer = buffer;
   segment->at.total = (__u32)length;
   segment->at.direction = direction;
   segment->at.shard = shard;
+  if (probed_is_counted_here(state)) segment->line->hooked++;
   pb_segment_locate(&segment->at);
-  pb_segment_buffer(&segment->at);
-  if (state->raw.open_incarnation != cfg_incarnation) {
-    pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, cfg_slot, cfg_incarnation);
+  if (datagram)
+    pb_segment_buffer(&segment->at);
+  else
+    pb_segment_buffer_of_stream(&segment->at);
+  if (state->raw.open_incarnation != segment->incarnation) {
+    pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, segment->slot, segment->incarnation);
     probed_ship_held(segment);
   }
   return true;
@@ -380,8 +397,14 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
     default: segment->line->fault++; break;
   }
   if (segment->at.direction == PB_SENT) segment->at.state->cause_cookie = 0;
-  if (segment->at.buffer.of_many) pb_message_passed();
+  if (segment->at.buffer->of_many) pb_message_passed();
   pb_segment_finish(&segment->at);
+}
+
+/* One hook call and one record more: the segment is looked at again. */
+static __always_inline void probed_again_count(struct probed_segment *segment, __u64 step) {
+  segment->line->extra += step;
+  if (probed_is_counted_here(segment->at.state)) segment->line->hooked -= step;
 }
 
 #if defined(PROBED_PROTOTYPE_SOCK)
@@ -473,20 +496,21 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
   }                                                                                                     \
   static __always_inline int name##_verdict(const struct probed_head *head)
 
-#define PROBED_RECORD_PROGRAM(function, name, section, way, index, name_address)      \
-  SEC(section)                                                                        \
-  PROBED_PROGRAM(name) {                                                              \
-    struct probed_segment segment;                                                    \
-    if (length <= 0 || !probed_segment_begin(&segment, sk, length, way)) return 0;    \
-    segment.kernel_name = name_address;                                               \
-    const int outcome = function(&segment);                                           \
-    if (outcome == PROBED_AGAIN) {                                                    \
-      segment.line->extra++;                                                          \
-      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (index));        \
-      segment.line->extra--;                                                          \
-    }                                                                                 \
-    probed_segment_end(&segment, outcome == PROBED_AGAIN ? PROBED_SHIPPED : outcome); \
-    return 0;                                                                         \
+#define PROBED_RECORD_PROGRAM(function, name, section, way, index, name_address)                                       \
+  SEC(section)                                                                                                         \
+  PROBED_PROGRAM(name) {                                                                                               \
+    struct probed_segment segment;                                                                                     \
+    struct pb_buffer buffer;                                                                                           \
+    if (length <= 0 || !probed_segment_begin(&segment, sk, length, way, &buffer, (index) >= PB_DATAGRAM_RX)) return 0; \
+    segment.kernel_name = name_address;                                                                                \
+    const int outcome = function(&segment);                                                                            \
+    if (outcome == PROBED_AGAIN) {                                                                                     \
+      probed_again_count(&segment, 1);                                                                                 \
+      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + (index));                                         \
+      probed_again_count(&segment, -1ULL);                                                                             \
+    }                                                                                                                  \
+    probed_segment_end(&segment, outcome == PROBED_AGAIN ? PROBED_SHIPPED : outcome);                                  \
+    return 0;                                                                                                          \
   }
 
 /* One function for both directions; becomes programs <name>_rx and <name>_tx. Returns a probed_outcome. */

@@ -91,24 +91,24 @@ static __always_inline void probed_event_fill(struct probed_uprobe *probe, struc
 }
 
 /* The number is taken before the reservation: what finds no room, or cannot be copied, is a gap in the sequence. */
-#define PROBED_EVENT_CLASS(probe, kind, size, room, read, from)                  \
-  do {                                                                           \
-    const __u64 sequence = __sync_fetch_and_add(&(probe)->line->sequence, 1);    \
-    struct {                                                                     \
-      struct probed_event_head head;                                             \
-      __u8 data[room];                                                           \
-    } *record = bpf_ringbuf_reserve((probe)->ring, sizeof(*record), 0);          \
-    if (!record) return PROBED_FULL;                                             \
-    const __u32 length = (__u32)pb_clamp(size, room);                            \
-    if (read(record->data, length, from)) {                                      \
-      bpf_ringbuf_discard(record, 0);                                            \
-      return PROBED_FAULT;                                                       \
-    }                                                                            \
-    probed_event_fill(probe, &record->head, kind, length, sequence);             \
-    bpf_ringbuf_submit(record, pb_wake_flag((probe)->ring, (probe)->control));   \
-    (probe)->shipped++;                                                          \
-    probed_count(&(probe)->line->generation[(probe)->settings->generation & 1]); \
-    return PROBED_SHIPPED;                                                       \
+#define PROBED_EVENT_CLASS(probe, kind, size, room, read, from)                          \
+  do {                                                                                   \
+    const __u64 sequence = __sync_fetch_and_add(&(probe)->line->sequence, 1);            \
+    struct {                                                                             \
+      struct probed_event_head head;                                                     \
+      __u8 data[room];                                                                   \
+    } *record = bpf_ringbuf_reserve((probe)->ring, sizeof(*record), 0);                  \
+    if (!record) return PROBED_FULL;                                                     \
+    const __u32 length = (__u32)pb_clamp(size, room);                                    \
+    if (read(record->data, length, from)) {                                              \
+      bpf_ringbuf_discard(record, 0);                                                    \
+      return PROBED_FAULT;                                                               \
+    }                                                                                    \
+    probed_event_fill(probe, &record->head, kind, length, sequence);                     \
+    bpf_ringbuf_submit(record, pb_wake_flag((probe)->ring, (probe)->control, sequence)); \
+    (probe)->shipped++;                                                                  \
+    probed_count(&(probe)->line->generation[(probe)->settings->generation & 1]);         \
+    return PROBED_SHIPPED;                                                               \
   } while (0)
 
 #define PROBED_EVENT_SHIP(probe, kind, size, read, from)                         \

@@ -67,7 +67,7 @@ static __always_inline bool http_plan_chunk(struct probed_segment *segment, stru
                                             struct http_plan *plan, __u64 at) {
   struct http_chunk chunk = {};
   const __u32 rest = probed_total(segment) - plan->skip;
-  if (!http_read_chunk(&segment->at.buffer, plan->skip, rest, &chunk)) {
+  if (!http_read_chunk(segment->at.buffer, plan->skip, rest, &chunk)) {
     stream->chunked[direction] = 0; /* split over two segments: from here on the budget decides */
     return false;
   }

@@ -147,11 +147,11 @@ static __always_inline int http_ship_head(struct probed_segment *segment, __u32 
                                           struct http_head *head) {
   const __u32 rest = segment->at.total - skip;
   const __u32 want = rest < HTTP_SCAN_BYTES ? rest : HTTP_SCAN_BYTES;
-  if (segment->at.buffer.segments)
+  if (segment->at.buffer->segments)
     HTTP_SHIP_HEAD(segment, skip, flags, head, 2 * HTTP_SCAN_BYTES,
-                   pb_copy_vector_1024((struct pb_room_1024 *)reserved->data, &segment->at.buffer, skip, want));
+                   pb_copy_vector_1024((struct pb_room_1024 *)reserved->data, segment->at.buffer, skip, want));
   HTTP_SHIP_HEAD(segment, skip, flags, head, HTTP_SCAN_BYTES + HTTP_SCAN_SLACK,
-                 pb_copy_plain(reserved->data, HTTP_SCAN_BYTES, &segment->at.buffer, skip, want));
+                 pb_copy_plain(reserved->data, HTTP_SCAN_BYTES, segment->at.buffer, skip, want));
 }
 
 static __always_inline int http_hex(__u8 c) {
