@@ -3,6 +3,7 @@
 #include "modules/dns/decode/emit.h"
 
 #include <ldns/ldns.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 
@@ -14,6 +15,12 @@ namespace {
 std::string_view NetworkType(const probe_endpoint_t& peer, std::string_view text) {
   if (peer.family == PROBE_FAMILY_NONE) return {};
   return text.find(':') == std::string_view::npos ? "ipv4" : "ipv6";
+}
+
+std::string_view Transport(const Lookup& lookup, const probe_open_t* open) {
+  if (!lookup.over_stream) return "udp";
+  if (open == nullptr) return {};
+  return open->transport == IPPROTO_TCP ? "tcp" : "unix";
 }
 
 bool IsWildcard(const probe_endpoint_t& endpoint) {
@@ -46,14 +53,16 @@ Keys::Keys(sdk::Host host)
       retransmissions(host.InternKey("probed.dns.retransmissions")),
       duration(host.InternInstrument("dns.lookup.duration")) {}
 
-std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const probe_datagram_t& query) {
+std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const Arrival& query) {
   probe_exchange_t exchange{};
   exchange.struct_size = sizeof(exchange);
   exchange.kind = kind;
-  exchange.start_ns = query.ktime_ns;
+  exchange.start_ns = query.begin_ns;
   exchange.cookie = query.cookie;
-  exchange.end_offset = query.total;
-  exchange.layer = PROBE_LAYER_RAW;
+  exchange.offset = query.offset;
+  exchange.end_offset = query.end_offset;
+  exchange.wire_sequence = query.wire_sequence;
+  exchange.layer = query.layer;
   exchange.cause = query.cause;
   return stream.Begin(exchange);
 }
@@ -85,10 +94,12 @@ void Emitter::Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_
 }
 
 void Emitter::Addresses(sdk::Stream stream, const Lookup& lookup) {
-  span_.String(keys_.transport, "udp");
+  const probe_open_t* open = stream.Open();
+  if (const std::string_view transport = Transport(lookup, open); !transport.empty())
+    span_.String(keys_.transport, transport);
   peer_.Set(lookup.peer);
   const bool is_server = lookup.kind == PROBE_SPAN_SERVER;
-  if (const probe_open_t* open = stream.Open(); is_server && open != nullptr && open->local.port != 0) {
+  if (is_server && open != nullptr && open->local.port != 0) {
     local_.Set(open->local);
     if (!IsWildcard(open->local)) span_.String(keys_.server_address, local_.address());
     span_.Int(keys_.server_port, local_.port());

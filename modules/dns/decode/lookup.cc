@@ -28,10 +28,13 @@ bool SamePeer(const Lookup& lookup, const LookupKey& key) {
   return SameEndpoint(lookup.peer, key.peer);
 }
 
-/// Some servers answer an error without the question: then the id has to do.
+constexpr std::uint16_t kClassMask = 0x7fff;  // the top bit is no part of it in mDNS (RFC 6762, section 5.4)
+
+/// Some servers answer an error without the question, and so do the later messages of a zone transfer (RFC 5936,
+/// section 2.2.1): then the id has to do.
 bool SameQuestion(const Lookup& lookup, const Message& message) {
-  if (!message.has_question) return message.is_response && message.rcode != 0;
-  return lookup.type == message.question.type && lookup.class_ == message.question.class_ &&
+  if (!message.has_question) return message.is_response && (message.rcode != 0 || lookup.is_transfer());
+  return lookup.type == message.question.type && ((lookup.class_ ^ message.question.class_) & kClassMask) == 0 &&
          SameName(lookup.wire_name(), message.question.wire_name());
 }
 
@@ -58,11 +61,20 @@ Lookup* Lookups::Add(sdk::Stream stream, Socket& socket, const LookupKey& key) {
   return made;
 }
 
-Lookup* Lookups::Find(Socket& socket, const LookupKey& key) const {
-  for (Lookup* at = socket.RowOf(key.message.id); at != nullptr; at = at->next)
-    if (at->id == key.message.id && at->kind == key.kind && SameQuestion(*at, key.message) && SamePeer(*at, key))
-      return at;
-  return nullptr;
+Lookup* Lookups::Find(Socket& socket, const LookupKey& key) {
+  Lookup* found = nullptr;
+  for (Lookup* at = socket.RowOf(key.message.id); at != nullptr; at = at->next) {
+    if (at->id != key.message.id || at->kind != key.kind || !SameQuestion(*at, key.message) || !SamePeer(*at, key))
+      continue;
+    found = at;
+    if (!at->over_stream) break;  // of datagrams there are never two alike
+  }
+  return found;
+}
+
+void Lookups::Doubt(Socket& socket, probe_span_kind kind) {
+  for (Lookup* at : socket.rows)
+    for (; at != nullptr; at = at->next) at->doubtful |= at->kind == kind;
 }
 
 void Lookups::Renew(Lookup& lookup, std::uint64_t now_ns) {

@@ -11,6 +11,7 @@
 
 #include "api/sdk/host.h"
 #include "modules/dns/config.h"
+#include "modules/dns/decode/direction.h"
 #include "modules/dns/decode/types.h"
 
 namespace probed::mod::dns {
@@ -35,14 +36,21 @@ struct Lookup {
   std::uint16_t type = 0;
   std::uint16_t class_ = 0;
   std::uint8_t name_size = 0;
+  bool over_stream = false;
+  bool doubtful = false;  // bytes were lost that may have been the response
 
+  /// Of a whole zone: no lookup, and answered by many messages. It is kept to know those by.
+  bool is_transfer() const { return type == kTypeIxfr || type == kTypeAxfr; }
   std::string_view wire_name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
 };
 
-/// State of a stream. Plain data: zeroed memory is a socket without lookups.
+/// State of a stream or of a socket of datagrams. Plain data: zeroed memory is a socket without lookups.
 struct Socket {
   static constexpr std::size_t kRows = 16;
-  std::array<Lookup*, kRows> rows{};  // by id
+  std::array<Lookup*, kRows> rows{};      // by id
+  std::array<Direction, 2> directions{};  // of a stream, by enum probe_direction
+  std::uint32_t undecodable = 0;          // records since the last message, while there was none at all
+  bool spoke = false;                     // a message was seen on this stream
 
   Lookup*& RowOf(std::uint16_t id) { return rows[id % kRows]; }
 };
@@ -59,10 +67,13 @@ class Lookups {
  public:
   /// nullptr: no memory. The caller fills in what is not in the key, then nothing of the key changes any more.
   Lookup* Add(sdk::Stream stream, Socket& socket, const LookupKey& key);
-  Lookup* Find(Socket& socket, const LookupKey& key) const;
+  /// Of several alike the one that waits longest.
+  static Lookup* Find(Socket& socket, const LookupKey& key);
   /// Sent again: it is the newest now.
   void Renew(Lookup& lookup, std::uint64_t now_ns);
   void Remove(sdk::Stream stream, Lookup& lookup);
+  /// What is open on the socket may have been answered by bytes that were lost.
+  static void Doubt(Socket& socket, probe_span_kind kind);
   /// Any lookup of the socket, or nullptr.
   static Lookup* AnyOf(Socket& socket);
   /// The one that was sent longest ago, or nullptr.

@@ -7,17 +7,36 @@
 namespace probed::mod::dns {
 namespace {
 
-constexpr std::uint16_t kMulticastPort = 5353;  // RFC 6762: no ids, many answers to one question, often none
+constexpr std::uint16_t kMulticastPort = 5353;
 constexpr std::string_view kTimeout = "timeout";
 
+/// mDNS proper (RFC 6762) speaks from the port: no ids, many answers to one question, often none. A query from another
+/// port is an ordinary one, and is answered like one (section 6.7).
 bool IsMulticast(sdk::Stream stream, const probe_endpoint_t& peer) {
   const probe_open_t* open = stream.Open();
-  return peer.port == kMulticastPort || (open != nullptr && open->local.port == kMulticastPort);
+  return (open == nullptr ? peer.port : open->local.port) == kMulticastPort;
 }
 
 /// Who asks: the end that sends the query.
 probe_span_kind KindOf(const Message& message, std::uint8_t direction) {
   return message.is_response == (direction == PROBE_RECEIVED) ? PROBE_SPAN_CLIENT : PROBE_SPAN_SERVER;
+}
+
+Arrival ArrivalOf(const probe_datagram_t& datagram) {
+  return {.begin_ns = datagram.ktime_ns,
+          .end_ns = datagram.ktime_ns,
+          .cookie = datagram.cookie,
+          .end_offset = datagram.total,
+          .generation = datagram.generation,
+          .direction = datagram.direction,
+          .cause = datagram.cause,
+          .peer = datagram.peer};
+}
+
+/// Who closes the socket of datagrams gave up waiting; of a connection either end may have.
+std::string_view FailureOf(const Lookup& lookup, std::uint32_t close_reason) {
+  if (!lookup.over_stream || close_reason == PROBE_CLOSE_TIMEOUT) return kTimeout;
+  return close_reason == PROBE_CLOSE_RESET ? "connection_reset" : "connection_closed";
 }
 
 }  // namespace
@@ -26,37 +45,56 @@ void Stitcher::OnDatagram(sdk::Stream stream, Socket& socket, const probe_datagr
   if (datagram.captured == 0) return stream.Count(PROBE_UNDECODABLE_TRUNCATED);
   if (IsMulticast(stream, datagram.peer)) return stream.Count(PROBE_IGNORED_CONFIGURED);
   const std::string_view bytes(reinterpret_cast<const char*>(datagram.bytes), datagram.captured);
-  if (ParseMessage(bytes, &message_) != sdk::ParseState::kOk) return stream.Count(PROBE_UNDECODABLE_MALFORMED);
-  const LookupKey key{message_, KindOf(message_, datagram.direction), datagram.peer};
-  if (message_.is_response)
-    OnResponse(stream, socket, datagram, key);
-  else
-    OnQuery(stream, socket, datagram, key);
+  const probe_reason reason = OnMessage(stream, socket, bytes, ArrivalOf(datagram));
+  if (reason != kUsed) stream.Count(reason);
 }
 
-void Stitcher::OnQuery(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram, const LookupKey& key) {
-  const Config& config = *configs_.Find(datagram.generation);
-  if (key.kind == PROBE_SPAN_SERVER && !config.server_spans) return stream.Count(PROBE_IGNORED_CONFIGURED);
-  if (Lookup* again = lookups_.Find(socket, key)) return lookups_.Renew(*again, datagram.ktime_ns);
-  const std::uint64_t exchange = Emitter::Begin(stream, key.kind, datagram);
+probe_reason Stitcher::OnMessage(sdk::Stream stream, Socket& socket, std::string_view bytes, const Arrival& arrival) {
+  if (ParseMessage(bytes, &message_) != sdk::ParseState::kOk) return PROBE_UNDECODABLE_MALFORMED;
+  const LookupKey key{message_, KindOf(message_, arrival.direction), arrival.peer};
+  return message_.is_response ? OnResponse(stream, socket, arrival, key) : OnQuery(stream, socket, arrival, key);
+}
+
+probe_reason Stitcher::OnQuery(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key) {
+  const Config& config = *configs_.Find(arrival.generation);
+  if (key.kind == PROBE_SPAN_SERVER && !config.server_spans) return PROBE_IGNORED_CONFIGURED;
+  const bool over_stream = socket.directions[arrival.direction].started;
+  if (Lookup* again = over_stream ? nullptr : Lookups::Find(socket, key); again != nullptr) {
+    lookups_.Renew(*again, arrival.end_ns);
+    return kUsed;
+  }
   Lookup* lookup = lookups_.Add(stream, socket, key);
-  if (lookup == nullptr) return stream.Abort(exchange, PROBE_EVICTED_MEMORY);
+  const bool transfer = lookup != nullptr && lookup->is_transfer();
+  const std::uint64_t exchange = transfer ? 0 : Emitter::Begin(stream, key.kind, arrival);
+  if (lookup == nullptr) {
+    stream.Abort(exchange, PROBE_EVICTED_MEMORY);
+    return kUsed;
+  }
   lookup->exchange = exchange;
   lookup->config = &config;
-  lookup->generation = datagram.generation;
-  lookup->start_ns = lookup->last_ns = datagram.ktime_ns;
-  pins_.Pin(datagram.generation);
+  lookup->generation = arrival.generation;
+  lookup->start_ns = arrival.begin_ns;
+  lookup->last_ns = arrival.end_ns;
+  lookup->over_stream = over_stream;
+  pins_.Pin(arrival.generation);
+  return transfer ? PROBE_IGNORED_CONFIGURED : kUsed;
 }
 
-void Stitcher::OnResponse(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram, const LookupKey& key) {
-  Lookup* lookup = lookups_.Find(socket, key);
-  if (lookup != nullptr) {
-    emitter_.Emit(stream, *lookup, message_, datagram.ktime_ns);
-    return Remove(stream, *lookup);
+probe_reason Stitcher::OnResponse(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key) {
+  Lookup* lookup = Lookups::Find(socket, key);
+  if (lookup != nullptr && lookup->is_transfer()) {
+    lookups_.Renew(*lookup, arrival.end_ns);
+    return PROBE_IGNORED_CONFIGURED;
   }
-  if (key.kind == PROBE_SPAN_SERVER && !configs_.Find(datagram.generation)->server_spans)
-    return stream.Count(PROBE_IGNORED_CONFIGURED);
-  stream.Abort(Emitter::Begin(stream, key.kind, datagram), PROBE_ABORTED_UNMATCHED);
+  if (lookup != nullptr) {
+    emitter_.Emit(stream, *lookup, message_, arrival.end_ns);
+    Remove(stream, *lookup);
+    return kUsed;
+  }
+  if (key.kind == PROBE_SPAN_SERVER && !configs_.Find(arrival.generation)->server_spans)
+    return PROBE_IGNORED_CONFIGURED;
+  stream.Abort(Emitter::Begin(stream, key.kind, arrival), PROBE_ABORTED_UNMATCHED);
+  return kUsed;
 }
 
 void Stitcher::Remove(sdk::Stream stream, Lookup& lookup) {
@@ -64,14 +102,30 @@ void Stitcher::Remove(sdk::Stream stream, Lookup& lookup) {
   lookups_.Remove(stream, lookup);
 }
 
+/// Where the answer may have been in lost bytes, nobody knows that there was none.
+void Stitcher::EndUnanswered(sdk::Stream stream, Lookup& lookup, std::string_view error, std::uint64_t end_ns) {
+  if (lookup.doubtful)
+    stream.Abort(lookup.exchange, PROBE_ABORTED_GAP);
+  else
+    emitter_.EmitFailure(stream, lookup, error, end_ns);
+}
+
+void Stitcher::EndAtClose(sdk::Stream stream, Lookup& lookup, std::uint32_t reason, std::uint64_t ktime_ns) {
+  switch (reason) {
+    case PROBE_CLOSE_UNLOAD: return stream.Abort(lookup.exchange, PROBE_ABORTED_UNLOAD);
+    case PROBE_CLOSE_EVICTED: return stream.Abort(lookup.exchange, PROBE_EVICTED_MEMORY);
+    case PROBE_CLOSE_HANDED_OVER: return stream.Abort(lookup.exchange, PROBE_ABORTED_CLOSE);
+    default: return EndUnanswered(stream, lookup, FailureOf(lookup, reason), ktime_ns);
+  }
+}
+
 void Stitcher::OnClose(sdk::Stream stream, Socket& socket, std::uint32_t reason, std::uint64_t ktime_ns) {
+  for (Direction& d : socket.directions) {
+    if (!d.buffer.empty()) pins_.Unpin(d.start.generation);
+    d.buffer.Release(stream);
+  }
   while (Lookup* lookup = Lookups::AnyOf(socket)) {
-    if (reason == PROBE_CLOSE_LOCAL)
-      emitter_.EmitFailure(stream, *lookup, kTimeout, ktime_ns);
-    else
-      stream.Abort(lookup->exchange, reason == PROBE_CLOSE_UNLOAD    ? PROBE_ABORTED_UNLOAD
-                                     : reason == PROBE_CLOSE_EVICTED ? PROBE_EVICTED_MEMORY
-                                                                     : PROBE_ABORTED_CLOSE);
+    if (!lookup->is_transfer()) EndAtClose(stream, *lookup, reason, ktime_ns);
     Remove(stream, *lookup);
   }
 }
@@ -83,7 +137,7 @@ void Stitcher::OnTick(std::uint64_t now_ns) {
     const std::uint64_t end_ns = lookup->last_ns + lookup->config->timeout_ns;
     if (end_ns > now_ns) return;
     const sdk::Stream stream = host_.Wrap(lookup->stream);
-    emitter_.EmitFailure(stream, *lookup, kTimeout, end_ns);
+    if (!lookup->is_transfer()) EndUnanswered(stream, *lookup, kTimeout, end_ns);
     Remove(stream, *lookup);
   }
 }

@@ -66,6 +66,9 @@ inline std::string Response(std::string_view name, unsigned type = kA, unsigned 
   return Header{.id = id, .flags = 0x8180U | rcode, .answers = count}.Bytes() + QuestionBytes(name, type) + records;
 }
 
+/// As it is on a stream: its length in front.
+inline std::string Framed(const std::string& message) { return U16(static_cast<unsigned>(message.size())) + message; }
+
 inline const std::string kAddress4 = {'\xc0', '\0', '\x02', '\x01'};  // 192.0.2.1
 inline const std::string kAddress6 = std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0') + "\x01";
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "modules/dns/bpf/dns_classify.h"
 #include "modules/dns/decode/text.h"
 #include "modules/dns/tests/messages.h"
 
@@ -34,13 +33,6 @@ bool Refused(const std::string& bytes) {
 std::string Text(const Question& question) {
   sdk::Scratch scratch;
   return std::string(NameText(question.wire_name(), scratch));
-}
-
-bool Claims(const std::string& bytes) {
-  std::string head = bytes.substr(0, DNS_HEAD_BYTES);
-  const auto length = static_cast<unsigned>(head.size());
-  head.resize(DNS_HEAD_BYTES, '\xff');  // what is behind the length is stale
-  return dns_is_message(reinterpret_cast<const unsigned char*>(head.data()), length) != 0;
 }
 
 TEST(DnsParse, ReadsAQuery) {
@@ -126,27 +118,6 @@ TEST(DnsText, CallsErrorsByTheirNamesInTheResolver) {
   EXPECT_EQ(ErrorOf(3), "host_not_found");
   EXPECT_EQ(ErrorOf(2), "try_again");
   EXPECT_EQ(ErrorOf(5), "no_recovery");
-}
-
-TEST(DnsClassify, ClaimsQueriesAndResponses) {
-  EXPECT_TRUE(Claims(Query("www.example.com")));
-  EXPECT_TRUE(Claims(Query("")));
-  EXPECT_TRUE(Claims(Query(std::string(60, 'a') + "." + std::string(60, 'b'))));  // goes on behind the head
-  EXPECT_TRUE(Claims(Response("www.example.com", kA, 1, 3)));
-  EXPECT_TRUE(Claims(Header{.additional = 1}.Bytes() + QuestionBytes("a", kA)));  // EDNS
-}
-
-TEST(DnsClassify, LeavesOthersAlone) {
-  EXPECT_FALSE(Claims("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-  EXPECT_FALSE(Claims("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n"));
-  EXPECT_FALSE(Claims(std::string(48, '\0')));                                     // no question
-  EXPECT_FALSE(Claims(std::string("\x1b", 1) + std::string(47, '\0')));            // NTP
-  EXPECT_FALSE(Claims(Header{.flags = 0x2800}.Bytes() + QuestionBytes("a", kA)));  // UPDATE
-  EXPECT_FALSE(Claims(Header{}.Bytes() + "\x03"
-                                         "a\x01"
-                                         "c"));
-  EXPECT_FALSE(Claims(Header{}.Bytes()));
-  EXPECT_FALSE(Claims("<14>Nov 21 09:00:00 host program[1]: a line of syslog"));
 }
 
 }  // namespace

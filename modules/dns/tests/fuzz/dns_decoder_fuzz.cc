@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Arbitrary bytes as datagrams of one socket. An input is a list of records: a control byte, a length byte, the bytes.
-// After each input every exchange must have ended and all memory been given back.
+// Arbitrary bytes as datagrams of one socket and as a stream. An input is a list of records: a control byte, a length
+// byte, the bytes. After each input every exchange must have ended and all memory been given back.
 //
-//   control: 0x01 direction   0x02 a tick of an hour before it   0x04 cut by a third   0x08 another peer
+//   control: 0x01 direction   0x02 a tick of an hour before it   0x04 cut by a third   0x08 another peer; a hole before
 //            0x10 a header of a query in front                   0x20 one of a response
+//            0x40 of the stream; with 0x10 or 0x20 its length in front
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +22,7 @@ extern "C" const probe_module_entry_t probe_module_entry;
 
 namespace {
 
+using probed::mod::dns::testing::Framed;
 using probed::mod::dns::testing::Header;
 using probed::mod::dns::testing::Peer4;
 using probed::sdk::testing::Driver;
@@ -34,8 +36,18 @@ std::string InFront(std::uint8_t control) {
   return "";
 }
 
+void FeedStream(StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
+  std::string record = InFront(control).append(bytes);
+  if ((control & 0x30U) != 0) record = Framed(record);
+  const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? record.size() / 3 : 0);
+  const std::uint8_t direction = (control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED;
+  if ((control & 0x08U) != 0) stream.Lose(direction, bytes.size());
+  stream.Feed({direction, record.substr(0, record.size() - cut), cut});
+}
+
 void FeedRecord(Driver& driver, StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
   if ((control & 0x02U) != 0) driver.Tick(stream.now_ns += kHourNs);
+  if ((control & 0x40U) != 0) return FeedStream(stream, control, bytes);
   const std::string datagram = InFront(control).append(bytes);
   const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? datagram.size() / 3 : 0);
   const auto peer = (control & 0x08U) != 0 ? Peer4(1, 1000) : Peer4();
@@ -52,18 +64,21 @@ void Require(bool condition, const char* what) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, R"({"server_spans":true,"duration_metric":true})");
+  StreamDriver socket = driver.NewStream();
   StreamDriver stream = driver.NewStream();
   std::string_view input(reinterpret_cast<const char*>(data), size);
-  if (size % 2 != 0) stream.Open();
+  if (size % 2 != 0) socket.Open();
+  if (size % 3 != 0) stream.Open(size % 3 == 1);
   while (input.size() >= 2) {
     const auto control = static_cast<std::uint8_t>(input[0]);
     const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
     input.remove_prefix(2);
     const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
     input.remove_prefix(bytes.size());
-    FeedRecord(driver, stream, control, bytes);
+    FeedRecord(driver, (control & 0x40U) != 0 ? stream : socket, control, bytes);
     Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
   }
+  socket.Close(static_cast<probe_close_reason>(size % 7));
   stream.Close(static_cast<probe_close_reason>(size % 7));
   Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
   Require(driver.host.in_flight() == 0, "an exchange stayed open");
