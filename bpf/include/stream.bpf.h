@@ -115,6 +115,15 @@ static __always_inline void pb_segment_buffer_of_stream(struct pb_segment *segme
 
 /* --- positions ---------------------------------------------------------------------------------------------------- */
 
+enum { PB_SOCK_DONE = 1 << 1 /* of skc_flags: the other end's FIN has arrived */ };
+
+/* Where the bytes end that were received and read. A FIN has a sequence number too, which a call that reads the last
+ * bytes may have passed over with them. */
+static __always_inline __u32 pb_received_end(const struct sock *sk, const struct tcp_sock *tcp) {
+  const __u32 end = tcp->copied_seq;
+  return end == tcp->rcv_nxt && sk->__sk_common.skc_flags & PB_SOCK_DONE ? end - 1 : end;
+}
+
 /* Position of the segment that just ended, from the socket's own sequence numbers (never by counting: splice moves them
  * without a hook). Unix streams have none and are counted. Does not move the stream: several programs may ask. */
 static __always_inline void pb_segment_locate(struct pb_segment *segment) {
@@ -126,7 +135,7 @@ static __always_inline void pb_segment_locate(struct pb_segment *segment) {
     segment->offset = stream->end[direction] - (segment->state->flags & PB_SOCK_FINISHED ? segment->total : 0);
     return;
   }
-  const __u32 wire_end = direction == PB_SENT ? tcp->write_seq : tcp->copied_seq;
+  const __u32 wire_end = direction == PB_SENT ? tcp->write_seq : pb_received_end((const struct sock *)segment->sk, tcp);
   segment->wire_sequence = wire_end - segment->total;
   const __u16 seen = direction == PB_SENT ? PB_SOCK_SEEN_TX : PB_SOCK_SEEN_RX;
   if (!(segment->state->flags & seen)) {

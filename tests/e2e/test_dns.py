@@ -6,99 +6,17 @@ another port, the server listens on an address of its own."""
 import collections
 import os
 import socket
-import struct
-import subprocess
 import time
 import unittest
 import urllib.request
 
 import peers
-from harness import LiveCase, free_port, wait_for
+from harness import free_port, wait_for
+from name_servers import DnsCase, query
 from spans import CLIENT, SERVER
 
-CONFIG = """
-server:
-  interface: {interface}@{port}
-  access-control: 127.0.0.0/8 allow
-  access-control: ::1 allow
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  logfile: ""
-  do-daemonize: no
-  num-threads: 1
-  so-rcvbuf: 4m
-  do-not-query-localhost: no
-  module-config: "iterator"
-  local-zone: "test." static
-  local-zone: "www.test." redirect
-  local-zone: "refused." refuse
-  outbound-msg-retry: 1
-  local-data: "www.test. 60 IN A 192.0.2.1"
-  local-data: "www.test. 60 IN A 192.0.2.2"
-  local-data: "www.test. 60 IN AAAA 2001:db8::1"
-  local-data: "only4.test. 60 IN A 192.0.2.4"
-  local-data: "text.test. 60 IN TXT 'a text'"
-  local-data-ptr: "192.0.2.1 www.test"
-remote-control:
-  control-enable: no
-# Whoever asks for these names is told SERVFAIL: nobody listens there.
-forward-zone:
-  name: "broken."
-  forward-addr: 127.0.0.1@1
-"""
 
-
-def query(number, name, kind=1):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1)
-
-
-class Dns(LiveCase):
-    def unbound(self, interface="127.0.0.1", port=None):
-        program = self.need("unbound")
-        self.port = port or free_port()
-        path = self.folder / "unbound.conf"
-        path.write_text(CONFIG.format(interface=interface, port=self.port, folder=self.folder))
-        self.server = self.spawn([program, "-d", "-c", path])
-        wait_for("the name server", lambda: self.answers(interface))
-        return self.server
-
-    def answers(self, address):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as client:
-            client.settimeout(0.2)
-            client.connect((address, self.port))
-            try:
-                client.send(query(1, "www.test"))
-                return client.recv(512)
-            except OSError:
-                return None
-
-    def dns_daemon(self, *targets, config=(), **options):
-        daemon = self.start_daemon(targets=list(targets), **options)
-        daemon.load("dns", *config)
-        return daemon
-
-    def clients_only(self):
-        """Everything but this test and the server."""
-        return {"name": "clients", "exclude": True, "pids": [os.getpid(), self.server.pid]}
-
-    def run_client(self, command, **options):
-        return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, **options)
-
-    def dig(self, *arguments, server="127.0.0.1"):
-        return self.run_client([self.need("dig"), f"@{server}", "-p", self.port, "+noedns", *arguments])
-
-    def assert_nothing_lost(self, daemon):
-        self.assertEqual(daemon.losses(), {})
-        self.assertTrue(daemon.ctl_json("ledger")["closes"])
-
-    def total(self, daemon, counter):
-        return sum(value for (_, name), value in daemon.counters().items() if name == counter)
-
+class Dns(DnsCase):
     def test_dig(self):
         self.unbound()
         daemon = self.dns_daemon(self.clients_only())
@@ -145,15 +63,6 @@ class Dns(LiveCase):
         self.assertIn("a text", self.dig("text.test", "TXT").stdout)
         names = sorted(span.name for span in daemon.wait_spans(2, settle=0.5))
         self.assertEqual(names, ["DNS lookup text.test", "DNS reverse lookup 1.2.0.192.in-addr.arpa"])
-
-    def resolver_of_its_own(self, interface):
-        """A command's prefix under which the C library asks `interface`, port 53."""
-        path = self.folder / "resolv.conf"
-        path.write_text(f"nameserver {interface}\noptions timeout:2 attempts:2\n")
-        switch = self.folder / "nsswitch.conf"
-        switch.write_text("hosts: dns\n")
-        mounts = f"mount --bind {path} /etc/resolv.conf && mount --bind {switch} /etc/nsswitch.conf && exec \"$@\""
-        return [self.need("unshare"), "-m", "sh", "-c", mounts, "sh"]
 
     def test_getent_asks_for_both_families_in_one_call(self):
         """glibc sends both queries by one sendmmsg, on one socket."""
@@ -280,14 +189,6 @@ class Dns(LiveCase):
         if lost == 0:
             self.assertEqual(len(found), 100_000)
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
-
-    def exact(self, daemon, lookups):
-        found = daemon.wait_spans(lookups, seconds=60, settle=1.0)
-        self.assertEqual(len(found), lookups)
-        self.assertEqual(len({span.span_id for span in found}), lookups)
-        self.assertEqual({span.attributes["probed.dns.response_code"] for span in found}, {"NOERROR"})
-        self.assert_nothing_lost(daemon)
-        return found
 
     def test_exact_count_over_many_sockets(self):
         """Each lookup on a socket of its own, as resolver libraries do it. No socket stays behind."""

@@ -130,7 +130,7 @@ std::size_t Stitcher::Search(Reading& r, std::string_view view) const {
     if (verdict == DNS_NOT) continue;
     r.d.searching = verdict != DNS_YES;
     if (at != 0) r.idle = PROBE_UNDECODABLE_GAP;
-    r.used |= at == 0;
+    r.used |= verdict == DNS_MORE && at == 0;
     return at;
   }
   r.idle = PROBE_UNDECODABLE_GAP;

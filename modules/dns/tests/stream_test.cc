@@ -305,8 +305,10 @@ TEST_F(DnsStream, LeavesZoneTransfersOut) {
 }
 
 TEST_F(DnsStream, LeavesServersOutUnlessAsked) {
-  Receive(Framed(Query("a")));
-  Send(Framed(Response("a")));
+  StreamDriver older = driver.NewStream();
+  older.Open(false);
+  older.Receive(Framed(Query("a")));
+  older.Send(Framed(Response("a")));
   EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_CONFIGURED), 2U);
   EXPECT_EQ(driver.host.opened(), 0U);
 }

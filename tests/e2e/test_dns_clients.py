@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""Resolvers of several languages, another name server, and exactness: every lookup a span, with the time it took."""
+
+import collections
+import socket
+import statistics
+import threading
+import unittest
+
+import peers
+from harness import FULL
+from name_servers import DnsCase
+
+BOTH = {"A": 1, "AAAA": 1}
+
+
+class DnsClients(DnsCase):
+    def asked(self, daemon, transport="udp"):
+        """Types and number of the lookups of www.test that were seen."""
+        found = daemon.wait_spans(1, settle=1.0)
+        self.assertEqual({span.attributes["dns.question.name"] for span in found}, {"www.test"})
+        self.assertEqual({span.attributes["network.transport"] for span in found}, {transport})
+        self.assertEqual({span.attributes["server.port"] for span in found}, {53})
+        self.assert_nothing_lost(daemon)
+        return collections.Counter(span.attributes["probed.dns.question.type"] for span in found)
+
+    def resolve(self, address, *command, **options):
+        """Runs the command under a resolver that asks an unbound at `address`, which must tell the address of www.test."""
+        self.unbound(address, 53)
+        daemon = self.dns_daemon(self.clients_only())
+        done = self.run_client([*self.resolver_of_its_own(address, **options), *command])
+        self.assertIn("192.0.2.1", done.stdout, done.stderr)
+        return daemon
+
+    def test_go(self):
+        program = peers.build_go(self, "look")
+        self.assertEqual(self.asked(self.resolve("127.0.53.3", program, "www.test")), BOTH)
+
+    def test_go_over_tcp(self):
+        program = peers.build_go(self, "look")
+        daemon = self.resolve("127.0.53.4", program, "www.test", options="use-vc")
+        self.assertEqual(self.asked(daemon, "tcp"), BOTH)
+
+    def test_c_library_over_tcp(self):
+        daemon = self.resolve("127.0.53.5", "getent", "ahosts", "www.test", options="use-vc")
+        self.assertEqual(self.asked(daemon, "tcp"), BOTH)
+
+    def test_node_by_c_ares(self):
+        script = "require('dns').resolve4('www.test', (error, found) => console.log(error || found))"
+        self.assertEqual(self.asked(self.resolve("127.0.53.6", self.need("node"), "-e", script)), {"A": 1})
+
+    def test_node_by_the_c_library(self):
+        script = "require('dns').lookup('www.test', {all: true}, (error, found) => console.log(error || found))"
+        self.assertEqual(self.asked(self.resolve("127.0.53.7", self.need("node"), "-e", script)), BOTH)
+
+    def test_java(self):
+        java = self.need("java")
+        self.need("javac")
+        daemon = self.resolve("127.0.53.8", java, peers.SERVERS / "Look.java", "www.test")
+        self.assertEqual(self.asked(daemon), BOTH)
+
+    def test_dnsmasq(self):
+        self.dnsmasq()
+        daemon = self.dns_daemon(self.clients_only())
+        for transport in ("+notcp", "+tcp"):
+            self.assertIn("192.0.2.9", self.dig(transport, "www.test").stdout)
+            self.assertIn("NXDOMAIN", self.dig(transport, "missing.www.test").stdout)
+        found = {(span.attributes["dns.question.name"], span.attributes["network.transport"]):
+                 span.attributes.get("error.type") for span in daemon.wait_spans(4, settle=0.5)}
+        self.assertEqual(found, {("www.test", "udp"): None, ("www.test", "tcp"): None,
+                                 ("missing.www.test", "udp"): "host_not_found",
+                                 ("missing.www.test", "tcp"): "host_not_found"})
+        self.assert_nothing_lost(daemon)
+
+    def load(self, transport, lookups, rate):
+        """So many lookups of a hundred names by dnsperf, each answered; the spans of all of them."""
+        self.unbound()
+        daemon = self.dns_daemon(self.clients_only())
+        names = self.folder / "names"
+        names.write_text("".join(f"n{index}.www.test A\n" for index in range(100)))
+        done = self.run_client([self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-m", transport,
+                                "-n", lookups // 100, "-Q", rate, "-c", 4])
+        self.assertRegex(done.stdout, rf"Queries completed:\s+{lookups} ", done.stdout + done.stderr)
+        found = self.exact(daemon, lookups)
+        self.assertEqual({span.attributes["network.transport"] for span in found}, {transport})
+        names = collections.Counter(span.attributes["dns.question.name"] for span in found)
+        self.assertEqual(set(names.values()), {lookups // 100})
+        return found
+
+    def test_exact_under_load(self):
+        self.load("udp", 100_000 if FULL else 10_000, 5000)
+
+    def test_exact_under_load_over_tcp(self):
+        self.load("tcp", 100_000 if FULL else 10_000, 5000)
+
+    def test_durations(self):
+        """A server that takes its time: each lookup lasts as long, and a few milliseconds more at most."""
+        self.unbound()
+        delay = 0.05
+        slow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(slow.close)
+        slow.bind(("127.0.0.1", 0))
+        slow.settimeout(10)
+
+        def answer(data, address):
+            header = data[:2] + b"\x81\x80" + data[4:]
+            slow.sendto(header, address)
+
+        def serve(count):
+            for _ in range(count):
+                data, address = slow.recvfrom(512)
+                threading.Timer(delay, answer, (data, address)).start()
+
+        lookups = 200
+        thread = threading.Thread(target=serve, args=(lookups,), daemon=True)
+        thread.start()
+        daemon = self.dns_daemon(self.clients_only())
+        self.port = slow.getsockname()[1]
+        names = self.folder / "names"
+        names.write_text("".join(f"n{index}.test A\n" for index in range(lookups)))
+        done = self.run_client([self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-Q", 200])
+        self.assertRegex(done.stdout, rf"Queries completed:\s+{lookups} ", done.stdout + done.stderr)
+        thread.join(10)
+        took = [span.milliseconds for span in self.exact(daemon, lookups)]
+        self.assertGreaterEqual(min(took), delay * 1000)
+        self.assertLess(statistics.median(took), delay * 1000 + 5)
+
+
+if __name__ == "__main__":
+    unittest.main()
