@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # First process of the VM: with each backend of /etc/backends, every lookup is a span at either end, with the address of
-# the other one, though no socket is connected; and nothing is left open when the sockets are closed.
+# the other one, though no socket is connected; so it is over TCP; and nothing is left open when the sockets are closed.
 . /etc/vm_lib.sh
 vm_start
 socket=/run/probed.sock
@@ -11,6 +11,7 @@ status=0
 rounds=100
 width=10
 lookups=$((rounds * width))
+both=$((2 * lookups)) # over UDP, and over TCP
 
 ctl() { probectl --socket $socket "$@"; }
 # count WORD: how often it is in the file sink.
@@ -38,20 +39,23 @@ C
   expect "load" 0 $?
   dns_vectors 5300 $rounds $width www.test
   expect "lookups" 0 $?
+  dnsperf -s 127.0.0.1 -p 5300 -d /etc/names -m tcp -n $rounds -c 2 -q 4 > /run/dnsperf 2>&1
+  expect "lookups over tcp" 0 $?
   for attempt in $(seq 100); do
-    [ "$(count '"kind":[23][,}]')" -ge $((2 * lookups)) ] && break
+    [ "$(count '"kind":[23][,}]')" -ge $((2 * both)) ] && break
     sleep 0.2
   done
-  expect "client spans" $lookups "$(count '"kind":3[,}]')"
-  expect "server spans" $lookups "$(count '"kind":2[,}]')"
-  expect "clients named" $lookups "$(count '"client.port"')"
-  expect "servers named" $((2 * lookups)) "$(count '"server.port"')"
+  expect "client spans" $both "$(count '"kind":3[,}]')"
+  expect "server spans" $both "$(count '"kind":2[,}]')"
+  expect "spans over tcp" $both "$(count '"stringValue":"tcp"')"
+  expect "clients named" $both "$(count '"client.port"')"
+  expect "servers named" $((2 * both)) "$(count '"server.port"')"
   ctl ledger > /run/ledger 2>&1
   expect "ledger" 0 $?
   kill -TERM $probed
   wait $probed
   expect "exit of the daemon" 0 $?
-  if [ $status -ne 0 ]; then cat /run/out /run/ledger; tail -n 40 /run/probed.log; fi
+  if [ $status -ne 0 ]; then cat /run/out /run/ledger /run/dnsperf; tail -n 40 /run/probed.log; fi
 }
 
 unbound -d -c /etc/unbound.conf > /run/unbound.log 2>&1 &

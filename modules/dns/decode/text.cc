@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/dns/decode/text.h"
 
-#include <arpa/inet.h>
 #include <ldns/ldns.h>
 
 #include <array>
 #include <charconv>
 #include <memory>
+
+#include "api/sdk/endpoint.h"
 
 namespace probed::mod::dns {
 namespace {
@@ -73,10 +74,9 @@ std::string_view ResponseCodeText(std::uint8_t rcode, sdk::Scratch& scratch) {
 }
 
 std::string_view AddressText(const Address& address, sdk::Scratch& scratch) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (inet_ntop(address.is_v6 ? AF_INET6 : AF_INET, address.bytes, text.data(), text.size()) == nullptr) return {};
+  char text[sdk::kAddressTextRoom];
   scratch.Start();
-  scratch.Append(text.data());
+  scratch.Append({text, sdk::WriteAddress(address.is_v6, address.bytes, text)});
   return scratch.Finish();
 }
 

@@ -4,31 +4,14 @@
 // Instructions per request and response, decoding and attributes, without the host: run under callgrind with
 // --toggle-collect='PairOfRecords*' and divide by the number of pairs.
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "api/module/probe_module.h"
+#include "api/sdk/testing/null_host.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
 
 namespace {
-
-// A host that does nothing: what is left is the module.
-probe_host_t NullHost() {
-  probe_host_t host{};
-  host.struct_size = sizeof(host);
-  host.intern_key = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
-  host.intern_instrument = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
-  host.log = [](probe_host_context_t*, std::uint32_t, probe_str_t) {};
-  host.stream_alloc = [](probe_stream_t*, std::size_t size) { return std::calloc(1, size); };
-  host.stream_free = [](probe_stream_t*, void* memory, std::size_t) { std::free(memory); };
-  host.exchange_begin = [](probe_stream_t*, const probe_exchange_t*) { return std::uint64_t{1}; };
-  host.emit_span = [](probe_stream_t*, const probe_span_t*) { return probe_result_t{PROBE_OK}; };
-  host.exchange_abort = [](probe_stream_t*, std::uint64_t, std::uint32_t) {};
-  host.count = [](probe_stream_t*, std::uint32_t) {};
-  host.not_mine = [](probe_stream_t*) {};
-  return host;
-}
 
 const std::string kRequest =
     "GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: h2load nghttp2\r\n\r\n";  // 70 bytes
@@ -46,7 +29,7 @@ extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, pr
 }
 
 int main() {
-  const probe_host_t host = NullHost();
+  const probe_host_t host = probed::sdk::testing::NullHost();
   probe_module_t* module = nullptr;
   probe_config_t* config = nullptr;
   probe_shard_t* shard = nullptr;

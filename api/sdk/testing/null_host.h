@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// A host that does nothing, for benchmarks: what is left is the module. Every stream is the same connection.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "api/module/probe_module.h"
+
+namespace probed::sdk::testing {
+
+inline const probe_open_t& NullHostOpen() {
+  static const probe_open_t open = [] {
+    probe_open_t made{};
+    made.struct_size = sizeof(made);
+    made.local = {{192, 0, 2, 1}, 8080, PROBE_FAMILY_INET, {}};
+    made.peer = {{192, 0, 2, 10}, 4000, PROBE_FAMILY_INET, {}};
+    made.transport = 6;
+    made.from_start = 1;
+    return made;
+  }();
+  return open;
+}
+
+inline probe_host_t NullHost() {
+  probe_host_t host{};
+  host.struct_size = sizeof(host);
+  host.intern_key = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
+  host.intern_instrument = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
+  host.log = [](probe_host_context_t*, std::uint32_t, probe_str_t) {};
+  host.stream_alloc = [](probe_stream_t*, std::size_t size) { return std::calloc(1, size); };
+  host.stream_free = [](probe_stream_t*, void* memory, std::size_t) { std::free(memory); };
+  host.stream_open = [](const probe_stream_t*) { return &NullHostOpen(); };
+  host.exchange_begin = [](probe_stream_t*, const probe_exchange_t*) { return std::uint64_t{1}; };
+  host.emit_span = [](probe_stream_t*, const probe_span_t*) { return probe_result_t{PROBE_OK}; };
+  host.exchange_abort = [](probe_stream_t*, std::uint64_t, std::uint32_t) {};
+  host.count = [](probe_stream_t*, std::uint32_t) {};
+  host.not_mine = [](probe_stream_t*) {};
+  return host;
+}
+
+}  // namespace probed::sdk::testing
