@@ -3,14 +3,16 @@
 """Resolvers of several languages, another name server, and exactness: every lookup a span, with the time it took."""
 
 import collections
+import os
 import socket
 import statistics
+import subprocess
 import threading
 import unittest
 
 import peers
-from harness import FULL
-from name_servers import DnsCase
+from harness import FULL, wait_for
+from name_servers import DnsCase, query
 
 BOTH = {"A": 1, "AAAA": 1}
 
@@ -71,6 +73,38 @@ class DnsClients(DnsCase):
         self.assertEqual(found, {("www.test", "udp"): None, ("www.test", "tcp"): None,
                                  ("missing.www.test", "udp"): "host_not_found",
                                  ("missing.www.test", "tcp"): "host_not_found"})
+        self.assert_nothing_lost(daemon)
+
+    def mdns_responder(self):
+        """In a network namespace of its own. Returns the prefix under which a command joins it."""
+        if subprocess.run([peers.PYTHON, "-c", "import zeroconf"], capture_output=True).returncode != 0:
+            print(f"SKIPPED: {self.id()}: python3-zeroconf is not installed")
+            self.skipTest("python3-zeroconf is not installed")
+        links = "ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo && exec \"$@\""
+        responder = self.spawn([self.need("unshare"), "-n", "sh", "-c", links, "sh", peers.PYTHON,
+                                peers.SERVERS / "mdns_responder.py", "127.0.0.1"])
+        log = self.folder / "unshare.log"
+        wait_for("the responder", lambda: "ready" in log.read_text())
+        return [self.need("nsenter"), "-t", responder.pid, "-n", peers.PYTHON]
+
+    def test_multicast(self):
+        """A query from a port of its own is a lookup. What speaks from port 5353 has neither ids nor an end."""
+        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
+                                 config=("--set", "timeout=500"))
+        joined = self.mdns_responder()
+        script = ("import socket, sys\n"
+                  "with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
+                  "  s.settimeout(5)\n"
+                  "  s.sendto(bytes.fromhex(sys.argv[1]), ('224.0.0.251', 5353))\n"
+                  "  print(len(s.recvfrom(2000)[0]))\n")
+        done = self.run_client([*joined, "-c", script, query(77, "probe-host.local").hex()])
+        self.assertGreater(int(done.stdout or 0), 12, done.stderr)
+        done = self.run_client([*joined, peers.SERVERS / "mdns_responder.py", "127.0.0.1", "look"])
+        self.assertIn("probe-host.local.", done.stdout, done.stderr)
+        (span,) = daemon.wait_spans(1, settle=1.5)
+        self.assertEqual((span.name, span.attributes["dns.answers"]), ("DNS lookup probe-host.local", ["192.0.2.7"]))
+        self.assertEqual((span.attributes["server.address"], span.attributes["server.port"]), ("224.0.0.251", 5353))
+        self.assertGreater(self.total(daemon, "ignored.configured"), 2)
         self.assert_nothing_lost(daemon)
 
     def load(self, transport, lookups, rate):
