@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "server/base/status.h"
 
@@ -27,12 +28,25 @@ class RingReader {
   /// call. Returns how many. Positions are published once, held back by one record.
   template <typename Take>
   std::size_t Drain(Take&& take, std::size_t limit) {
+    return DrainWhile([](std::string_view) { return true; }, std::forward<Take>(take), limit);
+  }
+
+  /// The same, but none from the first record on that is not `wanted(bytes)`.
+  template <typename Wanted, typename Take>
+  std::size_t DrainWhile(Wanted&& wanted, Take&& take, std::size_t limit) {
     std::size_t taken = 0;
     while (taken < limit) {
       std::string_view record;
+      const std::uint64_t here = position_;
+      const std::uint64_t before = last_start_;
       const Step step = Next(&record);
       if (step == Step::kEmpty) break;
       if (step == Step::kDiscarded) continue;
+      if (!wanted(record)) {
+        position_ = here;
+        last_start_ = before;
+        break;
+      }
       take(record);
       ++taken;
     }

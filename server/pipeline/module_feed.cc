@@ -3,6 +3,7 @@
 #include "server/pipeline/module_feed.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 
@@ -13,6 +14,14 @@ constexpr std::uint64_t kPlaintextBit = 1ULL << 63U;
 
 std::uint64_t KeyOf(const pb_record& record) {
   return record.cookie | (record.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0);
+}
+
+/// 0 of what is no record, so that it is taken at once.
+std::uint64_t KtimeOf(std::string_view bytes) {
+  std::uint64_t ktime_ns = 0;
+  if (bytes.size() >= sizeof(pb_record))
+    std::memcpy(&ktime_ns, bytes.data() + offsetof(pb_record, ktime_ns), sizeof(ktime_ns));
+  return ktime_ns;
 }
 
 probe_cause_t CauseOf(const pb_record& record) {
@@ -56,8 +65,19 @@ void ModuleFeed::Stop(std::uint64_t deadline_ns) {
   shard_.reset();
 }
 
-std::size_t ModuleFeed::Drain(std::size_t limit) {
-  return ring_.Drain([this](std::string_view bytes) { Take(bytes); }, limit);
+std::size_t ModuleFeed::Drain(std::size_t limit, std::uint64_t until_ns) {
+  return ring_.DrainWhile([until_ns](std::string_view bytes) { return KtimeOf(bytes) <= until_ns; },
+                          [this](std::string_view bytes) { Take(bytes); }, limit);
+}
+
+std::uint64_t ModuleFeed::NextKtimeNs() {
+  std::uint64_t next = UINT64_MAX;
+  const auto look = [&next](std::string_view bytes) {
+    next = KtimeOf(bytes);
+    return false;
+  };
+  ring_.DrainWhile(look, [](std::string_view) {}, 1);
+  return next;
 }
 
 void ModuleFeed::Tick(std::uint64_t now_ns) {

@@ -57,8 +57,11 @@ class ModuleFeed {
   /// Ends what is open, closes all streams, stops the module's shard.
   void Stop(std::uint64_t deadline_ns);
 
-  /// Decodes what is in the ring, at most `limit` records. Returns how many.
-  std::size_t Drain(std::size_t limit);
+  /// Decodes what is in the ring, at most `limit` records and none from the first on that is younger than `until_ns`.
+  /// Returns how many.
+  std::size_t Drain(std::size_t limit, std::uint64_t until_ns = UINT64_MAX);
+  /// Time of the record that is decoded next; UINT64_MAX: there is none.
+  std::uint64_t NextKtimeNs();
   bool PublishAll() { return ring_.PublishAll(); }
   void Tick(std::uint64_t now_ns);
 

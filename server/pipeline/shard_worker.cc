@@ -73,12 +73,38 @@ void ShardWorker::Remove(ModuleFeed* feed, int ring_fd) {
 void ShardWorker::DrainToMarker(ModuleFeed& feed) {
   const std::uint64_t marker = feed.ring_producer();
   while (feed.ring_position() < marker)
-    if (feed.Drain(kDrainLimit) == 0) std::this_thread::yield();  // a record is being written
+    if (DrainAll() == 0) std::this_thread::yield();  // a record is being written
 }
 
 std::size_t ShardWorker::DrainAll() {
+  if (feeds_.size() == 1) return feeds_.front()->Drain(kDrainLimit);
+  return DrainInOrder();
+}
+
+// What one module sees may be the request that another's is made for, so records of several are decoded in the order in
+// which things happened. Those younger than this call wait for the next: what happened before them may have been
+// committed behind our back, to a ring that was looked at already.
+std::size_t ShardWorker::DrainInOrder() {
+  const std::uint64_t now = clock_.KtimeNs();
+  const std::size_t limit = kDrainLimit * feeds_.size();
   std::size_t taken = 0;
-  for (ModuleFeed* feed : feeds_) taken += feed->Drain(kDrainLimit);
+  while (taken < limit) {
+    ModuleFeed* first = nullptr;
+    std::uint64_t first_ns = now;
+    std::uint64_t until_ns = now;  // the next one's turn
+    for (ModuleFeed* feed : feeds_) {
+      const std::uint64_t at = feed->NextKtimeNs();
+      if (at > first_ns) {
+        until_ns = std::min(until_ns, at);
+        continue;
+      }
+      if (first != nullptr) until_ns = first_ns;
+      first = feed;
+      first_ns = at;
+    }
+    if (first == nullptr) break;
+    taken += first->Drain(limit - taken, until_ns);
+  }
   return taken;
 }
 

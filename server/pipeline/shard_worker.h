@@ -47,6 +47,7 @@ class ShardWorker {
  private:
   void Loop();
   std::size_t DrainAll();
+  std::size_t DrainInOrder();
   bool PublishAll();
   void RunPosted();
   void Tick(std::uint64_t now_ns);

@@ -4,11 +4,12 @@
 another port, the server listens on an address of its own."""
 
 import collections
+import contextlib
+import http.client
 import os
 import socket
 import time
 import unittest
-import urllib.request
 
 import peers
 from harness import free_port, wait_for
@@ -149,12 +150,12 @@ class Dns(DnsCase):
         self.assertEqual(server.attributes["dns.answers"], ["192.0.2.4"])
         self.assert_nothing_lost(daemon)
 
-    def test_lookup_made_for_a_request_is_its_child(self):
-        """Beside http: each module has its own sockets, and the thread says whose request the lookup is for."""
-        self.unbound()
+    def resolving_server(self):
+        """An HTTP server that asks the name server once for each request. Returns its port."""
         port = free_port()
         script = ("import http.server, socket, sys\n"
                   "class Handler(http.server.BaseHTTPRequestHandler):\n"
+                  "  protocol_version, wbufsize, disable_nagle_algorithm = 'HTTP/1.1', -1, True\n"
                   "  def do_GET(self):\n"
                   "    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
                   "      s.sendto(bytes.fromhex(sys.argv[3]), ('127.0.0.1', int(sys.argv[2])))\n"
@@ -162,17 +163,41 @@ class Dns(DnsCase):
                   "    self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()\n"
                   "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n")
         peers.server(self, [peers.PYTHON, "-c", script, port, self.port, query(9, "only4.test").hex()], port)
+        return port
+
+    def check_lookups_are_children(self, modules):
+        """Each module has its own sockets, and the thread says whose request the lookup is for: on one connection and on
+        one for each request, faster than the daemon looks."""
+        self.unbound()
+        port = self.resolving_server()
         daemon = self.start_daemon(targets=[self.clients_only()])
-        daemon.load("http")
-        daemon.load("dns")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/look", timeout=10) as response:
-            self.assertEqual(response.status, 200)
-        daemon.wait_spans(2, settle=0.5)
-        (server,) = daemon.spans(kind=SERVER)
-        (lookup,) = daemon.spans(kind=CLIENT)
-        self.assertEqual((server.path, lookup.name), ("/look", "DNS lookup only4.test"))
-        self.assertEqual((lookup.trace_id, lookup.parent_id), (server.trace_id, server.span_id))
+        for module in modules:
+            daemon.load(module)
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            for number in range(30):
+                connection.request("GET", f"/kept/{number}")
+                self.assertEqual(connection.getresponse().read(), b"")
+        for number in range(30):
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                connection.request("GET", f"/alone/{number}")
+                self.assertEqual(connection.getresponse().read(), b"")
+        daemon.wait_spans(120, settle=0.5)
+        servers = {span.span_id: span for span in daemon.spans(kind=SERVER)}
+        lookups = daemon.spans(kind=CLIENT)
+        self.assertEqual((len(servers), len(lookups)), (60, 60))
+        parents = [servers[lookup.parent_id] for lookup in lookups]  # each has one
+        self.assertEqual(len({parent.span_id for parent in parents}), 60)
+        for lookup, parent in zip(lookups, parents):
+            self.assertEqual(lookup.trace_id, parent.trace_id)
+            self.assertLessEqual(parent.start_ns, lookup.start_ns)
+            self.assertLessEqual(lookup.end_ns, parent.end_ns)
         self.assert_nothing_lost(daemon)
+
+    def test_lookup_made_for_a_request_is_its_child(self):
+        self.check_lookups_are_children(["http", "dns"])
+
+    def test_lookup_is_a_child_whichever_module_came_first(self):
+        self.check_lookups_are_children(["dns", "http"])
 
     def test_saturated(self):
         """As fast as it goes: what is not a span is counted."""

@@ -106,6 +106,27 @@ class ModuleFeedTest : public ::testing::Test {
                    }};
 };
 
+TEST_F(ModuleFeedTest, DecodesUpToAMoment) {
+  std::vector<std::uint64_t> seen;
+  on_segment = [&seen](probe_stream_t*, const probe_segment_t& segment) { seen.push_back(segment.ktime_ns); };
+  EXPECT_EQ(feed_.NextKtimeNs(), UINT64_MAX);
+  for (const std::uint64_t ktime_ns : {10, 20, 30}) {
+    pb_record record = Record(PB_RECORD_SEGMENT);
+    record.ktime_ns = ktime_ns;
+    ring_.Put(record);
+  }
+  EXPECT_EQ(feed_.NextKtimeNs(), 10U);
+  EXPECT_EQ(feed_.Drain(100, 9), 0U);
+  EXPECT_EQ(feed_.Drain(100, 20), 2U);
+  EXPECT_THAT(seen, ElementsAre(10, 20));
+  EXPECT_EQ(feed_.NextKtimeNs(), 30U);
+  EXPECT_TRUE(feed_.PublishAll()) << "there is more";
+  EXPECT_EQ(feed_.Drain(100), 1U);
+  EXPECT_THAT(seen, ElementsAre(10, 20, 30));
+  EXPECT_FALSE(feed_.PublishAll());
+  EXPECT_EQ(feed_.ledger().gaps, 0U);
+}
+
 TEST_F(ModuleFeedTest, BooksARecordUnderTheReasonGiven) {
   on_segment = [this](probe_stream_t* stream, const probe_segment_t&) { host().count(stream, PROBE_IGNORED_BODY); };
   Segment("body");
