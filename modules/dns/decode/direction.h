@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "api/module/probe_types.h"
+#include "api/sdk/host.h"
 #include "api/sdk/stream_buffer.h"
 
 namespace probed::mod::dns {
