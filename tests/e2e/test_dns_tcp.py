@@ -154,7 +154,7 @@ class DnsTcp(DnsCase):
         self.assertIn("192.0.2.9", self.dig("+tcp", "+keepopen", "www.test", "A", "missing.www.test", "A").stdout)
         found = daemon.wait_spans(2, settle=0.5)
         self.assertEqual(sorted(span.name for span in found), ["DNS lookup missing.www.test", "DNS lookup www.test"])
-        wait_for("the transfer's messages", lambda: self.total(daemon, "ignored.configured") >= 2)
+        wait_for("the transfer's messages", lambda: self.total(daemon, "ignored.configured") >= 2, 3)
         self.assert_nothing_lost(daemon)
 
 

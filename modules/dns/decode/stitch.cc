@@ -102,10 +102,14 @@ void Stitcher::Remove(sdk::Stream stream, Lookup& lookup) {
   lookups_.Remove(stream, lookup);
 }
 
-/// Where the answer may have been in lost bytes, nobody knows that there was none.
+/// Where the answer may have been in lost bytes, nobody knows that there was none. A query on a stream of which nothing
+/// else is known was sent when its connection had ended (the reset comes while the call still runs): how is known no
+/// more.
 void Stitcher::EndUnanswered(sdk::Stream stream, Lookup& lookup, std::string_view error, std::uint64_t end_ns) {
   if (lookup.doubtful)
     stream.Abort(lookup.exchange, PROBE_ABORTED_GAP);
+  else if (lookup.over_stream && stream.Open() == nullptr)
+    stream.Abort(lookup.exchange, PROBE_ABORTED_CLOSE);
   else
     emitter_.EmitFailure(stream, lookup, error, end_ns);
 }

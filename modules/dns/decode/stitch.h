@@ -41,6 +41,7 @@ class Stitcher {
     std::uint8_t direction;
     const probe_segment_t* segment;  // nullptr: a hole
     bool used = false;
+    bool kept = false;                       // it ends in a message that goes on
     probe_reason failure = kUsed;            // what went wrong in it
     probe_reason idle = PROBE_IGNORED_BODY;  // what the record is when nothing of it was used
   };

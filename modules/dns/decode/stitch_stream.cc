@@ -64,10 +64,13 @@ void Stitcher::OnGap(sdk::Stream stream, Socket& socket, std::uint8_t direction,
 void Stitcher::Settle(Reading& r) {
   if (r.failure != kUsed)
     r.stream.Count(r.failure);
-  else if (!r.used)
+  else if (!r.used && !r.kept)
     r.stream.Count(r.idle);
-  if (r.used) r.socket.undecodable = 0;
-  if (r.socket.spoke || r.used) return;
+  if (r.socket.spoke) return;
+  if (r.used || r.kept) {
+    r.socket.undecodable = 0;
+    return;
+  }
   if (++r.socket.undecodable == kUndecodableBeforeGivingUp) r.stream.NotMine();
 }
 
@@ -130,7 +133,7 @@ std::size_t Stitcher::Search(Reading& r, std::string_view view) const {
     if (verdict == DNS_NOT) continue;
     r.d.searching = verdict != DNS_YES;
     if (at != 0) r.idle = PROBE_UNDECODABLE_GAP;
-    r.used |= verdict == DNS_MORE && at == 0;
+    r.kept |= verdict == DNS_MORE && at == 0;
     return at;
   }
   r.idle = PROBE_UNDECODABLE_GAP;
@@ -158,6 +161,7 @@ void Stitcher::TakeMessage(Reading& r, std::string_view bytes, const Arrival& st
 void Stitcher::FinishCut(Reading& r) {
   Direction& d = r.d;
   d.cut_end = 0;
+  r.kept = false;
   pins_.Unpin(d.start.generation);
   TakeMessage(r, d.buffer.view(), d.start);
   d.buffer.Clear();
@@ -201,7 +205,7 @@ void Stitcher::Keep(Reading& r, std::string_view rest, const Arrival& start) {
     return LoseBoundary(r);
   }
   r.d.start = start;
-  r.used |= !r.d.searching;
+  r.kept |= !r.d.searching;
   pins_.Pin(start.generation);
 }
 

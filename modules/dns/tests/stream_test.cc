@@ -88,6 +88,7 @@ class DnsStreams : public ::testing::TestWithParam<std::tuple<std::size_t, bool>
   }
   std::vector<std::string> Seen(const Driver& driver) const {
     std::vector<std::string> out;
+    out.reserve(driver.host.spans.size());
     for (const RecordedSpan& span : driver.host.spans) {
       EXPECT_EQ(span.kind, std::uint32_t{server() ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT});
       EXPECT_EQ(span.Get("network.transport"), "tcp");
@@ -169,6 +170,7 @@ class DnsStream : public ::testing::Test {
   void Receive(const std::string& bytes) { stream.Receive(bytes); }
   std::vector<std::string> Seen() const {
     std::vector<std::string> out;
+    out.reserve(driver.host.spans.size());
     for (const RecordedSpan& span : driver.host.spans) out.push_back(Summary(span));
     return out;
   }
@@ -234,6 +236,21 @@ TEST_F(DnsStream, EndsALookupThatNobodyAnswers) {
   EXPECT_EQ(Seen(), std::vector<std::string>{"a  ? timeout"});
   Receive(Framed(Response("a")));
   EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_UNMATCHED), 1U);
+}
+
+TEST_F(DnsStream, SaysNothingOfAQuerySentWhenTheConnectionHadEnded) {
+  StreamDriver ended = driver.NewStream();
+  ended.Send(Framed(Query("a")));
+  driver.Tick(ended.now_ns + 5000 * kMs);
+  EXPECT_TRUE(driver.host.spans.empty());
+  EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_CLOSE), 1U);
+}
+
+TEST_F(DnsStream, CountsWhatItLeavesOutOfALongMessageOfATransfer) {
+  Send(Framed(Query("zone", kAxfr, 7)));
+  const std::string answer = Framed(Response("zone", kAxfr, 7, 0, Record(kTxt, std::string(900, 't')), 1));
+  stream.Feed(Received(answer.substr(0, 512), static_cast<std::uint32_t>(answer.size() - 512)));
+  EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_CONFIGURED), 2U);
 }
 
 TEST_F(DnsStream, KeepsTwoLookupsAlikeApart) {

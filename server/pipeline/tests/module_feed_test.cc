@@ -110,7 +110,7 @@ TEST_F(ModuleFeedTest, DecodesUpToAMoment) {
   std::vector<std::uint64_t> seen;
   on_segment = [&seen](probe_stream_t*, const probe_segment_t& segment) { seen.push_back(segment.ktime_ns); };
   EXPECT_EQ(feed_.NextKtimeNs(), UINT64_MAX);
-  for (const std::uint64_t ktime_ns : {10, 20, 30}) {
+  for (const std::uint64_t ktime_ns : {10U, 20U, 30U}) {
     pb_record record = Record(PB_RECORD_SEGMENT);
     record.ktime_ns = ktime_ns;
     ring_.Put(record);
