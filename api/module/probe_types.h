@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Major must be equal on both sides; minor counts appended fields and functions. */
-enum { PROBE_ABI_MAJOR = 1, PROBE_ABI_MINOR = 0 };
+enum { PROBE_ABI_MAJOR = 1, PROBE_ABI_MINOR = 1 };
 
 /* Bytes that somebody else owns. Not NUL-terminated. LIFETIME: the call, unless the field says otherwise. */
 typedef struct probe_str {
@@ -230,6 +230,11 @@ typedef struct probe_span {
   size_t measurement_count;
   const probe_trace_context_t *links;
   size_t link_count;
+  /* Since 1.1. Not 0: the first `constant_count` attributes, keys, values and order, are those of every span of this
+   * stream that gives this number. The host may then keep what it made of them; it still gets all of them, and may
+   * forget. A stream that needs other ones takes another number. */
+  uint32_t constant_set;
+  uint32_t constant_count;
 } probe_span_t;
 
 /* A value without a span (kernel signals). */

@@ -43,6 +43,16 @@ class Scratch {
   std::size_t start_ = 0;
 };
 
+/// Attributes that the spans of one stream have in common, described once. Plain data: zeroed memory holds none. The
+/// strings are referenced, not copied: they must live as long as this is used.
+struct ConstantAttributes {
+  static constexpr std::size_t kMost = 16;
+
+  std::uint32_t set;  // probe_span.constant_set; 0: nothing is kept
+  std::uint32_t count;
+  probe_attribute_t items[kMost];
+};
+
 class SpanBuilder {
  public:
   SpanBuilder() = default;
@@ -88,6 +98,23 @@ class SpanBuilder {
     if (probe_attribute_t* out = Next(key, PROBE_ATTR_BOOL)) out->value.boolean = value ? 1 : 0;
   }
 
+  /// Keeps the attributes given so far, under a number that no other attributes have on this stream. Nothing is kept
+  /// (set 0) when they are too many.
+  void KeepConstant(std::uint32_t set, ConstantAttributes* out) {
+    const auto count = static_cast<std::size_t>(next_ - attribute_.data());
+    out->set = count <= ConstantAttributes::kMost ? set : 0;
+    out->count = static_cast<std::uint32_t>(count);
+    if (out->set == 0) return;
+    std::memcpy(out->items, attribute_.data(), count * sizeof(probe_attribute_t));
+    SayConstant(*out);
+  }
+  /// Gives the attributes kept earlier; before all others.
+  void UseConstant(const ConstantAttributes& kept) {
+    std::memcpy(attribute_.data(), kept.items, kept.count * sizeof(probe_attribute_t));
+    next_ = attribute_.data() + kept.count;
+    SayConstant(kept);
+  }
+
   /// An array is built element by element: Item..., then Strings with the key takes all items since the last array.
   void Item(std::string_view value) {
     if (items_ < kMaxItems) item_[items_++] = ToAbi(value);
@@ -116,6 +143,11 @@ class SpanBuilder {
   }
 
  private:
+  void SayConstant(const ConstantAttributes& kept) {
+    span_.constant_set = kept.set;
+    span_.constant_count = kept.count;
+  }
+
   probe_attribute_t* Next(std::uint32_t key, probe_attribute_type type) {
     if (key == 0 || next_ == attribute_.data() + attribute_.size()) return nullptr;
     probe_attribute_t* out = next_++;

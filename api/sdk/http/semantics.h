@@ -109,23 +109,35 @@ namespace detail {
 class Describer {
  public:
   Describer(const Keys& keys, const CompiledSettings& settings, const Exchange& exchange, SpanBuilder& span)
-      : keys_(keys), settings_(settings), in_(exchange), span_(span) {}
+      : keys_(keys), settings_(settings), in_(exchange), span_(span), scheme_(Scheme()) {}
 
-  void Run() {
-    scheme_ = Scheme();
-    const std::string_view method = Method();
-    const std::string_view route =
-        settings_.routes.empty() ? std::string_view{} : settings_.routes.Match(in_.target.path);
-    Name(method, route);
+  /// What follows from the head without its target, and from the connection.
+  void Constant() {
+    Method();
     if (in_.server) {
-      Server(route);
+      Server();
     } else {
-      Client(route);
+      ServerAddress(Authority(), in_.peer_address, in_.peer_port);
     }
     span_.String(keys_.protocol_version, in_.version);
     if (!in_.peer_address.empty()) {
       span_.String(keys_.peer_address, in_.peer_address);
       span_.Int(keys_.peer_port, in_.peer_port);
+    }
+  }
+
+  /// What each exchange has of its own: target, outcome, measurements.
+  void Varying() {
+    const std::string_view route =
+        settings_.routes.empty() ? std::string_view{} : settings_.routes.Match(in_.target.path);
+    Name(settings_.methods.IsKnown(in_.method) ? in_.method : kOtherMethodSpanName, route);
+    if (in_.server) {
+      span_.String(keys_.url_path, in_.target.path);
+      if (!in_.target.query.empty()) span_.String(keys_.url_query, Query());
+      if (!route.empty()) span_.String(keys_.route, route);
+    } else {
+      span_.String(keys_.url_full, FullUrl());
+      if (!route.empty()) span_.String(keys_.url_template, route);
     }
     Outcome();
     Measure();
@@ -140,14 +152,10 @@ class Describer {
     return in_.encrypted ? "https" : "http";
   }
 
-  std::string_view Method() {
-    if (settings_.methods.IsKnown(in_.method)) {
-      span_.String(keys_.method, in_.method);
-      return in_.method;
-    }
+  void Method() {
+    if (settings_.methods.IsKnown(in_.method)) return span_.String(keys_.method, in_.method);
     span_.String(keys_.method, kOtherMethod);
     span_.String(keys_.method_original, in_.method);
-    return kOtherMethodSpanName;
   }
 
   void Name(std::string_view method, std::string_view route) {
@@ -160,11 +168,8 @@ class Describer {
     span_.Name(out.Finish());
   }
 
-  void Server(std::string_view route) {
+  void Server() {
     span_.String(keys_.url_scheme, scheme_);
-    span_.String(keys_.url_path, in_.target.path);
-    if (!in_.target.query.empty()) span_.String(keys_.url_query, Query());
-    if (!route.empty()) span_.String(keys_.route, route);
     if (!in_.user_agent.empty()) span_.String(keys_.user_agent, in_.user_agent);
     std::string_view client = in_.peer_address;
     std::string_view authority = Authority();
@@ -174,12 +179,6 @@ class Describer {
     }
     if (!client.empty()) span_.String(keys_.client_address, client);
     ServerAddress(authority, in_.local_address, in_.local_port);
-  }
-
-  void Client(std::string_view route) {
-    span_.String(keys_.url_full, FullUrl());
-    if (!route.empty()) span_.String(keys_.url_template, route);
-    ServerAddress(Authority(), in_.peer_address, in_.peer_port);
   }
 
   /// The target's own authority goes before the Host header (RFC 9112 §3.2.2).
@@ -269,7 +268,20 @@ class Describer {
 
 /// Fills the span: name, attributes, status, measurements. Start and Times of the builder come before.
 inline void Describe(const Keys& keys, const CompiledSettings& settings, const Exchange& exchange, SpanBuilder& span) {
-  detail::Describer(keys, settings, exchange, span).Run();
+  detail::Describer describer(keys, settings, exchange, span);
+  describer.Constant();
+  describer.Varying();
+}
+
+/// The two halves of Describe, in this order. The first is the same for requests of one connection whose heads differ
+/// in nothing but a target in origin form: it can be kept (SpanBuilder::KeepConstant).
+inline void DescribeConstant(const Keys& keys, const CompiledSettings& settings, const Exchange& exchange,
+                             SpanBuilder& span) {
+  detail::Describer(keys, settings, exchange, span).Constant();
+}
+inline void DescribeVarying(const Keys& keys, const CompiledSettings& settings, const Exchange& exchange,
+                            SpanBuilder& span) {
+  detail::Describer(keys, settings, exchange, span).Varying();
 }
 
 }  // namespace probed::sdk::http

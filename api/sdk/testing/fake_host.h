@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A host for unit tests of modules: implements the whole host table, keeps what the module reports as readable values
-// and checks the ledger (opened = spans + aborted + in flight). One FakeHost per test; one definition of
-// probe_stream per test program, so include it in tests only.
+// and checks the ledger (opened = spans + aborted + in flight) and that constant attributes are. One FakeHost per test;
+// one definition of probe_stream per test program, so include it in tests only.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct probe_stream {
   void* state = nullptr;  // the word a module keeps per stream
   bool not_mine = false;
   std::string handed_to;
-  std::int64_t counted = -1;  // reason given in the call now running
+  std::int64_t counted = -1;                           // reason given in the call now running
+  std::map<std::uint32_t, std::string> constant_sets;  // attributes by number, as text
 };
 
 namespace probed::sdk::testing {
@@ -76,7 +77,7 @@ class FakeHost {
     table_.stream_alloc = [](probe_stream_t* s, std::size_t size) { return s->host->Alloc(size); };
     table_.stream_free = [](probe_stream_t* s, void* memory, std::size_t size) { s->host->Free(memory, size); };
     table_.exchange_begin = [](probe_stream_t* s, const probe_exchange_t* e) { return s->host->Begin(*e); };
-    table_.emit_span = [](probe_stream_t* s, const probe_span_t* span) { return s->host->Emit(*span); };
+    table_.emit_span = [](probe_stream_t* s, const probe_span_t* span) { return s->host->Emit(*s, *span); };
     table_.exchange_abort = [](probe_stream_t* s, std::uint64_t id, std::uint32_t r) { s->host->AbortExchange(id, r); };
     table_.count = [](probe_stream_t* s, std::uint32_t reason) { s->counted = reason; };
     table_.not_mine = [](probe_stream_t* s) { s->not_mine = true; };
@@ -130,6 +131,7 @@ class FakeHost {
   std::vector<std::string> logs;
   std::map<std::uint32_t, std::uint64_t> counted;  // records by reason; those not counted were used
   std::uint64_t used = 0;
+  std::uint64_t constant_spans = 0;  // that said which of their attributes are constant
   std::size_t memory_limit = std::size_t{64} << 20U;
   bool keep_spans = true;  // false: only the ledger (for measuring)
 
@@ -188,11 +190,23 @@ class FakeHost {
     ++aborted_;
   }
 
-  probe_result_t Emit(const probe_span_t& span) {
+  probe_result_t Emit(probe_stream& stream, const probe_span_t& span) {
     if (!End(span.exchange)) return PROBE_INVALID;
+    if (span.constant_set != 0) CheckConstant(stream, span);
     exchanges[span.exchange - 1].spanned = true;
     spans.push_back(Record(span));
     return PROBE_OK;
+  }
+
+  void CheckConstant(probe_stream& stream, const probe_span_t& span) {
+    std::string text;
+    for (std::uint32_t i = 0; i < span.constant_count && i < span.attribute_count; ++i) {
+      text += KeyName(span.attributes[i].key) + "=" + Text(span.attributes[i]) + "\n";
+    }
+    const auto [known, added] = stream.constant_sets.try_emplace(span.constant_set, text);
+    if (known->second != text) problem_ = "constant attributes changed under their number";
+    if (span.constant_count > span.attribute_count) problem_ = "more constant attributes than there are";
+    ++constant_spans;
   }
 
   RecordedSpan Record(const probe_span_t& span) const {

@@ -12,6 +12,7 @@
 #include "api/sdk/stream_buffer.h"
 #include "modules/http/decode/body.h"
 #include "modules/http/decode/exchange.h"
+#include "modules/http/decode/memo.h"
 
 namespace probed::mod::http {
 
@@ -60,12 +61,15 @@ enum class Role : std::uint8_t { kUnknown, kServer, kClient };
 struct Connection {
   std::array<Direction, 2> directions;  // by enum probe_direction
   ExchangeQueue queue;
+  RequestMemo* request_memo;
+  ResponseMemo* response_memo;
   sdk::AddressText peer;
   sdk::AddressText local;
-  std::uint64_t drain_ns;     // when `draining` began
-  std::uint32_t tombstones;   // responses to come that belong to evicted requests
-  std::uint32_t owed;         // responses that may come to requests given up after a hole
-  std::uint32_t undecodable;  // records since the last head, while there was none at all
+  std::uint64_t drain_ns;       // when `draining` began
+  std::uint32_t tombstones;     // responses to come that belong to evicted requests
+  std::uint32_t owed;           // responses that may come to requests given up after a hole
+  std::uint32_t constant_sets;  // numbers given to kept attributes
+  std::uint32_t undecodable;    // records since the last head, while there was none at all
   Role role;
   std::uint8_t layer;
   bool opened;           // addresses are known

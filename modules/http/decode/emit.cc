@@ -8,13 +8,13 @@ namespace probed::mod::http {
 namespace {
 
 sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, std::string_view failure) {
-  const char* bytes = exchange.bytes();
+  const char* bytes = exchange.values();
   const RequestHead& head = exchange.head;
   sdk::http::Exchange out{
       .server = connection.role == Role::kServer,
       .encrypted = connection.layer == PROBE_LAYER_PLAINTEXT,
-      .method = head.method.In(bytes),
-      .target = sdk::http::ParseTarget(head.target.In(bytes)),
+      .method = exchange.memo == nullptr ? head.method.In(bytes) : exchange.memo->method(),
+      .target = sdk::http::ParseTarget(head.target.In(exchange.bytes())),
       .authority = head.host.In(bytes),
       .proxy = {head.forwarded.In(bytes), head.x_forwarded_for.In(bytes), head.x_forwarded_host.In(bytes),
                 head.x_forwarded_proto.In(bytes)},
@@ -39,8 +39,13 @@ sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, s
 }  // namespace
 
 /// Several tracestate lines are one list. `out->state` lives until the next span is built.
-void Emitter::TraceContext(const RequestHead& head, std::string_view bytes, probe_trace_context_t* out) {
-  if (head.traceparents != 1 || !sdk::ParseTraceparent(head.traceparent.In(bytes.data()), out)) return;
+void Emitter::TraceContext(const RequestHead& head, std::string_view bytes, const probe_trace_context_t* known,
+                           probe_trace_context_t* out) {
+  if (known != nullptr) {
+    *out = *known;
+  } else if (head.traceparents != 1 || !sdk::ParseTraceparent(head.traceparent.In(bytes.data()), out)) {
+    return;
+  }
   if (head.tracestates == 0) return;
   std::string_view state = head.tracestate[0].In(bytes.data());
   if (head.tracestates > 1) {
@@ -57,7 +62,7 @@ void Emitter::TraceContext(const RequestHead& head, std::string_view bytes, prob
 }
 
 std::uint64_t Emitter::Begin(sdk::Stream stream, const Connection& connection, const HeadStart& start,
-                             const RequestHead& head, std::string_view bytes) {
+                             const RequestHead& head, std::string_view bytes, const probe_trace_context_t* known) {
   probe_exchange_t exchange{
       .struct_size = sizeof(probe_exchange_t),
       .kind = connection.role == Role::kServer ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT,
@@ -71,7 +76,7 @@ std::uint64_t Emitter::Begin(sdk::Stream stream, const Connection& connection, c
       .cause = start.cause,
       .remote = {},
   };
-  if (head.traceparents != 0) TraceContext(head, bytes, &exchange.remote);
+  if (head.traceparents != 0) TraceContext(head, bytes, known, &exchange.remote);
   return stream.Begin(exchange);
 }
 
@@ -97,12 +102,33 @@ void Emitter::Headers(Exchange& exchange) {
   }
 }
 
+/// Of a request that was remembered only the target, if it is one in origin form, is new.
+inline void Emitter::Remembered(Connection& connection, RequestMemo& memo, const Config& config,
+                                const sdk::http::Exchange& description) {
+  if (!description.target.authority.empty()) {
+    sdk::http::DescribeConstant(keys_.http, config.http, description, span_);
+  } else if (memo.constant.set != 0 && memo.constant_layer == connection.layer) [[likely]] {
+    span_.UseConstant(memo.constant);
+  } else {
+    sdk::http::DescribeConstant(keys_.http, config.http, description, span_);
+    if (++connection.constant_sets == 0) ++connection.constant_sets;
+    span_.KeepConstant(connection.constant_sets, &memo.constant);
+    memo.constant_layer = connection.layer;
+  }
+}
+
 /// Flattened: the description is then built in registers where it is used, not in memory first.
-[[gnu::flatten]] void Emitter::Emit(sdk::Stream stream, const Connection& connection, Exchange& exchange,
+[[gnu::flatten]] void Emitter::Emit(sdk::Stream stream, Connection& connection, Exchange& exchange,
                                     std::string_view failure) {
   span_.Start(connection.role == Role::kServer ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT, exchange.id);
   span_.Times(exchange.start_ns, exchange.end_ns);
-  sdk::http::Describe(keys_.http, exchange.config->http, Describe(connection, exchange, failure), span_);
+  const sdk::http::Exchange description = Describe(connection, exchange, failure);
+  if (exchange.memo == nullptr) {
+    sdk::http::DescribeConstant(keys_.http, exchange.config->http, description, span_);
+  } else {
+    Remembered(connection, *exchange.memo, *exchange.config, description);
+  }
+  sdk::http::DescribeVarying(keys_.http, exchange.config->http, description, span_);
   if (exchange.framing_conflict) span_.Bool(keys_.framing_conflict, true);
   if (exchange.head_truncated) span_.Bool(keys_.head_truncated, true);
   Headers(exchange);

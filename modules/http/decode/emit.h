@@ -33,14 +33,18 @@ class Emitter {
   explicit Emitter(const Keys& keys) : keys_(keys) {}
 
   /// Opens an exchange for a request whose head is `bytes`. Returns its id.
+  /// known: its trace context, if that was read already.
   std::uint64_t Begin(sdk::Stream stream, const Connection& connection, const HeadStart& start, const RequestHead& head,
-                      std::string_view bytes);
+                      std::string_view bytes, const probe_trace_context_t* known = nullptr);
 
   /// Ends it. failure: error.type of what went wrong on the connection, or empty.
-  void Emit(sdk::Stream stream, const Connection& connection, Exchange& exchange, std::string_view failure);
+  void Emit(sdk::Stream stream, Connection& connection, Exchange& exchange, std::string_view failure);
 
  private:
-  void TraceContext(const RequestHead& head, std::string_view bytes, probe_trace_context_t* out);
+  void TraceContext(const RequestHead& head, std::string_view bytes, const probe_trace_context_t* known,
+                    probe_trace_context_t* out);
+  void Remembered(Connection& connection, RequestMemo& memo, const Config& config,
+                  const sdk::http::Exchange& description);
   void Headers(Exchange& exchange);
   void HeaderArrays(const CapturedHeader* items, std::uint32_t count, const char* bytes,
                     const std::vector<std::uint32_t>& keys);

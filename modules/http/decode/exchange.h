@@ -14,6 +14,7 @@
 
 #include "api/sdk/host.h"
 #include "modules/http/config.h"
+#include "modules/http/decode/memo.h"
 #include "modules/http/decode/types.h"
 
 namespace probed::mod::http {
@@ -31,6 +32,7 @@ struct Exchange {
   std::uint32_t generation = 0;
   std::uint32_t capacity = 0;  // bytes of the block behind the struct
   RequestHead head;
+  RequestMemo* memo = nullptr;  // has the head but for its target: then bytes() are the target alone
   std::uint32_t captured = 0;
   std::uint32_t response_captured = 0;
   char* response_values = nullptr;  // captured response headers: CapturedHeader[response_captured], then their bytes
@@ -46,6 +48,8 @@ struct Exchange {
   bool head_truncated = false;
 
   CapturedHeader* captured_headers() { return reinterpret_cast<CapturedHeader*>(this + 1); }
+  /// Where the values of the head are.
+  const char* values() { return memo == nullptr ? bytes() : memo->lines(); }
   char* bytes() { return reinterpret_cast<char*>(captured_headers() + captured); }
 };
 

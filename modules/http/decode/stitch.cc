@@ -42,11 +42,14 @@ void Stitcher::Leave() {
     d.buffer.Release(stream_);
   }
   c_->queue.Release(stream_);
+  RequestMemo::Release(stream_, &c_->request_memo);
+  ResponseMemo::Release(stream_, &c_->response_memo);
 }
 
 void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_open_t& open) {
   Enter(stream, connection);
   NoteAddresses(connection, open);
+  ForgetConstant();
   if (open.from_start == 0) return;
   for (Direction& d : connection.directions) {
     if (!d.started) d.mode = Mode::kHead;
@@ -136,6 +139,7 @@ void Stitcher::ForgetFront() {
     if (d.current == front) d.current = nullptr;
   }
   if (front->id != 0) pins_.Unpin(front->generation);
+  if (front->memo != nullptr) --front->memo->users;
   c_->queue.Pop(stream_);
 }
 

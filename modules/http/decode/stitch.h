@@ -70,6 +70,8 @@ class Stitcher {
   inline std::string_view ReadHead(Direction& d, std::string_view bytes);
   std::string_view SearchHead(Direction& d, std::string_view bytes);
   inline sdk::ParseState TryHead(Direction& d, std::string_view block, const HeadStart& start, bool cut);
+  inline sdk::ParseState ReadRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut);
+  inline sdk::ParseState ReadResponse(std::string_view block, bool cut);
   sdk::ParseState TryRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut);
   sdk::ParseState TryResponse(Direction& d, std::string_view block, const HeadStart& start, bool cut);
   bool MustWait(const Direction& d, std::string_view bytes, std::size_t kept) const;
@@ -141,6 +143,11 @@ class Stitcher {
     if (c_->role == role) return;
     if (c_->role != Role::kUnknown) AbortAll(PROBE_ABORTED_UNMATCHED);
     c_->role = role;
+    ForgetConstant();
+  }
+  /// The attributes that the spans of this connection had in common are no longer theirs.
+  void ForgetConstant() {
+    if (c_->request_memo != nullptr) c_->request_memo->constant.set = 0;
   }
   const Config* ConfigFor(std::uint32_t generation) {
     if (cached_config_ == nullptr || cached_generation_ != generation) {
@@ -165,6 +172,8 @@ class Stitcher {
   bool used_request_ = false;                      // which of request_ and response_ TryHead filled
   probe_reason idle_reason_ = PROBE_IGNORED_BODY;  // what the record is when nothing of it was used
   probe_reason failure_ = PROBE_REASON_COUNT;      // what went wrong in it; PROBE_REASON_COUNT: nothing
+  RequestMemo* remembered_ = nullptr;              // request_ is what it says
+  probe_trace_context_t remote_{};                 // then: of a request_ with a traceparent
   RequestHead request_;
   ResponseHead response_;
   CapturedHeaders captured_;

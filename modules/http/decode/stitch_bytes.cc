@@ -191,12 +191,43 @@ inline ParseState Stitcher::TryHead(Direction& d, std::string_view block, const 
   return expects_response ? TryResponse(d, block, start, cut) : TryRequest(d, block, start, cut);
 }
 
-ParseState Stitcher::TryRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
-  request_ = {};
+/// Into request_: what the connection's last head was, or parsed.
+inline ParseState Stitcher::ReadRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
   captured_.count = 0;
+  remembered_ = nullptr;
+  RequestMemo* const memo = c_->request_memo;
+  if (memo != nullptr && !cut && !d.torn && memo->Match(block, start.generation, &request_, &remote_)) [[likely]] {
+    remembered_ = memo;
+    return ParseState::kOk;
+  }
+  request_ = {};
   const Config* config = ConfigFor(start.generation);
   const ParseOptions options{config == nullptr ? nullptr : &config->http.request_headers, cut, d.torn};
   const ParseState state = ParseRequest(block, options, &request_, &captured_);
+  const bool parsed = state == ParseState::kOk && !cut && config != nullptr && options.filter->empty();
+  if (parsed && c_->confirmed) {
+    RequestMemo::Remember(stream_, block, request_, start.generation, &c_->request_memo);
+  }
+  return state;
+}
+
+/// Into response_. Other than a request's, its meaning does not depend on the configuration.
+inline ParseState Stitcher::ReadResponse(std::string_view block, bool cut) {
+  captured_.count = 0;
+  const Exchange* front = c_->queue.front();
+  const ParseOptions options{front == nullptr ? nullptr : &front->config->http.response_headers, cut};
+  const bool repeats = !cut && (options.filter == nullptr || options.filter->empty());
+  if (repeats && c_->response_memo != nullptr && c_->response_memo->Match(block, &response_)) return ParseState::kOk;
+  response_ = {};
+  const ParseState state = ParseResponse(block, options, &response_, &captured_);
+  if (repeats && state == ParseState::kOk && c_->request_memo != nullptr) {
+    ResponseMemo::Remember(stream_, block, response_, &c_->response_memo);
+  }
+  return state;
+}
+
+ParseState Stitcher::TryRequest(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
+  const ParseState state = ReadRequest(d, block, start, cut);
   if (state == ParseState::kEndOfStream) {
     failure_ = PROBE_UNDECODABLE_MALFORMED;
     stream_.NotMine();
@@ -212,11 +243,7 @@ ParseState Stitcher::TryRequest(Direction& d, std::string_view block, const Head
 }
 
 ParseState Stitcher::TryResponse(Direction& d, std::string_view block, const HeadStart& start, bool cut) {
-  response_ = {};
-  captured_.count = 0;
-  const Exchange* front = c_->queue.front();
-  const ParseOptions options{front == nullptr ? nullptr : &front->config->http.response_headers, cut};
-  const ParseState state = ParseResponse(block, options, &response_, &captured_);
+  const ParseState state = ReadResponse(block, cut);
   if (state != ParseState::kOk) return state;
   used_ = true;
   used_request_ = false;

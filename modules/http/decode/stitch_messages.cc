@@ -30,13 +30,15 @@ void Stitcher::CountLost(const HeadStart& start, probe_reason reason) {
 
 /// Opens and queues the exchange of the request in request_. nullptr: given up at once, and its response with it.
 Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cut) {
-  const std::uint64_t id = emitter_.Begin(stream_, *c_, start, request_, head);
+  const bool linked = remembered_ != nullptr && request_.traceparents != 0;
+  const std::uint64_t id = emitter_.Begin(stream_, *c_, start, request_, head, linked ? &remote_ : nullptr);
   const Config* config = ConfigFor(start.generation);
   const bool ignored =
       config != nullptr && !config->http.ignored.empty() &&
       !config->http.ignored.Match(sdk::http::ParseTarget(request_.target.In(head.data())).path).empty();
+  const std::string_view kept = remembered_ == nullptr ? head : request_.target.In(head.data());
   Exchange* made =
-      config == nullptr ? nullptr : c_->queue.Make(stream_, request_, captured_.count, ignored ? 0 : head.size());
+      config == nullptr ? nullptr : c_->queue.Make(stream_, request_, captured_.count, ignored ? 0 : kept.size());
   if (made == nullptr) {
     stream_.Abort(id, PROBE_EVICTED_MEMORY);
     c_->tombstones += c_->queue.size() + 1;
@@ -58,8 +60,13 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
     made->framing_conflict = request_.body.conflict;
     made->head_truncated = cut;
     std::copy_n(captured_.items.begin(), captured_.count, made->captured_headers());
-    std::memcpy(made->bytes(), head.data(), head.size());
+    std::memcpy(made->bytes(), kept.data(), kept.size());
     if (request_.folded) ReplaceFolds(made->bytes(), head.size());
+    if (remembered_ != nullptr) {
+      made->head.target.offset = 0;
+      made->memo = remembered_;
+      ++remembered_->users;
+    }
     pins_.Pin(start.generation);
   }
   c_->queue.Push(made);

@@ -260,8 +260,10 @@ TEST_F(HttpStitch, CountsRecordsOfStreamsItHasNoMemoryFor) {
 
 TEST_F(HttpStitch, AllocatesOnceOnAKeepAliveConnection) {
   stream.Open();
-  stream.Receive(kRequest);
-  stream.Send(kResponse);
+  for (int i = 0; i < 2; ++i) {  // what is remembered of a connection is allocated once it is used again
+    stream.Receive(kRequest);
+    stream.Send(kResponse);
+  }
   const std::size_t blocks = driver.host.blocks();
   const std::size_t bytes = driver.host.bytes();
   for (int i = 0; i < 100; ++i) {

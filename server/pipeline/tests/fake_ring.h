@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// A ring buffer as the kernel lays it out, in plain memory: consumer page, producer page, data. It never wraps.
+// A ring buffer as the kernel lays it out, in plain memory: consumer page, producer page, data. Drain before it is
+// full: nothing checks.
 #pragma once
 
 #include <linux/bpf.h>
@@ -38,7 +39,8 @@ class FakeRing {
     record.sequence = sequence_++;
     record.captured = static_cast<__u32>(payload.size());
     record.size = static_cast<__u32>(sizeof(record) + payload.size());
-    char* at = memory_ + 2 * page_ + position_;
+    char* at =
+        memory_ + 2 * page_ + (position_ & (kBytes - 1));  // a record may reach behind the end, as in the kernel's
     std::memcpy(at, &record.size, sizeof(record.size));
     std::memcpy(at + BPF_RINGBUF_HDR_SZ, &record, sizeof(record));
     if (!payload.empty()) std::memcpy(at + BPF_RINGBUF_HDR_SZ + sizeof(record), payload.data(), payload.size());
