@@ -36,6 +36,12 @@ struct Resource {
   std::string service_name;
 };
 
+/// Span.attributes on the wire, and how many could not be written.
+struct EncodedAttributes {
+  std::string_view bytes;
+  std::uint32_t dropped = 0;
+};
+
 /// A finished span with times in UTC, ready to be encoded. All views live for the call only.
 struct SpanRecord {
   std::uint8_t trace_id[16] = {};
@@ -48,8 +54,9 @@ struct SpanRecord {
   std::uint64_t end_utc_ns = 0;
   std::string_view name;
   std::string_view trace_state;
-  std::string_view error_type;  // empty: none; else attribute error.type
-  std::span<const probe_attribute_t> attributes;
+  std::string_view error_type;                    // empty: none; else attribute error.type
+  EncodedAttributes constant;                     // those that were encoded before, for many spans
+  std::span<const probe_attribute_t> attributes;  // all others
   std::span<const probe_trace_context_t> links;
 };
 

@@ -14,6 +14,7 @@ enum : char {
   kTraceIdTag = 0x0a,
   kSpanIdTag = 0x12,
   kParentIdTag = 0x22,
+  kNameTag = 0x2a,
   kKindTag = 0x30,
   kStartTag = 0x39,
   kEndTag = 0x41,
@@ -32,7 +33,7 @@ constexpr std::uint32_t kStatusCodeField = 3;
 constexpr std::uint32_t kRemote = 0x300;
 // Spans are nearly always 128..16383 bytes long.
 constexpr std::size_t kSpanLengthBytes = 2;
-constexpr std::size_t kHeadRoom = 64;
+constexpr std::size_t kHeadRoom = 96;  // tags, ids, kind and times
 
 /// KeyValue.key of error.type, padded for KeyTable::kReadStep.
 alignas(KeyTable::kReadStep) constexpr char kErrorTypeKey[KeyTable::kReadStep] =
@@ -59,20 +60,37 @@ bool IsZero(const std::uint8_t (&id)[8]) {
   return value == 0;
 }
 
-void PutHead(WireWriter& out, const SpanRecord& span) {
-  char* at = out.Ensure(kHeadRoom);
+inline char* PutIds(char* at, const SpanRecord& span) {
   at = PutId(at, kTraceIdTag, span.trace_id);
   at = PutId(at, kSpanIdTag, span.span_id);
-  if (!IsZero(span.parent_span_id)) at = PutId(at, kParentIdTag, span.parent_span_id);
-  out.Advance(at);
+  return IsZero(span.parent_span_id) ? at : PutId(at, kParentIdTag, span.parent_span_id);
 }
 
-void PutKindAndTimes(WireWriter& out, const SpanRecord& span) {
-  char* at = out.Ensure(kHeadRoom);
+inline char* PutKindAndTimes(char* at, const SpanRecord& span) {
   *at++ = kKindTag;
   at = wire::PutVarint(at, span.kind);
   at = PutTime(at, kStartTag, span.start_utc_ns);
-  out.Advance(PutTime(at, kEndTag, span.end_utc_ns));
+  return PutTime(at, kEndTag, span.end_utc_ns);
+}
+
+/// A name in ASCII of less than 128 bytes, as nearly all are. Null: it is none, and nothing counts as written.
+inline char* PutShortName(char* at, std::string_view name) {
+  if (name.empty()) return at;
+  at[0] = kNameTag;
+  at[1] = static_cast<char>(name.size());
+  return name.size() < 128 && wire::CopyAscii(at + 2, name.data(), name.size()) ? at + 2 + name.size() : nullptr;
+}
+
+/// Everything in front of the attributes.
+void PutHead(WireWriter& out, const SpanRecord& span) {
+  char* at = PutIds(out.Ensure(kHeadRoom + span.name.size()), span);
+  if (span.trace_state.empty()) {
+    if (char* named = PutShortName(at, span.name)) return out.Advance(PutKindAndTimes(named, span));
+  }
+  out.Advance(at);
+  if (!span.trace_state.empty()) out.Text(kTraceStateField, span.trace_state);
+  if (!span.name.empty()) out.Text(kNameField, span.name);
+  out.Advance(PutKindAndTimes(out.Ensure(kHeadRoom), span));
 }
 
 void PutLink(WireWriter& out, const probe_trace_context_t& link) {
@@ -94,13 +112,16 @@ void PutStatus(WireWriter& out, std::uint32_t status) {
 
 }  // namespace
 
+std::uint32_t EncodeSpanAttributes(WireWriter& out, const KeyTable& keys,
+                                   std::span<const probe_attribute_t> attributes) {
+  return EncodeAttributes(out, keys, kAttributesField, attributes);
+}
+
 void EncodeSpan(WireWriter& out, const KeyTable& keys, const SpanRecord& span) {
   const std::size_t body = out.Open(EnvelopeBuilder::kItemField, kSpanLengthBytes);
   PutHead(out, span);
-  if (!span.trace_state.empty()) out.Text(kTraceStateField, span.trace_state);
-  if (!span.name.empty()) out.Text(kNameField, span.name);
-  PutKindAndTimes(out, span);
-  const std::uint32_t dropped = EncodeAttributes(out, keys, kAttributesField, span.attributes);
+  out.Append(span.constant.bytes);
+  const std::uint32_t dropped = span.constant.dropped + EncodeAttributes(out, keys, kAttributesField, span.attributes);
   if (!span.error_type.empty()) EncodeTextAttribute(out, kAttributesField, kErrorType, span.error_type);
   if (dropped > 0) out.Varint(kDroppedAttributesField, dropped);
   for (const probe_trace_context_t& link : span.links) PutLink(out, link);

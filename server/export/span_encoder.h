@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "server/export/batch.h"
 #include "server/export/envelope.h"
@@ -16,6 +17,10 @@ namespace probed::exporter {
 
 /// Appends `span` to `out` as one ScopeSpans.spans field.
 void EncodeSpan(WireWriter& out, const KeyTable& keys, const SpanRecord& span);
+
+/// Appends attributes to `out` as EncodeSpan would, for SpanRecord::constant. Returns how many had to be left out.
+std::uint32_t EncodeSpanAttributes(WireWriter& out, const KeyTable& keys,
+                                   std::span<const probe_attribute_t> attributes);
 
 /// Traces of one shard. The caller seals at its number of items, and at kMaxBatchBytes at the latest. [shard]
 class BatchBuilder {

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "server/pipeline/mix.h"
-
 namespace probed::pipeline {
 namespace {
 
@@ -104,9 +102,47 @@ AllowList::AllowList(std::vector<MetricAttribute> attributes) : attributes_(std:
   }
 }
 
+// Both halves of one product, each kept in a word of secret state: a multiplication per sixteen bytes.
+inline void MetricDigest::AddWords(std::uint64_t first, std::uint64_t second) {
+  const Product product = Multiply(hash_ ^ first, check_ ^ second);
+  hash_ = product.low ^ check_;
+  check_ = product.high + first;
+}
+
+inline void MetricDigest::AddString(std::uint32_t key, std::string_view text) {
+  if (text.size() > kMaxMetricValueBytes) text = Cut(text);
+  AddWords(std::uint64_t{key} << 8U | PROBE_ATTR_STRING, text.size());
+  for (; text.size() > 16; text.remove_prefix(16)) {
+    AddWords(Load<std::uint64_t>(text.data()), Load<std::uint64_t>(text.data() + 8));
+  }
+  const Words words = LoadShort(text.data(), text.size());
+  AddWords(words.first, words.second);
+}
+
+inline void MetricDigest::Add(std::uint32_t key, const probe_attribute_t& attribute) {
+  const std::uint64_t tag = std::uint64_t{key} << 8U | attribute.type;
+  switch (attribute.type) {
+    case PROBE_ATTR_STRING: AddString(key, View(attribute.value.string)); break;
+    case PROBE_ATTR_BOOL: AddWords(tag, attribute.value.boolean); break;
+    default: AddWords(tag, static_cast<std::uint64_t>(attribute.value.integer)); break;  // a double by its bits
+  }
+}
+
+MetricDigest DigestOf(const AllowList& allow, std::span<const probe_attribute_t> attributes,
+                      std::string_view error_type, std::uint64_t seed) {
+  MetricDigest digest(seed);
+  const std::span<const std::uint8_t> positions = allow.positions();
+  for (const probe_attribute_t& attribute : attributes) {
+    if (attribute.key >= positions.size() || positions[attribute.key] == AllowList::kNone) continue;
+    if (IsScalar(attribute)) digest.Add(attribute.key, attribute);
+  }
+  if (!error_type.empty()) digest.AddString(0, error_type);  // no attribute has this key
+  return digest;
+}
+
 MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
                      std::uint64_t seed)
-    : allow_(allow), error_type_(error_type), hash_(seed), check_(Mix(seed, seed)) {
+    : allow_(allow), error_type_(error_type), digest_(seed) {
   const std::uint8_t* const positions = allow.positions().data();
   const std::size_t keys = allow.positions().size();
   for (const probe_attribute_t& attribute : attributes) {
@@ -119,36 +155,10 @@ MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> 
   const std::size_t error = error_type.empty() ? count : allow.error_position();
   for (std::size_t i = 0; i < count; ++i) {
     if (i == error) [[unlikely]] {
-      AddString(std::uint64_t{wanted[i].key} << 8U | PROBE_ATTR_STRING, error_type);
+      digest_.AddString(wanted[i].key, error_type);
     } else if (const probe_attribute_t* kept = kept_[i]; kept != nullptr) {
-      AddAttribute(kept->key, *kept);
+      digest_.Add(kept->key, *kept);
     }
-  }
-}
-
-// Both halves of one product, each kept in a word of secret state: a multiplication per sixteen bytes.
-inline void MetricKey::Add(std::uint64_t first, std::uint64_t second) {
-  const Product product = Multiply(hash_ ^ first, check_ ^ second);
-  hash_ = product.low ^ check_;
-  check_ = product.high + first;
-}
-
-inline void MetricKey::AddString(std::uint64_t tag, std::string_view text) {
-  if (text.size() > kMaxMetricValueBytes) text = Cut(text);
-  Add(tag, text.size());
-  for (; text.size() > 16; text.remove_prefix(16)) {
-    Add(Load<std::uint64_t>(text.data()), Load<std::uint64_t>(text.data() + 8));
-  }
-  const Words words = LoadShort(text.data(), text.size());
-  Add(words.first, words.second);
-}
-
-inline void MetricKey::AddAttribute(std::uint32_t key, const probe_attribute_t& attribute) {
-  const std::uint64_t tag = std::uint64_t{key} << 8U | attribute.type;
-  switch (attribute.type) {
-    case PROBE_ATTR_STRING: AddString(tag, View(attribute.value.string)); break;
-    case PROBE_ATTR_BOOL: Add(tag, attribute.value.boolean); break;
-    default: Add(tag, static_cast<std::uint64_t>(attribute.value.integer)); break;  // a double by its bits
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "api/module/probe_types.h"
 #include "server/export/attributes.h"
+#include "server/pipeline/mix.h"
 
 namespace probed::pipeline {
 
@@ -49,16 +50,39 @@ class AllowList {
   std::uint8_t error_position_ = kNone;
 };
 
+/// 128 bits of values, in the order they are added. The seed is secret, because values come from the network.
+class MetricDigest {
+ public:
+  explicit MetricDigest(std::uint64_t seed) : hash_(seed), check_(Mix(seed, seed)) {}
+
+  void Add(std::uint32_t key, const probe_attribute_t& attribute);
+  void AddString(std::uint32_t key, std::string_view text);
+
+  std::uint64_t hash() const { return hash_; }
+  std::uint64_t check() const { return check_; }
+  bool operator==(const MetricDigest&) const = default;
+
+ private:
+  void AddWords(std::uint64_t first, std::uint64_t second);
+
+  std::uint64_t hash_;
+  std::uint64_t check_;
+};
+
+/// Of those attributes that are kept, as they come: equal only if they and their order are.
+MetricDigest DigestOf(const AllowList& allow, std::span<const probe_attribute_t> attributes,
+                      std::string_view error_type, std::uint64_t seed);
+
 /// The kept attributes of one span: which series it belongs to. Two keys are taken for equal when 128 bits of their
-/// hash are; the seed is secret, because values come from the network. LIFETIME: the span's attributes.
+/// hash are. LIFETIME: the span's attributes.
 class MetricKey {
  public:
   /// `error_type` stands for the attribute error.type; empty: none.
   MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
             std::uint64_t seed);
 
-  std::uint64_t hash() const { return hash_; }
-  std::uint64_t check() const { return check_; }
+  std::uint64_t hash() const { return digest_.hash(); }
+  std::uint64_t check() const { return digest_.check(); }
 
   /// The attributes in the order of their keys:
   ///
@@ -66,15 +90,10 @@ class MetricKey {
   std::string Encode() const;
 
  private:
-  void Add(std::uint64_t first, std::uint64_t second);
-  void AddString(std::uint64_t tag, std::string_view text);
-  void AddAttribute(std::uint32_t key, const probe_attribute_t& attribute);
-
   const AllowList& allow_;
   const std::string_view error_type_;
   std::array<const probe_attribute_t*, kMaxMetricAttributes> kept_{};
-  std::uint64_t hash_;
-  std::uint64_t check_;
+  MetricDigest digest_;
 };
 
 /// The attributes that a key's bytes stand for.

@@ -19,6 +19,7 @@ struct MetricValues {
   double min = std::numeric_limits<double>::infinity();
   double max = -std::numeric_limits<double>::infinity();
   std::vector<std::uint64_t> buckets;  // bounds + 1 for histograms, else none
+  std::size_t last_bucket = 0;         // the next value is nearly always in the same one
 
   /// Bounds are inclusive: a value equal to one belongs to the bucket below it.
   void Add(double value, std::span<const double> bounds) {
@@ -28,7 +29,10 @@ struct MetricValues {
     min = std::min(min, value);
     max = std::max(max, value);
     if (buckets.empty()) return;
-    ++buckets[static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin())];
+    if (!IsIn(last_bucket, value, bounds)) {
+      last_bucket = static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
+    }
+    ++buckets[last_bucket];
   }
 
   void Merge(const MetricValues& newer) {
@@ -47,6 +51,11 @@ struct MetricValues {
     std::fill(kept.begin(), kept.end(), 0);
     *this = {};
     buckets = std::move(kept);
+  }
+
+ private:
+  static bool IsIn(std::size_t bucket, double value, std::span<const double> bounds) {
+    return (bucket == 0 || bounds[bucket - 1] < value) && (bucket == bounds.size() || value <= bounds[bucket]);
   }
 };
 

@@ -51,6 +51,10 @@ bool SameMetric(const InstrumentSpec& a, const InstrumentSpec& b) {
   return a.name == b.name && a.unit == b.unit && a.kind == b.kind && BoundsOf(a) == BoundsOf(b);
 }
 
+bool IsRecorded(InstrumentKind kind, double value) {
+  return std::isfinite(value) && (kind != InstrumentKind::kCounter || value >= 0);
+}
+
 std::uint64_t GroupKey(std::uint32_t family, std::uint64_t resource_id) { return resource_id << 10U | family; }
 
 }  // namespace
@@ -108,39 +112,73 @@ Result<InstrumentId> MetricsAggregator::Declare(const InstrumentSpec& spec) {
 // --- recording --------------------------------------------------------------------------------------------------
 
 // Instruments that keep the same attributes (durations and sizes of one protocol do) share the work of the key.
-void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& resource,
-                               std::span<const probe_measurement_t> measurements,
-                               std::span<const probe_attribute_t> attributes, std::string_view error_type) {
+void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& resource, const Measured& span) {
   if (shard_index >= shards_.size() || !resource) return;
   Shard& shard = *shards_[shard_index];
   const std::lock_guard lock(shard.mutex);
-  for (std::size_t i = 0; i < measurements.size();) {
-    const std::uint32_t id = measurements[i].instrument;
-    const Instrument* first = id < kMaxInstruments ? by_id_[id].load(std::memory_order_acquire) : nullptr;
+  std::size_t i = span.memo != nullptr ? RecordRepeated(shard, resource->id, span) : 0;
+  while (i < span.measurements.size()) {
+    const Instrument* first = InstrumentOf(span.measurements[i]);
     if (first == nullptr) {
       ++i;
       continue;
     }
-    const MetricKey key(*first->allow, attributes, error_type, hash_seed_);
+    const MetricKey key(*first->allow, span.attributes, span.error_type, hash_seed_);
     const Instrument* instrument = first;
     while (instrument != nullptr && instrument->allow == first->allow) {
-      RecordOne(shard, *instrument, resource, key, measurements[i].value);
-      if (++i == measurements.size()) return;
-      const std::uint32_t next = measurements[i].instrument;
-      instrument = next < kMaxInstruments ? by_id_[next].load(std::memory_order_acquire) : nullptr;
+      Series* series = RecordOne(shard, *instrument, resource, key, span.measurements[i].value);
+      if (span.memo != nullptr) span.memo->Note(i, *instrument, series);
+      if (++i == span.measurements.size()) return;
+      instrument = InstrumentOf(span.measurements[i]);
     }
   }
 }
 
-void MetricsAggregator::RecordOne(Shard& shard, const Instrument& instrument, const ResourcePtr& resource,
-                                  const MetricKey& key, double value) {
-  if (!std::isfinite(value) || (instrument.family->spec.kind == InstrumentKind::kCounter && value < 0)) return;
+// What the memo says of this span. When it was about another one, it is emptied for Record to fill: with instruments
+// that keep what the first one keeps.
+std::size_t MetricsAggregator::RecordRepeated(Shard& shard, std::uint64_t resource_id, const Measured& span) {
+  Memo& memo = *span.memo;
+  const Instrument* first = span.measurements.empty() ? nullptr : InstrumentOf(span.measurements[0]);
+  if (first == nullptr) return 0;
+  const MetricDigest digest =
+      DigestOf(*first->allow, span.attributes.subspan(span.constant), span.error_type, hash_seed_);
+  const bool same = memo.epoch_ == shard.epoch && memo.allow_ == first->allow && memo.resource_id_ == resource_id &&
+                    memo.hash_ == digest.hash() && memo.check_ == digest.check();
+  if (!same) {
+    memo = Memo();
+    memo.allow_ = first->allow;
+    memo.epoch_ = shard.epoch;
+    memo.resource_id_ = resource_id;
+    memo.hash_ = digest.hash();
+    memo.check_ = digest.check();
+    return 0;
+  }
+  std::size_t i = 0;
+  for (; i < span.measurements.size() && i < Memo::kMost; ++i) {
+    const Memo::Place& place = memo.places_[i];
+    if (place.series == nullptr || place.instrument != span.measurements[i].instrument) break;
+    AddValue(shard, *place.series, span.measurements[i].value);
+  }
+  return i;
+}
+
+MetricsAggregator::Series* MetricsAggregator::RecordOne(Shard& shard, const Instrument& instrument,
+                                                        const ResourcePtr& resource, const MetricKey& key,
+                                                        double value) {
+  if (!IsRecorded(instrument.family->spec.kind, value)) return nullptr;
   Series& series = FindOrAddSeries(shard, instrument, resource, key);
+  AddValue(shard, series, value);
+  return &series;
+}
+
+inline void MetricsAggregator::AddValue(Shard& shard, Series& series, double value) {
+  const InstrumentSpec& spec = series.instrument->family->spec;
+  if (!IsRecorded(spec.kind, value)) return;
   if (!series.dirty) {
     series.dirty = true;
     shard.dirty.push_back(&series);
   }
-  series.values.Add(value, instrument.family->spec.bounds);
+  series.values.Add(value, spec.bounds);
 }
 
 bool MetricsAggregator::Is(const Series& series, SeriesHash hash, std::uint32_t family, std::uint64_t resource_id) {
@@ -314,6 +352,7 @@ void MetricsAggregator::ForgetResource(std::uint64_t resource_id, std::uint64_t 
 void MetricsAggregator::DropSeriesOf(Shard& shard, std::uint64_t resource_id) {
   const std::lock_guard lock(shard.mutex);
   shard.recent.fill(nullptr);
+  ++shard.epoch;
   std::erase_if(shard.dirty, [resource_id](const Series* series) { return series->name.resource_id == resource_id; });
   absl::erase_if(shard.series, [&shard, resource_id](auto& slot) {
     for (std::unique_ptr<Series>* link = &slot.second; *link;) {

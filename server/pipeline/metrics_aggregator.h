@@ -69,10 +69,20 @@ class MetricsAggregator {
   /// id. Errors: FailedPrecondition when the name is taken by a different one; InvalidArgument; ResourceExhausted.
   Result<InstrumentId> Declare(const InstrumentSpec& spec);
 
-  /// Records one span's measurements with those attributes that each instrument keeps. `error_type` stands for the
-  /// attribute error.type. Unknown instruments, values that are no number and negative counts are ignored.
-  void Record(std::uint32_t shard, const ResourcePtr& resource, std::span<const probe_measurement_t> measurements,
-              std::span<const probe_attribute_t> attributes, std::string_view error_type);
+  /// Where the measurements of spans with the same constant attributes went last. Belongs to one shard; a new one for
+  /// other constant attributes.
+  class Memo;
+
+  struct Measured {
+    std::span<const probe_measurement_t> measurements;
+    std::span<const probe_attribute_t> attributes;
+    std::string_view error_type = {};  // stands for the attribute error.type
+    Memo* memo = nullptr;              // of the first `constant` attributes: only saves looking for the series again
+    std::size_t constant = 0;
+  };
+  /// Records one span's measurements with those attributes that each instrument keeps. Unknown instruments, values that
+  /// are no number and negative counts are ignored.
+  void Record(std::uint32_t shard, const ResourcePtr& resource, const Measured& span);
 
   /// A new delta reader sees what is recorded from now on; a cumulative one everything.
   ReaderId AddReader(config::Temporality temporality);
@@ -146,6 +156,7 @@ class MetricsAggregator {
     std::array<Series*, 16> recent{};  // last hit, by instrument
     SeriesIndex series;
     std::vector<Series*> dirty;
+    std::uint64_t epoch = 1;  // series were dropped: pointers to them are good for one
     absl::flat_hash_map<std::uint64_t, std::uint32_t, MixHash> counts;  // series per (metric, resource)
     std::uint32_t total = 0;
   };
@@ -157,8 +168,14 @@ class MetricsAggregator {
   const Family* FindOrAddFamily(const InstrumentSpec& spec);
   const AllowList* FindOrAddAllowList(const std::vector<MetricAttribute>& attributes);
 
-  void RecordOne(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
-                 double value);
+  std::size_t RecordRepeated(Shard& shard, std::uint64_t resource_id, const Measured& span);
+  Series* RecordOne(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
+                    double value);
+  static void AddValue(Shard& shard, Series& series, double value);
+  const Instrument* InstrumentOf(const probe_measurement_t& measurement) const {
+    const std::uint32_t id = measurement.instrument;
+    return id < kMaxInstruments ? by_id_[id].load(std::memory_order_acquire) : nullptr;
+  }
   Series& FindOrAddSeries(Shard& shard, const Instrument& instrument, const ResourcePtr& resource,
                           const MetricKey& key);
   Series& AddSeries(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
@@ -190,6 +207,29 @@ class MetricsAggregator {
   ReaderId next_reader_ = 1;
   std::vector<Departure> departures_;
   std::uint64_t drained_utc_ns_;
+};
+
+class MetricsAggregator::Memo {
+ private:
+  friend class MetricsAggregator;
+  static constexpr std::size_t kMost = 4;
+  struct Place {
+    InstrumentId instrument = 0;
+    Series* series = nullptr;
+  };
+
+  // An overflow series is none to be remembered: each measurement that goes there is counted.
+  void Note(std::size_t index, const Instrument& instrument, Series* series) {
+    if (series == nullptr || series->name.overflow || instrument.allow != allow_ || index >= kMost) return;
+    places_[index] = {instrument.id, series};
+  }
+
+  const AllowList* allow_ = nullptr;  // of all instruments here
+  std::uint64_t epoch_ = 0;
+  std::uint64_t resource_id_ = 0;
+  std::uint64_t hash_ = 0;  // DigestOf the attributes that are not constant
+  std::uint64_t check_ = 0;
+  std::array<Place, kMost> places_{};  // by the order of measurements
 };
 
 }  // namespace probed::pipeline

@@ -322,6 +322,7 @@ probe_result_t ModuleFeed::HandOver(probe_stream& stream, std::uint64_t offset, 
 
 void ModuleFeed::CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
   EndForModule(stream, reason, ktime_ns);
+  ForgetConstants(stream);
   streams_.erase(stream.cookie | (stream.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0));
   ledger_.streams = streams_.size();
 }
@@ -355,7 +356,8 @@ StreamFacts ModuleFeed::FactsOf(const probe_stream& stream) const {
           .pair = stream.pair,
           .tgid = stream.last_tgid,
           .rule = stream.rule,
-          .segment_offset = segment_offset_};
+          .segment_offset = segment_offset_,
+          .constants = nullptr};
 }
 
 std::uint64_t ModuleFeed::BeginExchange(probe_stream& stream, const probe_exchange_t& exchange) {
@@ -364,8 +366,43 @@ std::uint64_t ModuleFeed::BeginExchange(probe_stream& stream, const probe_exchan
   return output_.Begin(FactsOf(stream), exchange);
 }
 
+// What the host makes of the constant attributes of a span, made at the first span that names the set.
+StreamConstants* ModuleFeed::ConstantsOf(probe_stream& stream, const probe_span_t& span) {
+  if (span.constant_set == 0 || span.constant_set == stream.unkept_set) return nullptr;
+  if (stream.constants != nullptr && stream.constants->set() == span.constant_set) return stream.constants.get();
+  return KeepConstants(stream, span);
+}
+
+[[gnu::noinline]] StreamConstants* ModuleFeed::KeepConstants(probe_stream& stream, const probe_span_t& span) {
+  ForgetConstants(stream);
+  stream.unkept_set = span.constant_set;
+  if (span.constant_count > span.attribute_count) return nullptr;
+  auto made =
+      StreamConstants::Make(span.constant_set, {span.attributes, span.constant_count}, output_.keys(), scratch_);
+  if (made == nullptr || memory_ + made->memory() > limits_.bytes_per_module) return nullptr;
+  memory_ += made->memory();
+  stream.unkept_set = 0;
+  stream.constants = std::move(made);
+  return stream.constants.get();
+}
+
+void ModuleFeed::ForgetConstants(probe_stream& stream) {
+  if (stream.constants != nullptr) memory_ -= stream.constants->memory();
+  stream.constants.reset();
+}
+
 probe_result_t ModuleFeed::EmitSpan(probe_stream& stream, const probe_span_t& span) {
-  const SpanFate fate = output_.Emit(module_, FactsOf(stream), span);
+  if (span.struct_size >= sizeof(span)) return Emit(stream, span);
+  probe_span_t whole{};  // of a module built for 1.0
+  std::memcpy(&whole, &span, offsetof(probe_span_t, constant_set));
+  whole.struct_size = sizeof(whole);
+  return Emit(stream, whole);
+}
+
+probe_result_t ModuleFeed::Emit(probe_stream& stream, const probe_span_t& span) {
+  StreamFacts facts = FactsOf(stream);
+  facts.constants = ConstantsOf(stream, span);
+  const SpanFate fate = output_.Emit(module_, facts, span);
   --ledger_.in_flight;
   if (fate == SpanFate::kUnknownExchange) {  // the table of exchanges was full of open ones
     ++ledger_.aborted[PROBE_EVICTED_MEMORY];

@@ -102,6 +102,10 @@ class ModuleFeed {
   bool IsGivenAway(probe_stream& stream);
   void EvictOldest();
   StreamFacts FactsOf(const probe_stream& stream) const;
+  probe_result_t Emit(probe_stream& stream, const probe_span_t& span);
+  StreamConstants* ConstantsOf(probe_stream& stream, const probe_span_t& span);
+  StreamConstants* KeepConstants(probe_stream& stream, const probe_span_t& span);
+  void ForgetConstants(probe_stream& stream);
 
   const ModuleOutput module_;
   bpf::RingReader ring_;
@@ -115,6 +119,7 @@ class ModuleFeed {
   probe_stream own_stream_;
   FeedLedger ledger_;
   std::uint64_t memory_ = 0;
+  exporter::WireWriter scratch_;
   std::uint64_t segment_offset_ = 0;  // of the record being decoded
   std::optional<std::uint32_t> record_reason_;
 };

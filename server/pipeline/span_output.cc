@@ -25,7 +25,7 @@ SpanFate FateOf(Unrouted reason) {
   return SpanFate::kNoSink;
 }
 
-exporter::SpanRecord Fill(const probe_span_t& span, const SpanContext& context) {
+exporter::SpanRecord Fill(const probe_span_t& span, const SpanContext& context, const StreamConstants* constants) {
   exporter::SpanRecord record;
   std::memcpy(record.trace_id, context.trace_id.data(), sizeof(record.trace_id));
   std::memcpy(record.span_id, context.span_id.data(), sizeof(record.span_id));
@@ -40,6 +40,10 @@ exporter::SpanRecord Fill(const probe_span_t& span, const SpanContext& context) 
   if (context.trace_state) record.trace_state = *context.trace_state;
   record.error_type = {span.error_type.ptr, span.error_type.len};
   record.attributes = {span.attributes, span.attribute_count};
+  if (constants != nullptr) {
+    record.constant = constants->encoded();
+    record.attributes = record.attributes.subspan(constants->count());
+  }
   record.links = {span.links, span.link_count};
   return record;
 }
@@ -122,8 +126,14 @@ SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, 
   if (parent == Resolution::kUnknown) return SpanFate::kUnknownExchange;
   shared_.links->End(span.exchange, span.end_ns);
   const Source& source = SourceOf(facts);
-  shared_.metrics->Record(shard_, source.resource, {span.measurements, span.measurement_count},
-                          {span.attributes, span.attribute_count}, {span.error_type.ptr, span.error_type.len});
+  MetricsAggregator::Measured measured{.measurements = {span.measurements, span.measurement_count},
+                                       .attributes = {span.attributes, span.attribute_count},
+                                       .error_type = {span.error_type.ptr, span.error_type.len}};
+  if (facts.constants != nullptr) {
+    measured.memo = &facts.constants->metrics();
+    measured.constant = facts.constants->count();
+  }
+  shared_.metrics->Record(shard_, source.resource, measured);
   const RouteDecision& route =
       route_cache_.Get(*routes_, module.id, module.name, source.resource->id, source.resource->service_name)
           .ForSpan(span.kind);
@@ -131,14 +141,14 @@ SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, 
   if (parent == Resolution::kPending)
     Wait({KeptSpan(span), source.resource, module.scope, route.sinks});
   else
-    Append(route.sinks, *source.resource, *module.scope, span, context);
+    Append(route.sinks, *source.resource, *module.scope, Fill(span, context, facts.constants));
   return FateOf(route.reason);
 }
 
 void SpanOutput::Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
-                        const probe_span_t& span, const SpanContext& context) {
+                        const exporter::SpanRecord& record) {
   exporter::BatchBuilder& builder = BuilderOf(sinks);
-  builder.Append(resource, scope, Fill(span, context));
+  builder.Append(resource, scope, record);
   NoteBatched();
   if (builder.items() >= shared_.limits.spans || builder.bytes() >= shared_.limits.bytes)
     shared_.deliver(sinks, builder.Seal());
@@ -161,7 +171,7 @@ void SpanOutput::AskAgain(std::uint64_t now_ns) {
       case Resolution::kUnknown: context = NewTrace(); break;
       case Resolution::kReady: break;
     }
-    Append(one.sinks, *one.resource, *one.scope, one.span.span(), context);
+    Append(one.sinks, *one.resource, *one.scope, Fill(one.span.span(), context, nullptr));
   }
   asked_ns_ = now_ns;
 }
@@ -204,7 +214,7 @@ void SpanOutput::EmitMetric(const probe_metric_point_t& point) {
   probe_measurement_t measurement{};
   measurement.instrument = point.instrument;
   measurement.value = point.value;
-  shared_.metrics->Record(shard_, resource, {&measurement, 1}, {point.attributes, point.attribute_count}, {});
+  shared_.metrics->Record(shard_, resource, {{&measurement, 1}, {point.attributes, point.attribute_count}});
 }
 
 void SpanOutput::EmitLog(const ModuleOutput& module, const probe_log_t& log) {

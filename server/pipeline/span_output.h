@@ -30,6 +30,7 @@
 #include "server/pipeline/metrics_aggregator.h"
 #include "server/pipeline/resource_cache.h"
 #include "server/pipeline/router.h"
+#include "server/pipeline/stream_constants.h"
 #include "server/pipeline/utc_clock.h"
 
 namespace probed::pipeline {
@@ -47,7 +48,8 @@ struct StreamFacts {
   PairKey pair;
   std::uint32_t tgid = 0;
   std::uint32_t rule = 0;
-  std::uint64_t segment_offset = 0;  // of the segment being decoded
+  std::uint64_t segment_offset = 0;      // of the segment being decoded
+  StreamConstants* constants = nullptr;  // of the span's constant_set; null: nothing is kept
 };
 
 enum class SpanFate { kRouted, kDropped, kNoRoute, kNoSink, kUnknownExchange };
@@ -77,6 +79,8 @@ struct Shared {
 class SpanOutput {
  public:
   SpanOutput(std::uint32_t shard, Shared shared);
+
+  const exporter::KeyTable& keys() const { return *shared_.keys; }
 
   std::uint64_t Begin(const StreamFacts& facts, const probe_exchange_t& exchange);
   SpanFate Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span);
@@ -112,7 +116,7 @@ class SpanOutput {
 
   const Source& SourceOf(const StreamFacts& facts);
   void Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
-              const probe_span_t& span, const SpanContext& context);
+              const exporter::SpanRecord& record);
   void Wait(Waiting waiting);
   void AskAgain(std::uint64_t now_ns);
   SpanContext NewTrace();

@@ -9,6 +9,7 @@
 
 #include "api/module/probe_host.h"
 #include "server/pipeline/exchange.h"
+#include "server/pipeline/stream_constants.h"
 
 namespace probed::pipeline {
 class ModuleFeed;
@@ -39,5 +40,7 @@ struct probe_stream {
   probed::pipeline::StreamMemory* pieces = nullptr;
   void* state = nullptr;  // the module's word
   probe_open_t open{};
-  probed::pipeline::PairKey pair;  // of `open`
+  probed::pipeline::PairKey pair;                                // of `open`
+  std::unique_ptr<probed::pipeline::StreamConstants> constants;  // of the last set the module named
+  std::uint32_t unkept_set = 0;                                  // too long, or there was no memory for it
 };

@@ -79,7 +79,7 @@ class MetricsTest : public ::testing::Test {
   void Record(InstrumentId id, double value, const std::vector<probe_attribute_t>& attributes,
               std::string_view error = {}, std::uint32_t shard = 0, std::uint64_t resource = 1) {
     const probe_measurement_t measurement{id, 0, value};
-    metrics_.Record(shard, Resource(resource), {&measurement, 1}, attributes, error);
+    metrics_.Record(shard, Resource(resource), {{&measurement, 1}, attributes, error});
   }
   exporter::MetricSnapshot Collect(ReaderId reader, std::uint64_t at_s) {
     return metrics_.Collect(reader, kStart + at_s * kSecond);
@@ -301,7 +301,7 @@ TEST_F(MetricsTest, OneSpanFeedsSeveralInstruments) {
   const std::vector<probe_measurement_t> measured = {{999, 0, 1},  {duration, 0, 0.5}, {size, 0, 20},
                                                      {5000, 0, 1}, {count, 0, 1},      {duration, 0, 0.5}};
   const std::vector<probe_attribute_t> attributes = {Text(kMethod, "GET")};
-  metrics_.Record(0, Resource(1), measured, attributes, {});
+  metrics_.Record(0, Resource(1), {measured, attributes});
   std::map<std::string, std::uint64_t> counts;
   for (const auto& metric : Collect(reader, 1).metrics) {
     const auto& point = metric.points.at(0);

@@ -80,7 +80,7 @@ void Measure(std::uint64_t rounds, std::size_t measurements) {
   attributes[4].value.integer = 200;
   attributes[6] = Text(7, "1.1");
   const auto resource = std::make_shared<const exporter::Resource>(exporter::Resource{1, {}, {}});
-  for (std::uint64_t i = 0; i < rounds; ++i) metrics.Record(0, resource, measured, attributes, {});
+  for (std::uint64_t i = 0; i < rounds; ++i) metrics.Record(0, resource, {measured, attributes});
   std::printf("%zu series\n", measured.size());
 }
 
