@@ -7,14 +7,23 @@
 namespace probed::mod::http {
 namespace {
 
+void NoteBodies(const Exchange& exchange, sdk::http::Exchange* out) {
+  if (exchange.has_request_body && exchange.request_done) {
+    out->request_body = static_cast<std::int64_t>(exchange.request_body);
+  }
+  if (exchange.has_response_body && out->failure.empty()) {
+    out->response_body = static_cast<std::int64_t>(exchange.response_body);
+  }
+}
+
 sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, std::string_view failure) {
   const char* bytes = exchange.values();
-  const RequestHead& head = exchange.head;
+  const RequestHead& head = exchange.memo == nullptr ? exchange.head : exchange.memo->head();
   sdk::http::Exchange out{
       .server = connection.role == Role::kServer,
       .encrypted = connection.layer == PROBE_LAYER_PLAINTEXT,
       .method = exchange.memo == nullptr ? head.method.In(bytes) : exchange.memo->method(),
-      .target = sdk::http::ParseTarget(head.target.In(exchange.bytes())),
+      .target = sdk::http::ParseTarget(exchange.head.target.In(exchange.bytes())),
       .authority = head.host.In(bytes),
       .proxy = {head.forwarded.In(bytes), head.x_forwarded_for.In(bytes), head.x_forwarded_host.In(bytes),
                 head.x_forwarded_proto.In(bytes)},
@@ -27,13 +36,35 @@ sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, s
       .status = exchange.status,
       .failure = failure,
   };
-  if (exchange.has_request_body && exchange.request_done) {
-    out.request_body = static_cast<std::int64_t>(exchange.request_body);
-  }
-  if (exchange.has_response_body && failure.empty()) {
-    out.response_body = static_cast<std::int64_t>(exchange.response_body);
-  }
+  NoteBodies(exchange, &out);
   return out;
+}
+
+/// What a span of a remembered request has of its own.
+sdk::http::Exchange DescribeOwn(const Connection& connection, Exchange& exchange, std::string_view failure) {
+  const bool server = connection.role == Role::kServer;
+  sdk::http::Exchange out;
+  out.server = server;
+  out.encrypted = connection.layer == PROBE_LAYER_PLAINTEXT;
+  out.method = exchange.memo->method();
+  out.target = sdk::http::ParseTarget(exchange.head.target.In(exchange.bytes()));
+  out.status = exchange.status;
+  out.failure = failure;
+  if (!server) {  // for the URL
+    out.authority = exchange.memo->head().host.In(exchange.memo->lines());
+    out.peer_address = connection.peer.address();
+    out.peer_port = connection.peer.port();
+  }
+  NoteBodies(exchange, &out);
+  return out;
+}
+
+/// Whether constant attributes are its own: other than those of one in origin form, a target may say who is asked.
+bool MayHaveConstant(Exchange& exchange) { return exchange.memo != nullptr && *exchange.bytes() == '/'; }
+
+bool HasConstant(const Connection& connection, Exchange& exchange) {
+  return MayHaveConstant(exchange) && exchange.memo->constant.set != 0 &&
+         exchange.memo->constant_layer == connection.layer;
 }
 
 }  // namespace
@@ -102,19 +133,15 @@ void Emitter::Headers(Exchange& exchange) {
   }
 }
 
-/// Of a request that was remembered only the target, if it is one in origin form, is new.
-inline void Emitter::Remembered(Connection& connection, RequestMemo& memo, const Config& config,
-                                const sdk::http::Exchange& description) {
-  if (!description.target.authority.empty()) {
-    sdk::http::DescribeConstant(keys_.http, config.http, description, span_);
-  } else if (memo.constant.set != 0 && memo.constant_layer == connection.layer) [[likely]] {
-    span_.UseConstant(memo.constant);
-  } else {
-    sdk::http::DescribeConstant(keys_.http, config.http, description, span_);
-    if (++connection.constant_sets == 0) ++connection.constant_sets;
-    span_.KeepConstant(connection.constant_sets, &memo.constant);
-    memo.constant_layer = connection.layer;
-  }
+/// Keeps the constant half for the next spans of a request that was remembered.
+inline void Emitter::DescribeConstant(Connection& connection, Exchange& exchange,
+                                      const sdk::http::Exchange& description) {
+  sdk::http::DescribeConstant(keys_.http, exchange.config->http, description, span_);
+  if (!MayHaveConstant(exchange)) return;
+  RequestMemo* memo = exchange.memo;
+  if (++connection.constant_sets == 0) ++connection.constant_sets;
+  span_.KeepConstant(connection.constant_sets, &memo->constant);
+  memo->constant_layer = connection.layer;
 }
 
 /// Flattened: the description is then built in registers where it is used, not in memory first.
@@ -122,13 +149,15 @@ inline void Emitter::Remembered(Connection& connection, RequestMemo& memo, const
                                     std::string_view failure) {
   span_.Start(connection.role == Role::kServer ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT, exchange.id);
   span_.Times(exchange.start_ns, exchange.end_ns);
-  const sdk::http::Exchange description = Describe(connection, exchange, failure);
-  if (exchange.memo == nullptr) {
-    sdk::http::DescribeConstant(keys_.http, exchange.config->http, description, span_);
+  const sdk::http::CompiledSettings& settings = exchange.config->http;
+  if (HasConstant(connection, exchange)) {
+    span_.UseConstant(exchange.memo->constant);
+    sdk::http::DescribeVarying(keys_.http, settings, DescribeOwn(connection, exchange, failure), span_);
   } else {
-    Remembered(connection, *exchange.memo, *exchange.config, description);
+    const sdk::http::Exchange description = Describe(connection, exchange, failure);
+    DescribeConstant(connection, exchange, description);
+    sdk::http::DescribeVarying(keys_.http, settings, description, span_);
   }
-  sdk::http::DescribeVarying(keys_.http, exchange.config->http, description, span_);
   if (exchange.framing_conflict) span_.Bool(keys_.framing_conflict, true);
   if (exchange.head_truncated) span_.Bool(keys_.head_truncated, true);
   Headers(exchange);

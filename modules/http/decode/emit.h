@@ -43,8 +43,7 @@ class Emitter {
  private:
   void TraceContext(const RequestHead& head, std::string_view bytes, const probe_trace_context_t* known,
                     probe_trace_context_t* out);
-  void Remembered(Connection& connection, RequestMemo& memo, const Config& config,
-                  const sdk::http::Exchange& description);
+  void DescribeConstant(Connection& connection, Exchange& exchange, const sdk::http::Exchange& description);
   void Headers(Exchange& exchange);
   void HeaderArrays(const CapturedHeader* items, std::uint32_t count, const char* bytes,
                     const std::vector<std::uint32_t>& keys);

@@ -20,7 +20,7 @@
 namespace probed::mod::http {
 
 struct Exchange {
-  explicit Exchange(const RequestHead& request) : head(request) {}
+  Exchange() = default;
 
   Exchange* next = nullptr;
   std::uint64_t id = 0;  // 0: ignored by configuration, only holds its place in the queue
@@ -30,8 +30,8 @@ struct Exchange {
   std::uint64_t request_body = 0;
   std::uint64_t response_body = 0;
   std::uint32_t generation = 0;
-  std::uint32_t capacity = 0;  // bytes of the block behind the struct
-  RequestHead head;
+  std::uint32_t capacity = 0;   // bytes of the block behind the struct
+  RequestHead head;             // with a memo: the target alone
   RequestMemo* memo = nullptr;  // has the head but for its target: then bytes() are the target alone
   std::uint32_t captured = 0;
   std::uint32_t response_captured = 0;
@@ -61,7 +61,7 @@ class ExchangeQueue {
   std::uint32_t size() const { return size_; }
 
   /// A fresh exchange with room for the captured headers and the head's bytes; not yet queued. nullptr: no memory.
-  Exchange* Make(sdk::Stream stream, const RequestHead& head, std::uint32_t captured, std::size_t head_size) {
+  Exchange* Make(sdk::Stream stream, std::uint32_t captured, std::size_t head_size) {
     const std::size_t need = captured * sizeof(CapturedHeader) + head_size;
     std::uint32_t capacity = 0;
     void* memory = TakeSpare(stream, need, &capacity);
@@ -70,7 +70,7 @@ class ExchangeQueue {
       memory = stream.Alloc(sizeof(Exchange) + capacity);
       if (memory == nullptr) return nullptr;
     }
-    auto* made = ::new (memory) Exchange(head);
+    auto* made = ::new (memory) Exchange();
     made->capacity = capacity;
     made->captured = captured;
     return made;

@@ -61,8 +61,9 @@ void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_op
   Enter(stream, connection);
   segment_ = &segment;
   connection.layer = segment.layer;
-  if (connection.upgraded) return stream.Count(PROBE_IGNORED_AFTER_UPGRADE);
   Direction& d = connection.directions[segment.direction == PROBE_RECEIVED ? PROBE_RECEIVED : PROBE_SENT];
+  if (connection.upgraded) return stream.Count(PROBE_IGNORED_AFTER_UPGRADE);
+  if (TakeRepeated(d, segment)) return;
   if (!d.started) {
     d.started = true;
     d.expected = segment.offset;

@@ -65,6 +65,11 @@ class Stitcher {
   void Leave();
   void Settle();
 
+  // Messages like the last ones.
+  bool TakeRepeated(Direction& d, const probe_segment_t& segment);
+  inline bool TakeRepeatedRequest(Direction& d, const probe_segment_t& segment);
+  inline bool TakeRepeatedResponse(Direction& d, const probe_segment_t& segment);
+
   // Heads.
   void Consume(Direction& d, std::string_view bytes);
   inline std::string_view ReadHead(Direction& d, std::string_view bytes);
@@ -78,7 +83,17 @@ class Stitcher {
   void KeepHead(Direction& d, std::string_view rest, const HeadStart& start);
   void DropHead(Direction& d);
   void CutHead(Direction& d);
-  HeadStart StartAt(std::uint64_t offset) const;
+  HeadStart StartAt(std::uint64_t offset) const {
+    const auto ahead = static_cast<std::uint32_t>(offset - segment_->offset);
+    return {
+        .ktime_ns = segment_->ktime_ns,
+        .cookie = segment_->cookie,
+        .offset = offset,
+        .generation = segment_->generation,
+        .wire_sequence = segment_->wire_sequence == 0 ? 0 : segment_->wire_sequence + ahead,
+        .cause = segment_->cause,
+    };
+  }
   void Undecodable(Direction& d);
 
   // Bodies, and bytes that were not shipped.

@@ -62,18 +62,6 @@ std::size_t LeadingLineEnds(std::string_view text) {
 
 // --- heads --------------------------------------------------------------------------------------------------------
 
-HeadStart Stitcher::StartAt(std::uint64_t offset) const {
-  const auto ahead = static_cast<std::uint32_t>(offset - segment_->offset);
-  return {
-      .ktime_ns = segment_->ktime_ns,
-      .cookie = segment_->cookie,
-      .offset = offset,
-      .generation = segment_->generation,
-      .wire_sequence = segment_->wire_sequence == 0 ? 0 : segment_->wire_sequence + ahead,
-      .cause = segment_->cause,
-  };
-}
-
 /// A long unfinished head that grew by bytes without a line end is still one: no need to parse it all again.
 bool Stitcher::MustWait(const Direction& d, std::string_view bytes, std::size_t kept) const {
   return d.mode != Mode::kSearch && kept >= kSurelyShaped && kept + bytes.size() < kMaxHead &&

@@ -19,7 +19,7 @@ void ReplaceFolds(char* bytes, std::size_t size) {
   }
 }
 
-bool EndsWithoutBody(std::uint16_t status) { return status < 200 || status == 204 || status == 304; }
+constexpr std::uint32_t kUsualMethodSize = 3;  // GET and PUT: neither of those that change what a response is
 
 }  // namespace
 
@@ -37,8 +37,7 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
       config != nullptr && !config->http.ignored.empty() &&
       !config->http.ignored.Match(sdk::http::ParseTarget(request_.target.In(head.data())).path).empty();
   const std::string_view kept = remembered_ == nullptr ? head : request_.target.In(head.data());
-  Exchange* made =
-      config == nullptr ? nullptr : c_->queue.Make(stream_, request_, captured_.count, ignored ? 0 : kept.size());
+  Exchange* made = config == nullptr ? nullptr : c_->queue.Make(stream_, captured_.count, ignored ? 0 : kept.size());
   if (made == nullptr) {
     stream_.Abort(id, PROBE_EVICTED_MEMORY);
     c_->tombstones += c_->queue.size() + 1;
@@ -46,12 +45,19 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
     AbortAll(PROBE_EVICTED_MEMORY);
     return nullptr;
   }
+  if (remembered_ == nullptr) {
+    made->head = request_;
+  } else {
+    made->head.target = {0, request_.target.size};
+  }
   made->config = config;
   made->start_ns = start.ktime_ns;
   made->generation = start.generation;
-  const std::string_view method = request_.method.In(head.data());
-  made->is_head = method == "HEAD";
-  made->is_connect = method == "CONNECT";
+  if (request_.method.size != kUsualMethodSize) {
+    const std::string_view method = request_.method.In(head.data());
+    made->is_head = method == "HEAD";
+    made->is_connect = method == "CONNECT";
+  }
   if (ignored) {
     made->captured = 0;
     stream_.Abort(id, PROBE_IGNORED_CONFIGURED);
@@ -63,7 +69,6 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
     std::memcpy(made->bytes(), kept.data(), kept.size());
     if (request_.folded) ReplaceFolds(made->bytes(), head.size());
     if (remembered_ != nullptr) {
-      made->head.target.offset = 0;
       made->memo = remembered_;
       ++remembered_->users;
     }

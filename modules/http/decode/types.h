@@ -71,4 +71,7 @@ struct ResponseHead {
   std::uint32_t size = 0;
 };
 
+/// RFC 9112 §6.3, whatever the head says of a body.
+constexpr bool EndsWithoutBody(std::uint16_t status) { return status < 200 || status == 204 || status == 304; }
+
 }  // namespace probed::mod::http
