@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/bpf/ring_reader.h"
 
-#include <linux/bpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -53,25 +52,6 @@ RingReader::RingReader(RingReader&& other) noexcept
 RingReader::~RingReader() {
   if (consumer_ != nullptr) munmap(consumer_, PageBytes());
   if (mapping_ != nullptr) munmap(mapping_, PageBytes() + 2ULL * bytes_);
-}
-
-std::uint64_t RingReader::producer_position() const {
-  return static_cast<const std::atomic<unsigned long>*>(mapping_)->load(std::memory_order_acquire);
-}
-
-// Layout of a record: kernel/bpf/ringbuf.c, struct bpf_ringbuf_hdr: length and flags, page offset, then the bytes.
-RingReader::Step RingReader::Next(std::string_view* record) {
-  if (position_ >= producer_position()) return Step::kEmpty;
-  const char* at = data_ + (position_ & (bytes_ - 1));
-  const auto* header = reinterpret_cast<const std::atomic<std::uint32_t>*>(at);
-  const std::uint32_t word = header->load(std::memory_order_acquire);
-  if ((word & BPF_RINGBUF_BUSY_BIT) != 0) return Step::kEmpty;
-  const std::uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
-  last_start_ = position_;
-  position_ += (length + BPF_RINGBUF_HDR_SZ + 7U) & ~7U;
-  if ((word & BPF_RINGBUF_DISCARD_BIT) != 0) return Step::kDiscarded;
-  *record = {at + BPF_RINGBUF_HDR_SZ, length};
-  return Step::kRecord;
 }
 
 void RingReader::PublishHeldBack() {

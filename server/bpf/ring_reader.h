@@ -6,6 +6,8 @@
 // only before sleeping does it publish the end. [shard]
 #pragma once
 
+#include <linux/bpf.h>
+
 #include <atomic>
 #include <cstdint>
 #include <string_view>
@@ -58,7 +60,9 @@ class RingReader {
   bool PublishAll();
 
   /// Where the kernel writes next, and where this reader stands: bytes since the ring was made.
-  std::uint64_t producer_position() const;
+  std::uint64_t producer_position() const {
+    return static_cast<const std::atomic<unsigned long>*>(mapping_)->load(std::memory_order_acquire);
+  }
   std::uint64_t position() const { return position_; }
 
  private:
@@ -76,5 +80,20 @@ class RingReader {
   std::uint64_t last_start_ = 0;
   std::uint64_t published_ = 0;
 };
+
+// Layout of a record: kernel/bpf/ringbuf.c, struct bpf_ringbuf_hdr: length and flags, page offset, then the bytes.
+inline RingReader::Step RingReader::Next(std::string_view* record) {
+  if (position_ >= producer_position()) return Step::kEmpty;
+  const char* at = data_ + (position_ & (bytes_ - 1));
+  const auto* header = reinterpret_cast<const std::atomic<std::uint32_t>*>(at);
+  const std::uint32_t word = header->load(std::memory_order_acquire);
+  if ((word & BPF_RINGBUF_BUSY_BIT) != 0) return Step::kEmpty;
+  const std::uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+  last_start_ = position_;
+  position_ += (length + BPF_RINGBUF_HDR_SZ + 7U) & ~7U;
+  if ((word & BPF_RINGBUF_DISCARD_BIT) != 0) return Step::kDiscarded;
+  *record = {at + BPF_RINGBUF_HDR_SZ, length};
+  return Step::kRecord;
+}
 
 }  // namespace probed::bpf

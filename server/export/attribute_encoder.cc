@@ -158,8 +158,8 @@ inline bool EncodeAttribute(Cursor& out, std::uint32_t field, std::string_view k
 
 }  // namespace
 
-std::uint32_t EncodeAttributes(WireWriter& out, const KeyTable& keys, std::uint32_t field,
-                               std::span<const probe_attribute_t> attributes) {
+[[gnu::flatten]] std::uint32_t EncodeAttributes(WireWriter& out, const KeyTable& keys, std::uint32_t field,
+                                                std::span<const probe_attribute_t> attributes) {
   Cursor cursor(out);
   std::uint32_t dropped = 0;
   for (const probe_attribute_t& attribute : attributes) {

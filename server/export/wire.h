@@ -21,6 +21,9 @@ static_assert(std::endian::native == std::endian::little, "fixed-width fields ar
 
 namespace wire {
 
+constexpr std::size_t kTagRoom = 5;      // a 32-bit varint
+constexpr std::size_t kScalarRoom = 16;  // tag and the longest scalar
+
 enum Type : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 constexpr std::uint32_t Tag(std::uint32_t field, Type type) { return field << 3U | type; }
@@ -112,10 +115,42 @@ class WireWriter {
 
  private:
   void Grow(std::size_t room);
+  void CloseMoved(std::size_t body, std::size_t length_bytes, std::size_t needed);
 
   std::unique_ptr<char[]> bytes_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };
+
+inline void WireWriter::Varint(std::uint32_t field, std::uint64_t value) {
+  char* out = wire::PutVarint(Ensure(wire::kScalarRoom), wire::Tag(field, wire::kVarint));
+  Advance(wire::PutVarint(out, value));
+}
+
+inline void WireWriter::Fixed32(std::uint32_t field, std::uint32_t value) {
+  char* out = wire::PutVarint(Ensure(wire::kScalarRoom), wire::Tag(field, wire::kFixed32));
+  Advance(wire::PutFixed(out, value));
+}
+
+inline void WireWriter::Append(std::string_view encoded) {
+  char* out = Ensure(encoded.size());
+  if (!encoded.empty()) std::memcpy(out, encoded.data(), encoded.size());
+  Advance(out + encoded.size());
+}
+
+inline std::size_t WireWriter::Open(std::uint32_t field, std::size_t length_bytes) {
+  char* out = wire::PutVarint(Ensure(wire::kTagRoom + length_bytes), wire::Tag(field, wire::kBytes));
+  Advance(out + length_bytes);
+  return size_;
+}
+
+inline void WireWriter::Close(std::size_t body, std::size_t length_bytes) {
+  const std::size_t length = size_ - body;
+  const std::size_t needed = wire::VarintSize(length);
+  if (needed != length_bytes) [[unlikely]] {
+    CloseMoved(body, length_bytes, needed);
+  }
+  wire::PutVarint(bytes_.get() + body - length_bytes, length);
+}
 
 }  // namespace probed::exporter

@@ -180,10 +180,6 @@ bool ModuleShard::OnOpen(probe_stream_t* stream, void** state, const probe_open_
   return Call(CallPhase::kOpen, owner_->entry_.on_open, stream, state, &open);
 }
 
-bool ModuleShard::OnSegment(probe_stream_t* stream, void** state, const probe_segment_t& segment) {
-  return Call(CallPhase::kSegment, owner_->entry_.on_segment, stream, state, &segment);
-}
-
 bool ModuleShard::OnGap(probe_stream_t* stream, void** state, std::uint8_t direction, std::uint64_t offset,
                         std::uint64_t length) {
   return Call(CallPhase::kGap, owner_->entry_.on_gap, stream, state, direction, offset, length);

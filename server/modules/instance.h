@@ -132,7 +132,7 @@ class ModuleInstance {
 };
 
 template <typename F>
-bool ModuleInstance::Guard(CallPhase phase, F&& call) noexcept {
+[[gnu::always_inline]] inline bool ModuleInstance::Guard(CallPhase phase, F&& call) noexcept {
   const CallScope scope(subject_, number_, phase);
   try {
     std::forward<F>(call)();
@@ -145,10 +145,15 @@ bool ModuleInstance::Guard(CallPhase phase, F&& call) noexcept {
   }
 }
 
+/// Inlined into its callers, and OnSegment into the feed: it is called for every record.
 template <typename Function, typename... Arguments>
-bool ModuleShard::Call(CallPhase phase, Function function, Arguments... arguments) {
+[[gnu::always_inline]] inline bool ModuleShard::Call(CallPhase phase, Function function, Arguments... arguments) {
   if (function == nullptr || shard_ == nullptr || owner_->faulted()) return false;
   return owner_->Guard(phase, [&] { function(shard_, arguments...); });
+}
+
+inline bool ModuleShard::OnSegment(probe_stream_t* stream, void** state, const probe_segment_t& segment) {
+  return Call(CallPhase::kSegment, owner_->entry_.on_segment, stream, state, &segment);
 }
 
 }  // namespace probed::modules

@@ -69,25 +69,6 @@ PairKey MakePairKey(const probe_endpoint_t& local, const probe_endpoint_t& peer)
   return key;
 }
 
-ExchangeInfo MakeExchangeInfo(const probe_exchange_t& exchange, const PairKey& pair, std::uint64_t segment_offset,
-                              bool allow_cause, std::int64_t utc_offset_ns) {
-  ExchangeInfo info;
-  info.kind = exchange.kind;
-  info.layer = exchange.layer;
-  info.allow_cause = allow_cause;
-  info.wire_sequence = exchange.wire_sequence;
-  info.start_ns = exchange.start_ns;
-  info.cookie = exchange.cookie;
-  info.offset = exchange.offset;
-  info.end_offset = exchange.end_offset;
-  info.segment_offset = std::min(segment_offset, exchange.offset);
-  info.pair = pair;
-  info.cause = exchange.cause;
-  info.remote = exchange.remote;
-  info.utc_offset_ns = utc_offset_ns;
-  return info;
-}
-
 UtcTimes ToUtc(const SpanContext& context, std::uint64_t start_ktime_ns, std::uint64_t end_ktime_ns) {
   const std::uint64_t start = std::max(start_ktime_ns, context.not_before_ns);
   const std::uint64_t end = std::max(start, end_ktime_ns);

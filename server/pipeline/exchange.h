@@ -4,6 +4,7 @@
 // Values that go into the link table and come out of it: an exchange as it begins, and the context of its span.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,8 +48,24 @@ struct ExchangeInfo {
 };
 
 /// What the module reported, completed by what the host knows of the stream.
-ExchangeInfo MakeExchangeInfo(const probe_exchange_t& exchange, const PairKey& pair, std::uint64_t segment_offset,
-                              bool allow_cause, std::int64_t utc_offset_ns);
+inline ExchangeInfo MakeExchangeInfo(const probe_exchange_t& exchange, const PairKey& pair,
+                                     std::uint64_t segment_offset, bool allow_cause, std::int64_t utc_offset_ns) {
+  ExchangeInfo info;
+  info.kind = exchange.kind;
+  info.layer = exchange.layer;
+  info.allow_cause = allow_cause;
+  info.wire_sequence = exchange.wire_sequence;
+  info.start_ns = exchange.start_ns;
+  info.cookie = exchange.cookie;
+  info.offset = exchange.offset;
+  info.end_offset = exchange.end_offset;
+  info.segment_offset = std::min(segment_offset, exchange.offset);
+  info.pair = pair;
+  info.cause = exchange.cause;
+  info.remote = exchange.remote;
+  info.utc_offset_ns = utc_offset_ns;
+  return info;
+}
 
 /// Where a span's parent came from.
 enum class Origin : std::uint8_t { kRoot, kRemote, kPair, kCause };

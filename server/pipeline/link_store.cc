@@ -4,14 +4,7 @@
 
 #include <algorithm>
 
-#include "server/pipeline/mix.h"
-
 namespace probed::pipeline {
-namespace {
-
-std::uint64_t StreamHash(std::uint64_t cookie, std::uint8_t layer) { return Mix(cookie, layer); }
-
-}  // namespace
 
 LinkStore::LinkStore(std::uint32_t capacity, std::uint64_t retain_ns)
     : capacity_(capacity),
@@ -44,78 +37,17 @@ void LinkStore::EndLap(std::uint64_t now_ns) {
   lap_began_ns_ = now_ns;
 }
 
-void LinkStore::Open(LinkEntry& entry) {
-  const std::uint32_t generation = entry.generation + 1;
-  static_cast<LinkValues&>(entry) = LinkValues{};
-  entry.generation = generation == 0 ? 1 : generation;
-  entry.phase = LinkEntry::Phase::kOpen;
-  ++used_;
-  ++open_;
-}
-
-void LinkStore::Release(LinkEntry& entry) {
-  RemoveFromStream(entry);
-  RemoveFromPairs(entry);
-  entry.trace_state.reset();
-  Close(entry, LinkPhase::kFree);
-  --used_;
-}
-
-LinkEntry* LinkStore::AddToStream(LinkEntry& entry) {
-  entry.stream_hash = StreamHash(entry.cookie, entry.layer);
-  entry.in_stream = true;
-  LinkEntry** place = streams_.Find(entry.stream_hash, [&entry](const LinkEntry& other) {
-    return other.cookie == entry.cookie && other.layer == entry.layer;
-  });
-  LinkEntry* before = *place;
-  *place = &entry;
-  entry.older = before;
-  if (before != nullptr) before->newer = &entry;
-  return before;
-}
-
-void LinkStore::RemoveFromStream(LinkEntry& entry) {
-  if (!entry.in_stream) return;
-  entry.in_stream = false;
-  if (entry.older != nullptr) entry.older->newer = entry.newer;
-  if (entry.newer != nullptr) {
-    entry.newer->older = entry.older;
-  } else if (entry.older != nullptr) {
-    *streams_.Find(entry.stream_hash, [&entry](const LinkEntry& other) { return &other == &entry; }) = entry.older;
-  } else {
-    streams_.Erase(&entry);
-  }
-  entry.older = entry.newer = nullptr;
-}
-
 LinkEntry* LinkStore::NewestOfStream(std::uint64_t cookie, std::uint8_t layer) {
-  return *streams_.Find(StreamHash(cookie, layer), [cookie, layer](const LinkEntry& other) {
+  return *streams_.Find(Mix(cookie, layer), [cookie, layer](const LinkEntry& other) {
     return other.cookie == cookie && other.layer == layer;
   });
 }
-
-// Also hashes the entry.
-inline LinkEntry** LinkStore::PlaceOfPair(LinkEntry& entry) {
-  entry.pair_hash = Mix(entry.pair_high + entry.wire_sequence, entry.pair_low);
-  return pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) {
-    return other.pair_high == entry.pair_high && other.pair_low == entry.pair_low &&
-           other.wire_sequence == entry.wire_sequence;
-  });
-}
-
-LinkEntry* LinkStore::FindPairOf(LinkEntry& entry) { return *PlaceOfPair(entry); }
 
 void LinkStore::AddToPairs(LinkEntry& entry) {
   LinkEntry** place = PlaceOfPair(entry);
   if (*place != nullptr) (*place)->in_pairs = false;  // an equal one has the same hash: the place is right for both
   *place = &entry;
   entry.in_pairs = true;
-}
-
-void LinkStore::RemoveFromPairs(LinkEntry& entry) {
-  if (!entry.in_pairs) return;
-  entry.in_pairs = false;
-  pairs_.Erase(&entry);
 }
 
 }  // namespace probed::pipeline

@@ -12,6 +12,7 @@
 
 #include "server/pipeline/exchange.h"
 #include "server/pipeline/link_index.h"
+#include "server/pipeline/mix.h"
 
 namespace probed::pipeline {
 
@@ -163,5 +164,68 @@ LinkEntry& LinkStore::Next(std::uint64_t now_ns, const Reusable& reusable, bool&
   found = false;
   return *first;
 }
+
+// --- in the path of every exchange: inlined ---------------------------------------------------------------------
+
+inline void LinkStore::Open(LinkEntry& entry) {
+  const std::uint32_t generation = entry.generation + 1;
+  static_cast<LinkValues&>(entry) = LinkValues{};
+  entry.generation = generation == 0 ? 1 : generation;
+  entry.phase = LinkEntry::Phase::kOpen;
+  ++used_;
+  ++open_;
+}
+
+inline void LinkStore::RemoveFromStream(LinkEntry& entry) {
+  if (!entry.in_stream) return;
+  entry.in_stream = false;
+  if (entry.older != nullptr) entry.older->newer = entry.newer;
+  if (entry.newer != nullptr) {
+    entry.newer->older = entry.older;
+  } else if (entry.older != nullptr) {
+    *streams_.Find(entry.stream_hash, [&entry](const LinkEntry& other) { return &other == &entry; }) = entry.older;
+  } else {
+    streams_.Erase(&entry);
+  }
+  entry.older = entry.newer = nullptr;
+}
+
+inline void LinkStore::RemoveFromPairs(LinkEntry& entry) {
+  if (!entry.in_pairs) return;
+  entry.in_pairs = false;
+  pairs_.Erase(&entry);
+}
+
+inline void LinkStore::Release(LinkEntry& entry) {
+  RemoveFromStream(entry);
+  RemoveFromPairs(entry);
+  entry.trace_state.reset();
+  Close(entry, LinkPhase::kFree);
+  --used_;
+}
+
+inline LinkEntry* LinkStore::AddToStream(LinkEntry& entry) {
+  entry.stream_hash = Mix(entry.cookie, entry.layer);
+  entry.in_stream = true;
+  LinkEntry** place = streams_.Find(entry.stream_hash, [&entry](const LinkEntry& other) {
+    return other.cookie == entry.cookie && other.layer == entry.layer;
+  });
+  LinkEntry* before = *place;
+  *place = &entry;
+  entry.older = before;
+  if (before != nullptr) before->newer = &entry;
+  return before;
+}
+
+// Also hashes the entry.
+inline LinkEntry** LinkStore::PlaceOfPair(LinkEntry& entry) {
+  entry.pair_hash = Mix(entry.pair_high + entry.wire_sequence, entry.pair_low);
+  return pairs_.Find(entry.pair_hash, [&entry](const LinkEntry& other) {
+    return other.pair_high == entry.pair_high && other.pair_low == entry.pair_low &&
+           other.wire_sequence == entry.wire_sequence;
+  });
+}
+
+inline LinkEntry* LinkStore::FindPairOf(LinkEntry& entry) { return *PlaceOfPair(entry); }
 
 }  // namespace probed::pipeline

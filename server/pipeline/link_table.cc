@@ -97,7 +97,8 @@ LinkTable::LinkTable(LinkTableOptions options)
 
 // --- life of an entry -------------------------------------------------------------------------------------------
 
-ExchangeId LinkTable::Begin(const ExchangeInfo& info, IdGenerator& ids) {
+/// Flattened, like Resolve: of small steps, each taken for every exchange.
+[[gnu::flatten]] ExchangeId LinkTable::Begin(const ExchangeInfo& info, IdGenerator& ids) {
   const Guard guard(*this);
   LinkEntry& entry = MakeRoom(info.start_ns);
   store_.Open(entry);
@@ -219,7 +220,8 @@ LinkTable::Candidate LinkTable::FindPair(LinkEntry& child) {
 
 // --- resolving --------------------------------------------------------------------------------------------------
 
-Resolution LinkTable::Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out) {
+[[gnu::flatten]] Resolution LinkTable::Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids,
+                                               SpanContext& out) {
   const Guard guard(*this);
   LinkEntry* entry = store_.EntryOf(id);
   if (entry == nullptr || entry->phase == Phase::kAborted) return Resolution::kUnknown;

@@ -111,35 +111,25 @@ Result<InstrumentId> MetricsAggregator::Declare(const InstrumentSpec& spec) {
 
 // --- recording --------------------------------------------------------------------------------------------------
 
-// Instruments that keep the same attributes (durations and sizes of one protocol do) share the work of the key.
-void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& resource, const Measured& span) {
-  if (shard_index >= shards_.size() || !resource) return;
-  Shard& shard = *shards_[shard_index];
-  const std::lock_guard lock(shard.mutex);
-  std::size_t i = span.memo != nullptr ? RecordRepeated(shard, resource->id, span) : 0;
-  while (i < span.measurements.size()) {
-    const Instrument* first = InstrumentOf(span.measurements[i]);
-    if (first == nullptr) {
-      ++i;
-      continue;
-    }
-    const MetricKey key(*first->allow, span.attributes, span.error_type, hash_seed_);
-    const Instrument* instrument = first;
-    while (instrument != nullptr && instrument->allow == first->allow) {
-      Series* series = RecordOne(shard, *instrument, resource, key, span.measurements[i].value);
-      if (span.memo != nullptr) span.memo->Note(i, *instrument, series);
-      if (++i == span.measurements.size()) return;
-      instrument = InstrumentOf(span.measurements[i]);
-    }
+inline void MetricsAggregator::AddValue(Shard& shard, Series& series, double value) {
+  const InstrumentSpec& spec = series.instrument->family->spec;
+  if (!IsRecorded(spec.kind, value)) return;
+  if (!series.dirty) {
+    series.dirty = true;
+    shard.dirty.push_back(&series);
   }
+  series.values.Add(value, spec.bounds);
 }
 
 // What the memo says of this span. When it was about another one, it is emptied for Record to fill: with instruments
 // that keep what the first one keeps.
-std::size_t MetricsAggregator::RecordRepeated(Shard& shard, std::uint64_t resource_id, const Measured& span) {
+inline std::size_t MetricsAggregator::RecordRepeated(Shard& shard, std::uint64_t resource_id, const Measured& span) {
   Memo& memo = *span.memo;
   const Instrument* first = span.measurements.empty() ? nullptr : InstrumentOf(span.measurements[0]);
-  if (first == nullptr) return 0;
+  if (first == nullptr) {  // nothing says what the memo would be about
+    memo = Memo();
+    return 0;
+  }
   const MetricDigest digest =
       DigestOf(*first->allow, span.attributes.subspan(span.constant), span.error_type, hash_seed_);
   const bool same = memo.epoch_ == shard.epoch && memo.allow_ == first->allow && memo.resource_id_ == resource_id &&
@@ -162,6 +152,33 @@ std::size_t MetricsAggregator::RecordRepeated(Shard& shard, std::uint64_t resour
   return i;
 }
 
+void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& resource, const Measured& span) {
+  if (shard_index >= shards_.size() || !resource) return;
+  Shard& shard = *shards_[shard_index];
+  const std::lock_guard lock(shard.mutex);
+  const std::size_t done = span.memo != nullptr ? RecordRepeated(shard, resource->id, span) : 0;
+  if (done < span.measurements.size()) RecordFrom(done, shard, resource, span);
+}
+
+// Instruments that keep the same attributes (durations and sizes of one protocol do) share the work of the key.
+void MetricsAggregator::RecordFrom(std::size_t i, Shard& shard, const ResourcePtr& resource, const Measured& span) {
+  while (i < span.measurements.size()) {
+    const Instrument* first = InstrumentOf(span.measurements[i]);
+    if (first == nullptr) {
+      ++i;
+      continue;
+    }
+    const MetricKey key(*first->allow, span.attributes, span.error_type, hash_seed_);
+    const Instrument* instrument = first;
+    while (instrument != nullptr && instrument->allow == first->allow) {
+      Series* series = RecordOne(shard, *instrument, resource, key, span.measurements[i].value);
+      if (span.memo != nullptr) span.memo->Note(i, *instrument, series);
+      if (++i == span.measurements.size()) return;
+      instrument = InstrumentOf(span.measurements[i]);
+    }
+  }
+}
+
 MetricsAggregator::Series* MetricsAggregator::RecordOne(Shard& shard, const Instrument& instrument,
                                                         const ResourcePtr& resource, const MetricKey& key,
                                                         double value) {
@@ -169,16 +186,6 @@ MetricsAggregator::Series* MetricsAggregator::RecordOne(Shard& shard, const Inst
   Series& series = FindOrAddSeries(shard, instrument, resource, key);
   AddValue(shard, series, value);
   return &series;
-}
-
-inline void MetricsAggregator::AddValue(Shard& shard, Series& series, double value) {
-  const InstrumentSpec& spec = series.instrument->family->spec;
-  if (!IsRecorded(spec.kind, value)) return;
-  if (!series.dirty) {
-    series.dirty = true;
-    shard.dirty.push_back(&series);
-  }
-  series.values.Add(value, spec.bounds);
 }
 
 bool MetricsAggregator::Is(const Series& series, SeriesHash hash, std::uint32_t family, std::uint64_t resource_id) {

@@ -168,6 +168,7 @@ class MetricsAggregator {
   const Family* FindOrAddFamily(const InstrumentSpec& spec);
   const AllowList* FindOrAddAllowList(const std::vector<MetricAttribute>& attributes);
 
+  void RecordFrom(std::size_t first, Shard& shard, const ResourcePtr& resource, const Measured& span);
   std::size_t RecordRepeated(Shard& shard, std::uint64_t resource_id, const Measured& span);
   Series* RecordOne(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
                     double value);

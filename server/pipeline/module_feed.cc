@@ -65,36 +65,12 @@ void ModuleFeed::Stop(std::uint64_t deadline_ns) {
   shard_.reset();
 }
 
-std::size_t ModuleFeed::Drain(std::size_t limit, std::uint64_t until_ns) {
-  return ring_.DrainWhile([until_ns](std::string_view bytes) { return KtimeOf(bytes) <= until_ns; },
-                          [this](std::string_view bytes) { Take(bytes); }, limit);
-}
-
-std::uint64_t ModuleFeed::NextKtimeNs() {
-  std::uint64_t next = UINT64_MAX;
-  const auto look = [&next](std::string_view bytes) {
-    next = KtimeOf(bytes);
-    return false;
-  };
-  ring_.DrainWhile(look, [](std::string_view) {}, 1);
-  return next;
-}
-
 void ModuleFeed::Tick(std::uint64_t now_ns) {
   if (shard_ && has_open_exchanges()) shard_->OnTick(now_ns);
 }
 
-void ModuleFeed::Take(std::string_view bytes) {
-  if (bytes.size() < sizeof(pb_record)) return;
-  pb_record record;
-  std::memcpy(&record, bytes.data(), sizeof(record));
-  const auto* payload = reinterpret_cast<const std::uint8_t*>(bytes.data()) + sizeof(record);
-  if (record.captured > bytes.size() - sizeof(record))
-    record.captured = static_cast<__u32>(bytes.size() - sizeof(record));
-  CheckSequence(record);
-  ++ledger_.generation[record.generation & 1U];
+void ModuleFeed::TakeOther(const pb_record& record, const std::uint8_t* payload) {
   switch (record.type) {
-    case PB_RECORD_SEGMENT: return TakeSegment(record, payload);
     case PB_RECORD_OPEN: return TakeOpen(record, payload);
     case PB_RECORD_CLOSE: return TakeClose(record);
     case PB_RECORD_DATAGRAM: return TakeDatagram(record, payload);
@@ -106,7 +82,7 @@ void ModuleFeed::Take(std::string_view bytes) {
   }
 }
 
-void ModuleFeed::CheckSequence(const pb_record& record) {
+inline void ModuleFeed::CheckSequence(const pb_record& record) {
   if (record.cpu >= next_sequence_.size()) next_sequence_.resize(record.cpu + 1U, 0);
   std::uint64_t& next = next_sequence_[record.cpu];
   if (record.sequence < next) {
@@ -117,7 +93,7 @@ void ModuleFeed::CheckSequence(const pb_record& record) {
   next = record.sequence + 1;
 }
 
-void ModuleFeed::Book(bool fed) {
+inline void ModuleFeed::Book(bool fed) {
   if (!fed)
     ++ledger_.unfed;
   else if (record_reason_)
@@ -127,9 +103,20 @@ void ModuleFeed::Book(bool fed) {
   record_reason_.reset();
 }
 
-probe_stream& ModuleFeed::StreamOf(const pb_record& record) {
-  std::unique_ptr<probe_stream>& slot = streams_[KeyOf(record)];
-  if (slot != nullptr) return *slot;
+inline probe_stream& ModuleFeed::StreamOf(const pb_record& record) {
+  const std::uint64_t key = KeyOf(record);
+  const Recent& recent = recent_[key % kRecent];
+  return recent.key == key && recent.stream != nullptr ? *recent.stream : FindOrAddStream(record, key);
+}
+
+probe_stream& ModuleFeed::FindOrAddStream(const pb_record& record, std::uint64_t key) {
+  std::unique_ptr<probe_stream>& slot = streams_[key];
+  probe_stream& stream = slot != nullptr ? *slot : AddStream(record, slot);
+  recent_[key % kRecent] = {key, &stream};
+  return stream;
+}
+
+probe_stream& ModuleFeed::AddStream(const pb_record& record, std::unique_ptr<probe_stream>& slot) {
   slot = std::make_unique<probe_stream>();
   slot->feed = this;
   slot->cookie = record.cookie;
@@ -156,8 +143,13 @@ void ModuleFeed::EvictOldest() {
   }
 }
 
+inline bool ModuleFeed::IsGivenAway(probe_stream& stream) {
+  if (stream.given_away) EndForModule(stream, PROBE_CLOSE_HANDED_OVER, stream.last_ktime_ns);
+  return stream.given_away;
+}
+
 // The kernel's offsets are exact, so whatever lies between two records was left out or lost: the decoder knows which.
-void ModuleFeed::AnnounceGap(probe_stream& stream, const pb_record& record) {
+inline void ModuleFeed::AnnounceGap(probe_stream& stream, const pb_record& record) {
   const std::uint8_t direction = record.direction & 1U;
   if (!stream.seen[direction]) {
     stream.seen[direction] = true;
@@ -168,7 +160,7 @@ void ModuleFeed::AnnounceGap(probe_stream& stream, const pb_record& record) {
   shard_->OnGap(&stream, &stream.state, direction, expected, record.offset - expected);
 }
 
-void ModuleFeed::TakeSegment(const pb_record& record, const std::uint8_t* bytes) {
+inline void ModuleFeed::TakeSegment(const pb_record& record, const std::uint8_t* bytes) {
   ++ledger_.consumed;
   if (!shard_) return Book(false);
   probe_stream& stream = StreamOf(record);
@@ -200,6 +192,42 @@ void ModuleFeed::TakeSegment(const pb_record& record, const std::uint8_t* bytes)
   Book(shard_->OnSegment(&stream, &stream.state, segment));
   stream.expected[record.direction & 1U] = record.offset + record.total;
   IsGivenAway(stream);
+}
+
+inline void ModuleFeed::Take(const pb_record& record, const std::uint8_t* payload) {
+  CheckSequence(record);
+  ++ledger_.generation[record.generation & 1U];
+  if (record.type == PB_RECORD_SEGMENT) [[likely]] {
+    return TakeSegment(record, payload);
+  }
+  TakeOther(record, payload);
+}
+
+inline void ModuleFeed::Take(std::string_view bytes) {
+  if (bytes.size() < sizeof(pb_record)) return;
+  const auto& record = *reinterpret_cast<const pb_record*>(bytes.data());  // the ring aligns to eight
+  const auto* payload = reinterpret_cast<const std::uint8_t*>(bytes.data()) + sizeof(record);
+  if (record.captured <= bytes.size() - sizeof(record)) [[likely]] {
+    return Take(record, payload);
+  }
+  pb_record cut = record;
+  cut.captured = static_cast<__u32>(bytes.size() - sizeof(record));
+  Take(cut, payload);
+}
+
+std::size_t ModuleFeed::Drain(std::size_t limit, std::uint64_t until_ns) {
+  return ring_.DrainWhile([until_ns](std::string_view bytes) { return KtimeOf(bytes) <= until_ns; },
+                          [this](std::string_view bytes) { Take(bytes); }, limit);
+}
+
+std::uint64_t ModuleFeed::NextKtimeNs() {
+  std::uint64_t next = UINT64_MAX;
+  const auto look = [&next](std::string_view bytes) {
+    next = KtimeOf(bytes);
+    return false;
+  };
+  ring_.DrainWhile(look, [](std::string_view) {}, 1);
+  return next;
 }
 
 void ModuleFeed::TakeDatagram(const pb_record& record, const std::uint8_t* bytes) {
@@ -299,11 +327,6 @@ void ModuleFeed::EndForModule(probe_stream& stream, std::uint32_t reason, std::u
   stream.state = nullptr;
 }
 
-bool ModuleFeed::IsGivenAway(probe_stream& stream) {
-  if (stream.given_away) EndForModule(stream, PROBE_CLOSE_HANDED_OVER, stream.last_ktime_ns);
-  return stream.given_away;
-}
-
 void ModuleFeed::NotMine(probe_stream& stream) {
   // Even if the kernel cannot be told, the module sees no more of it.
   if (HandOver(stream, 0, {}) != PROBE_OK) stream.given_away = &stream != &own_stream_;
@@ -323,7 +346,9 @@ probe_result_t ModuleFeed::HandOver(probe_stream& stream, std::uint64_t offset, 
 void ModuleFeed::CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
   EndForModule(stream, reason, ktime_ns);
   ForgetConstants(stream);
-  streams_.erase(stream.cookie | (stream.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0));
+  const std::uint64_t key = stream.cookie | (stream.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0);
+  recent_[key % kRecent] = {};
+  streams_.erase(key);
   ledger_.streams = streams_.size();
 }
 
@@ -369,8 +394,9 @@ std::uint64_t ModuleFeed::BeginExchange(probe_stream& stream, const probe_exchan
 // What the host makes of the constant attributes of a span, made at the first span that names the set.
 StreamConstants* ModuleFeed::ConstantsOf(probe_stream& stream, const probe_span_t& span) {
   if (span.constant_set == 0 || span.constant_set == stream.unkept_set) return nullptr;
-  if (stream.constants != nullptr && stream.constants->set() == span.constant_set) return stream.constants.get();
-  return KeepConstants(stream, span);
+  if (stream.constants == nullptr || stream.constants->set() != span.constant_set) return KeepConstants(stream, span);
+  const bool honest = span.constant_count == stream.constants->count() && span.constant_count <= span.attribute_count;
+  return honest ? stream.constants.get() : nullptr;
 }
 
 [[gnu::noinline]] StreamConstants* ModuleFeed::KeepConstants(probe_stream& stream, const probe_span_t& span) {

@@ -7,6 +7,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -85,7 +86,16 @@ class ModuleFeed {
   probe_stream* own_stream() { return &own_stream_; }
 
  private:
+  /// Saves looking a stream up; emptied when the stream goes.
+  struct Recent {
+    std::uint64_t key = 0;
+    probe_stream* stream = nullptr;
+  };
+  static constexpr std::size_t kRecent = 256;
+
   void Take(std::string_view bytes);
+  void Take(const pb_record& record, const std::uint8_t* payload);
+  void TakeOther(const pb_record& record, const std::uint8_t* payload);
   void CheckSequence(const pb_record& record);
   void TakeSegment(const pb_record& record, const std::uint8_t* bytes);
   void TakeDatagram(const pb_record& record, const std::uint8_t* bytes);
@@ -96,6 +106,8 @@ class ModuleFeed {
   /// Books the record just decoded: used, or the reason the module gave.
   void Book(bool fed);
   probe_stream& StreamOf(const pb_record& record);
+  probe_stream& FindOrAddStream(const pb_record& record, std::uint64_t key);
+  probe_stream& AddStream(const pb_record& record, std::unique_ptr<probe_stream>& slot);
   void EndForModule(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns);
   void CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns);
   /// Whether the module gave it away; tells the module so when it has returned from the call in which it did.
@@ -115,6 +127,7 @@ class ModuleFeed {
   probe_shard_context context_{};
   std::optional<modules::ModuleShard> shard_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<probe_stream>> streams_;  // by cookie, layer in the top bit
+  std::array<Recent, kRecent> recent_{};                                       // by the low bits of the key
   std::vector<std::uint64_t> next_sequence_;                                   // by CPU
   probe_stream own_stream_;
   FeedLedger ledger_;

@@ -95,15 +95,13 @@ RouteRow RouteTable::Row(std::string_view module, std::string_view service) cons
   return row;
 }
 
-const RouteRow& RouteCache::Get(const RouteTable& table, std::uint32_t module_id, std::string_view module,
-                                std::uint64_t resource_id, std::string_view service) {
-  const Key key{resource_id, module_id};
+const RouteRow& RouteCache::Find(const RouteTable& table, const Key& key, std::string_view module,
+                                 std::string_view service) {
   if (generation_ != table.generation() || rows_.size() >= kMaxRows) {
     rows_.clear();
     last_ = nullptr;
     generation_ = table.generation();
   }
-  if (last_ != nullptr && last_key_ == key) return *last_;
   const auto [it, added] = rows_.try_emplace(key);
   if (added) it->second = table.Row(module, service);
   last_key_ = key;

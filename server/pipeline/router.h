@@ -91,7 +91,11 @@ class RouteCache {
  public:
   /// LIFETIME of the reference: until the next call.
   const RouteRow& Get(const RouteTable& table, std::uint32_t module_id, std::string_view module,
-                      std::uint64_t resource_id, std::string_view service);
+                      std::uint64_t resource_id, std::string_view service) {
+    const bool again =
+        last_ != nullptr && generation_ == table.generation() && last_key_ == Key{resource_id, module_id};
+    return again ? *last_ : Find(table, {resource_id, module_id}, module, service);
+  }
 
  private:
   static constexpr std::size_t kMaxRows = 4096;
@@ -104,6 +108,8 @@ class RouteCache {
       return H::combine(std::move(h), key.resource_id, key.module_id);
     }
   };
+
+  const RouteRow& Find(const RouteTable& table, const Key& key, std::string_view module, std::string_view service);
 
   std::uint64_t generation_ = 0;
   absl::flat_hash_map<Key, RouteRow> rows_;

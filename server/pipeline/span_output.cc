@@ -71,16 +71,21 @@ void SpanOutput::BeginRound() {
   if (names == service_names_) return;
   service_names_ = std::move(names);
   sources_.clear();
+  last_source_ = nullptr;
 }
 
 const SpanOutput::Source& SpanOutput::SourceOf(const StreamFacts& facts) {
   const std::uint64_t start = facts.open != nullptr && facts.open->tgid == facts.tgid ? facts.open->tgid_start_ns : 0;
-  if (sources_.size() > kMostSources) sources_.clear();
-  const auto [at, inserted] = sources_.try_emplace({facts.tgid, start});
-  Source& source = at->second;
   // An exec leaves pid and start time as they were.
   const std::uint32_t epoch = shared_.processes->ExecEpoch(facts.tgid);
-  if (!inserted && source.rule == facts.rule && source.exec_epoch == epoch) return source;
+  const SourceKey key{facts.tgid, start};
+  if (last_source_ != nullptr && last_key_ == key && last_source_->IsFor(facts.rule, epoch)) return *last_source_;
+  if (sources_.size() > kMostSources) sources_.clear();
+  const auto [at, inserted] = sources_.try_emplace(key);
+  Source& source = at->second;
+  last_key_ = key;
+  last_source_ = &source;
+  if (!inserted && source.IsFor(facts.rule, epoch)) return source;
   source.exec_epoch = epoch;
   source.process = shared_.processes->Find(facts.tgid, start);
   source.rule = facts.rule;
@@ -104,7 +109,7 @@ bool SpanOutput::Abort(std::uint64_t exchange) {
   return true;
 }
 
-exporter::BatchBuilder& SpanOutput::BuilderOf(SinkMask sinks) {
+inline exporter::BatchBuilder& SpanOutput::BuilderOf(SinkMask sinks) {
   for (auto& [mask, builder] : builders_)
     if (mask == sinks) return *builder;
   return *builders_.emplace_back(sinks, std::make_unique<exporter::BatchBuilder>(*shared_.keys)).second;
@@ -116,8 +121,17 @@ exporter::LogBatchBuilder& SpanOutput::LogBuilderOf(SinkMask sinks) {
   return *log_builders_.emplace_back(sinks, std::make_unique<exporter::LogBatchBuilder>(*shared_.keys)).second;
 }
 
-void SpanOutput::NoteBatched() {
+inline void SpanOutput::NoteBatched() {
   if (due_ns_ == 0) due_ns_ = shared_.clock->KtimeNs() + static_cast<std::uint64_t>(shared_.limits.delay.count());
+}
+
+inline void SpanOutput::Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
+                               const exporter::SpanRecord& record) {
+  exporter::BatchBuilder& builder = BuilderOf(sinks);
+  builder.Append(resource, scope, record);
+  NoteBatched();
+  if (builder.items() >= shared_.limits.spans || builder.bytes() >= shared_.limits.bytes)
+    shared_.deliver(sinks, builder.Seal());
 }
 
 SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span) {
@@ -143,15 +157,6 @@ SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, 
   else
     Append(route.sinks, *source.resource, *module.scope, Fill(span, context, facts.constants));
   return FateOf(route.reason);
-}
-
-void SpanOutput::Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
-                        const exporter::SpanRecord& record) {
-  exporter::BatchBuilder& builder = BuilderOf(sinks);
-  builder.Append(resource, scope, record);
-  NoteBatched();
-  if (builder.items() >= shared_.limits.spans || builder.bytes() >= shared_.limits.bytes)
-    shared_.deliver(sinks, builder.Seal());
 }
 
 void SpanOutput::Wait(Waiting waiting) {

@@ -104,7 +104,10 @@ class SpanOutput {
     ResourcePtr resource;
     std::uint32_t rule = 0;
     std::uint32_t exec_epoch = 0;  // of the process table, under which it was found
+
+    bool IsFor(std::uint32_t its_rule, std::uint32_t epoch) const { return rule == its_rule && exec_epoch == epoch; }
   };
+  using SourceKey = std::pair<std::uint32_t, std::uint64_t>;  // tgid and start
 
   /// Counted and routed, but another shard may still decode its parent.
   struct Waiting {
@@ -132,7 +135,9 @@ class SpanOutput {
   RouteCache route_cache_;
   std::shared_ptr<const RouteTable> routes_;
   std::shared_ptr<const std::vector<std::string>> service_names_;
-  absl::flat_hash_map<std::pair<std::uint32_t, std::uint64_t>, Source> sources_;  // by tgid and start
+  absl::flat_hash_map<SourceKey, Source> sources_;
+  SourceKey last_key_;
+  const Source* last_source_ = nullptr;  // in sources_, of last_key_
   std::vector<std::pair<SinkMask, std::unique_ptr<exporter::BatchBuilder>>> builders_;
   std::vector<std::pair<SinkMask, std::unique_ptr<exporter::LogBatchBuilder>>> log_builders_;
   std::deque<Waiting> waiting_;

@@ -37,7 +37,7 @@ std::size_t DrainRound(ModuleFeed& feed);
 namespace {
 
 constexpr std::uint64_t kConnections = 8;
-constexpr std::uint64_t kWarmUp = 20;
+constexpr std::uint64_t kWarmUp = 4200;  // then the link table is full, and takes its oldest again
 constexpr std::uint64_t kRounds = 2000;
 constexpr std::uint32_t kTgid = 4711;
 

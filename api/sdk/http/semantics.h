@@ -104,7 +104,72 @@ struct Exchange {
 /// Whether a response code makes the span an error, by the side that looks. Codes nobody can interpret are errors.
 constexpr bool IsErrorStatus(bool server, std::uint16_t status) { return status >= (server ? 500 : 400); }
 
+/// How an exchange ended; of Exchange.
+struct Ending {
+  std::uint16_t status = 0;
+  std::string_view failure;
+  std::int64_t request_body = -1;
+  std::int64_t response_body = -1;
+};
+
 namespace detail {
+
+inline std::string_view SpanName(const CompiledSettings& settings, std::string_view method) {
+  return settings.methods.IsKnown(method) ? method : kOtherMethodSpanName;
+}
+
+inline std::string_view RouteOf(const CompiledSettings& settings, const Target& target) {
+  return settings.routes.empty() ? std::string_view{} : settings.routes.Match(target.path);
+}
+
+inline void DescribeName(std::string_view method, std::string_view route, SpanBuilder& span) {
+  if (route.empty()) return span.Name(method);
+  Scratch& out = span.scratch();
+  out.Start();
+  out.Append(method);
+  out.Append(' ');
+  out.Append(route);
+  span.Name(out.Finish());
+}
+
+inline std::string_view RedactedQuery(const CompiledSettings& settings, std::string_view query, SpanBuilder& span) {
+  Scratch& out = span.scratch();
+  out.Start();
+  settings.redactor.Append(query, out);
+  return out.Finish();
+}
+
+inline void DescribeServerTarget(const Keys& keys, const CompiledSettings& settings, const Target& target,
+                                 std::string_view route, SpanBuilder& span) {
+  span.String(keys.url_path, target.path);
+  if (!target.query.empty()) span.String(keys.url_query, RedactedQuery(settings, target.query, span));
+  if (!route.empty()) span.String(keys.route, route);
+}
+
+inline void DescribeOutcome(const Keys& keys, bool server, const Ending& ending, SpanBuilder& span) {
+  if (ending.status != 0) span.Int(keys.status_code, ending.status);
+  // A status that is an error says more than how its body ended: many clients close without reading it.
+  if (ending.status == 0 || !IsErrorStatus(server, ending.status)) {
+    if (!ending.failure.empty()) span.Error(ending.failure);
+    return;
+  }
+  Scratch& out = span.scratch();
+  out.Start();
+  for (unsigned scale = 100; scale != 0; scale /= 10) out.Append(static_cast<char>('0' + ending.status / scale % 10));
+  span.Error(out.Finish());
+}
+
+inline void Measure(const Keys& keys, bool server, const Ending& ending, SpanBuilder& span) {
+  span.Measure(server ? keys.server_duration : keys.client_duration, span.seconds());
+  if (ending.request_body >= 0) {
+    span.Measure(server ? keys.server_request_size : keys.client_request_size,
+                 static_cast<double>(ending.request_body));
+  }
+  if (ending.response_body >= 0) {
+    span.Measure(server ? keys.server_response_size : keys.client_response_size,
+                 static_cast<double>(ending.response_body));
+  }
+}
 
 class Describer {
  public:
@@ -128,19 +193,17 @@ class Describer {
 
   /// What each exchange has of its own: target, outcome, measurements.
   void Varying() {
-    const std::string_view route =
-        settings_.routes.empty() ? std::string_view{} : settings_.routes.Match(in_.target.path);
-    Name(settings_.methods.IsKnown(in_.method) ? in_.method : kOtherMethodSpanName, route);
+    const std::string_view route = RouteOf(settings_, in_.target);
+    DescribeName(SpanName(settings_, in_.method), route, span_);
     if (in_.server) {
-      span_.String(keys_.url_path, in_.target.path);
-      if (!in_.target.query.empty()) span_.String(keys_.url_query, Query());
-      if (!route.empty()) span_.String(keys_.route, route);
+      DescribeServerTarget(keys_, settings_, in_.target, route, span_);
     } else {
       span_.String(keys_.url_full, FullUrl());
       if (!route.empty()) span_.String(keys_.url_template, route);
     }
-    Outcome();
-    Measure();
+    const Ending ending{in_.status, in_.failure, in_.request_body, in_.response_body};
+    DescribeOutcome(keys_, in_.server, ending, span_);
+    Measure(keys_, in_.server, ending, span_);
   }
 
  private:
@@ -156,16 +219,6 @@ class Describer {
     if (settings_.methods.IsKnown(in_.method)) return span_.String(keys_.method, in_.method);
     span_.String(keys_.method, kOtherMethod);
     span_.String(keys_.method_original, in_.method);
-  }
-
-  void Name(std::string_view method, std::string_view route) {
-    if (route.empty()) return span_.Name(method);
-    Scratch& out = span_.scratch();
-    out.Start();
-    out.Append(method);
-    out.Append(' ');
-    out.Append(route);
-    span_.Name(out.Finish());
   }
 
   void Server() {
@@ -191,13 +244,6 @@ class Describer {
     if (server.port == 0) server.port = scheme_ == "https" ? 443 : 80;
     span_.String(keys_.server_address, server.host);
     span_.Int(keys_.server_port, server.port);
-  }
-
-  std::string_view Query() {
-    Scratch& out = span_.scratch();
-    out.Start();
-    settings_.redactor.Append(in_.target.query, out);
-    return out.Finish();
   }
 
   std::string_view FullUrl() {
@@ -232,31 +278,6 @@ class Describer {
     out.Append({digits + at, sizeof(digits) - at});
   }
 
-  void Outcome() {
-    if (in_.status != 0) span_.Int(keys_.status_code, in_.status);
-    // A status that is an error says more than how its body ended: many clients close without reading it.
-    if (in_.status == 0 || !IsErrorStatus(in_.server, in_.status)) {
-      if (!in_.failure.empty()) span_.Error(in_.failure);
-      return;
-    }
-    Scratch& out = span_.scratch();
-    out.Start();
-    for (unsigned scale = 100; scale != 0; scale /= 10) out.Append(static_cast<char>('0' + in_.status / scale % 10));
-    span_.Error(out.Finish());
-  }
-
-  void Measure() {
-    span_.Measure(in_.server ? keys_.server_duration : keys_.client_duration, span_.seconds());
-    if (in_.request_body >= 0) {
-      span_.Measure(in_.server ? keys_.server_request_size : keys_.client_request_size,
-                    static_cast<double>(in_.request_body));
-    }
-    if (in_.response_body >= 0) {
-      span_.Measure(in_.server ? keys_.server_response_size : keys_.client_response_size,
-                    static_cast<double>(in_.response_body));
-    }
-  }
-
   const Keys& keys_;
   const CompiledSettings& settings_;
   const Exchange& in_;
@@ -282,6 +303,16 @@ inline void DescribeConstant(const Keys& keys, const CompiledSettings& settings,
 inline void DescribeVarying(const Keys& keys, const CompiledSettings& settings, const Exchange& exchange,
                             SpanBuilder& span) {
   detail::Describer(keys, settings, exchange, span).Varying();
+}
+/// DescribeVarying of a server, for which no Exchange has to be made.
+inline void DescribeServerVarying(const Keys& keys, const CompiledSettings& settings, std::string_view method,
+                                  std::string_view target, const Ending& ending, SpanBuilder& span) {
+  const Target parsed = ParseTarget(target);
+  const std::string_view route = detail::RouteOf(settings, parsed);
+  detail::DescribeName(detail::SpanName(settings, method), route, span);
+  detail::DescribeServerTarget(keys, settings, parsed, route, span);
+  detail::DescribeOutcome(keys, true, ending, span);
+  detail::Measure(keys, true, ending, span);
 }
 
 }  // namespace probed::sdk::http

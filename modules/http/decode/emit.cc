@@ -7,19 +7,20 @@
 namespace probed::mod::http {
 namespace {
 
-void NoteBodies(const Exchange& exchange, sdk::http::Exchange* out) {
-  if (exchange.has_request_body && exchange.request_done) {
-    out->request_body = static_cast<std::int64_t>(exchange.request_body);
-  }
-  if (exchange.has_response_body && out->failure.empty()) {
-    out->response_body = static_cast<std::int64_t>(exchange.response_body);
-  }
+sdk::http::Ending EndingOf(const Exchange& exchange, std::string_view failure) {
+  const bool has_request_body = exchange.has_request_body && exchange.request_done;
+  const bool has_response_body = exchange.has_response_body && failure.empty();
+  return {.status = exchange.status,
+          .failure = failure,
+          .request_body = has_request_body ? static_cast<std::int64_t>(exchange.request_body) : -1,
+          .response_body = has_response_body ? static_cast<std::int64_t>(exchange.response_body) : -1};
 }
 
 sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, std::string_view failure) {
   const char* bytes = exchange.values();
   const RequestHead& head = exchange.memo == nullptr ? exchange.head : exchange.memo->head();
-  sdk::http::Exchange out{
+  const sdk::http::Ending ending = EndingOf(exchange, failure);
+  return {
       .server = connection.role == Role::kServer,
       .encrypted = connection.layer == PROBE_LAYER_PLAINTEXT,
       .method = exchange.memo == nullptr ? head.method.In(bytes) : exchange.memo->method(),
@@ -33,30 +34,11 @@ sdk::http::Exchange Describe(const Connection& connection, Exchange& exchange, s
       .peer_port = connection.peer.port(),
       .local_address = connection.local.address(),
       .local_port = connection.local.port(),
-      .status = exchange.status,
-      .failure = failure,
+      .status = ending.status,
+      .failure = ending.failure,
+      .request_body = ending.request_body,
+      .response_body = ending.response_body,
   };
-  NoteBodies(exchange, &out);
-  return out;
-}
-
-/// What a span of a remembered request has of its own.
-sdk::http::Exchange DescribeOwn(const Connection& connection, Exchange& exchange, std::string_view failure) {
-  const bool server = connection.role == Role::kServer;
-  sdk::http::Exchange out;
-  out.server = server;
-  out.encrypted = connection.layer == PROBE_LAYER_PLAINTEXT;
-  out.method = exchange.memo->method();
-  out.target = sdk::http::ParseTarget(exchange.head.target.In(exchange.bytes()));
-  out.status = exchange.status;
-  out.failure = failure;
-  if (!server) {  // for the URL
-    out.authority = exchange.memo->head().host.In(exchange.memo->lines());
-    out.peer_address = connection.peer.address();
-    out.peer_port = connection.peer.port();
-  }
-  NoteBodies(exchange, &out);
-  return out;
 }
 
 /// Whether constant attributes are its own: other than those of one in origin form, a target may say who is asked.
@@ -152,7 +134,12 @@ inline void Emitter::DescribeConstant(Connection& connection, Exchange& exchange
   const sdk::http::CompiledSettings& settings = exchange.config->http;
   if (HasConstant(connection, exchange)) {
     span_.UseConstant(exchange.memo->constant);
-    sdk::http::DescribeVarying(keys_.http, settings, DescribeOwn(connection, exchange, failure), span_);
+    if (connection.role == Role::kServer) [[likely]] {
+      sdk::http::DescribeServerVarying(keys_.http, settings, exchange.memo->method(),
+                                       exchange.head.target.In(exchange.bytes()), EndingOf(exchange, failure), span_);
+    } else {
+      sdk::http::DescribeVarying(keys_.http, settings, Describe(connection, exchange, failure), span_);
+    }
   } else {
     const sdk::http::Exchange description = Describe(connection, exchange, failure);
     DescribeConstant(connection, exchange, description);

@@ -56,14 +56,8 @@ void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_op
   }
 }
 
-/// Flattened, like what it calls for nearly every record.
-[[gnu::flatten]] void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
-  Enter(stream, connection);
-  segment_ = &segment;
-  connection.layer = segment.layer;
-  Direction& d = connection.directions[segment.direction == PROBE_RECEIVED ? PROBE_RECEIVED : PROBE_SENT];
-  if (connection.upgraded) return stream.Count(PROBE_IGNORED_AFTER_UPGRADE);
-  if (TakeRepeated(d, segment)) return;
+/// Flattened, like what it calls for nearly every record that is not like the last one.
+[[gnu::flatten]] void Stitcher::TakeAny(Direction& d, const probe_segment_t& segment) {
   if (!d.started) {
     d.started = true;
     d.expected = segment.offset;
@@ -77,7 +71,7 @@ void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_op
   d.expected += bytes.size();
   Consume(d, bytes);
   const std::uint64_t end = segment.offset + segment.total;
-  if (end > d.expected && !connection.upgraded) Advance(d, end - d.expected);
+  if (end > d.expected && !c_->upgraded) Advance(d, end - d.expected);
   if ((segment.flags & PROBE_SEGMENT_TRUNCATED) != 0 && !d.buffer.empty()) CutHead(d);
   Settle();
 }

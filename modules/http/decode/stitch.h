@@ -34,7 +34,14 @@ class Stitcher {
   Stitcher(const Keys& keys, const sdk::Generations<Config>& configs) : configs_(configs), emitter_(keys) {}
 
   void OnOpen(sdk::Stream stream, Connection& connection, const probe_open_t& open);
-  void OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment);
+  void OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
+    Enter(stream, connection);
+    segment_ = &segment;
+    connection.layer = segment.layer;
+    if (connection.upgraded) return stream.Count(PROBE_IGNORED_AFTER_UPGRADE);
+    Direction& d = connection.directions[segment.direction == PROBE_RECEIVED ? PROBE_RECEIVED : PROBE_SENT];
+    if (!TakeRepeated(d, segment)) TakeAny(d, segment);
+  }
   void OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
              std::uint64_t length);
   /// Ends what is open and gives all memory back; the connection is not used again.
@@ -64,6 +71,8 @@ class Stitcher {
   void Remember(sdk::Stream stream, Connection& connection);
   void Leave();
   void Settle();
+
+  void TakeAny(Direction& d, const probe_segment_t& segment);
 
   // Messages like the last ones.
   bool TakeRepeated(Direction& d, const probe_segment_t& segment);

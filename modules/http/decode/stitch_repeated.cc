@@ -21,8 +21,8 @@ std::string_view BytesOf(const probe_segment_t& segment) {
 
 }  // namespace
 
-/// False: nothing was done.
-bool Stitcher::TakeRepeated(Direction& d, const probe_segment_t& segment) {
+/// False: nothing was done. Flattened: of small steps, each taken for nearly every record.
+[[gnu::flatten]] bool Stitcher::TakeRepeated(Direction& d, const probe_segment_t& segment) {
   if (!c_->confirmed || c_->draining || c_->tombstones != 0 || !FollowsMessage(d, segment)) return false;
   return &d == &RequestDirection() ? TakeRepeatedRequest(d, segment) : TakeRepeatedResponse(d, segment);
 }

@@ -91,6 +91,20 @@ void ExpectSame(const KeyTable& keys, const SpanRecord& record) {
                                                             << expected.DebugString();
 }
 
+/// The same message comes out when the first `count` attributes were encoded before.
+void ExpectSameWithConstant(const KeyTable& keys, const SpanRecord& record, std::size_t count) {
+  WireWriter constant;
+  SpanRecord split = record;
+  split.constant.dropped = EncodeSpanAttributes(constant, keys, record.attributes.first(count));
+  split.constant.bytes = constant.view();
+  split.attributes = record.attributes.subspan(count);
+  WireWriter whole;
+  WireWriter parts;
+  EncodeSpan(whole, keys, record);
+  EncodeSpan(parts, keys, split);
+  EXPECT_EQ(parts.view(), whole.view());
+}
+
 TEST(SpanEncoder, MinimalSpan) {
   const KeyTable keys;
   ExpectSame(keys, TestSpan().record());
@@ -138,6 +152,9 @@ TEST(SpanEncoder, CountsAttributesItCannotWrite) {
   EXPECT_EQ(encoded.dropped_attributes_count(), 3U);
   ASSERT_EQ(encoded.attributes_size(), 1);
   EXPECT_EQ(encoded.attributes(0).value().int_value(), 5);
+  for (std::size_t count = 0; count <= span.record().attributes.size(); ++count) {
+    ExpectSameWithConstant(keys, span.record(), count);
+  }
 }
 
 TEST(SpanEncoder, EveryLengthOfKeyAndValue) {
@@ -213,6 +230,7 @@ TEST(SpanEncoder, RandomSpansReadBackAsTheyWere) {
       AddRandomAttribute(random, span, static_cast<std::uint32_t>(1 + random.Below(keys.size())));
     }
     ExpectSame(keys, record);
+    ExpectSameWithConstant(keys, record, random.Below(record.attributes.size() + 1));
     if (HasFailure()) return;
   }
 }

@@ -4,7 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
+#include <random>
+#include <sstream>
 #include <thread>
 
 namespace probed::pipeline {
@@ -328,6 +331,70 @@ TEST_F(MetricsTest, GoneProcessIsShownForAWhileAndThenForgotten) {
   EXPECT_EQ(metrics_.series(), 1U);
   Record(id, 1, {Text(kMethod, "GET")}, {}, 0, 1);  // a latecomer starts anew
   EXPECT_THAT(Collect(reader, 13).metrics, SizeIs(2));
+}
+
+/// All points as text, the same for the same content.
+std::vector<std::string> Points(const exporter::MetricSnapshot& snapshot) {
+  std::vector<std::string> lines;
+  for (const exporter::Metric& metric : snapshot.metrics) {
+    for (const exporter::MetricPoint& point : metric.points) {
+      std::ostringstream line;
+      line << metric.name << " of " << metric.resource->id << (point.overflow ? " overflow" : "");
+      for (const auto& [key, value] : point.attributes) {
+        line << ' ' << key << '=';
+        if (const auto* text = std::get_if<std::string>(&value)) line << *text;
+        if (const auto* number = std::get_if<std::int64_t>(&value)) line << *number;
+      }
+      line << ": " << point.count << ' ' << point.sum << ' ' << point.min.value_or(-1) << ' ' << point.max.value_or(-1);
+      for (const std::uint64_t bucket : point.bucket_counts) line << ' ' << bucket;
+      lines.push_back(line.str());
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+TEST_F(MetricsTest, AMemoChangesNothing) {
+  MetricsAggregator plain({.shards = 2, .series_limit = 5, .keep_after_exit = std::chrono::seconds(10)}, kStart);
+  InstrumentSpec size = Duration();
+  size.name = "http.server.response.body.size";
+  InstrumentSpec other = Sum("requests");
+  std::vector<InstrumentId> ids;
+  for (const InstrumentSpec& spec : {Duration(), size, other}) {
+    ids.push_back(Declare(spec));
+    EXPECT_EQ(*plain.Declare(spec), ids.back());
+  }
+  const ReaderId reader = metrics_.AddReader(Temporality::kCumulative);
+  EXPECT_EQ(plain.AddReader(Temporality::kCumulative), reader);
+  std::mt19937_64 random(11);
+  const std::string_view methods[] = {"GET", "PUT", "POST"};
+  MetricsAggregator::Memo memos[3];  // one for each method: the constant attribute
+  for (int i = 0; i < 5000; ++i) {
+    const std::size_t method = random() % 3;
+    std::vector<probe_attribute_t> attributes = {Text(kMethod, methods[method]), Text(kPath, "/")};
+    if (random() % 8 != 0) attributes.push_back(Integer(kStatus, random() % 16 != 0 ? 200 : 500));
+    if (random() % 16 == 0) attributes.push_back(Text(kMethod, "TRACE"));  // the last one stands
+    std::vector<probe_measurement_t> measured;
+    for (std::size_t n = 1 + random() % 6; n > 0; --n) {
+      const double value = random() % 32 == 0 ? -1 : random() % 32 == 1 ? HUGE_VAL : static_cast<double>(random() % 20);
+      measured.push_back({random() % 16 == 0 ? 4711 : ids[random() % 8 == 0 ? random() % 3 : n % 2], 0, value});
+    }
+    MetricsAggregator::Measured span{measured, attributes, random() % 16 == 0 ? "500" : std::string_view{}};
+    const ResourcePtr resource = Resource(random() % 32 == 0 ? 2 : 1);
+    plain.Record(0, resource, span);
+    span.memo = &memos[method];
+    span.constant = 2;
+    metrics_.Record(0, resource, span);
+    if (i % 1000 == 999) {  // series that memos know are dropped
+      const auto at_s = static_cast<std::uint64_t>(i);
+      for (MetricsAggregator* metrics : {&metrics_, &plain}) metrics->ForgetResource(1, kStart + at_s * kSecond);
+      EXPECT_EQ(Points(Collect(reader, at_s + 20)), Points(plain.Collect(reader, kStart + (at_s + 20) * kSecond)));
+    }
+  }
+  const std::vector<std::string> points = Points(Collect(reader, 9000));
+  EXPECT_EQ(points, Points(plain.Collect(reader, kStart + 9000 * kSecond)));
+  EXPECT_THAT(points, ::testing::Contains(::testing::HasSubstr("overflow")));
+  EXPECT_EQ(metrics_.overflowed(), plain.overflowed());
 }
 
 TEST_F(MetricsTest, NothingIsLostWhileCollecting) {

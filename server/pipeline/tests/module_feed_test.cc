@@ -159,6 +159,106 @@ TEST_F(ModuleFeedTest, BooksExchangesAbortedForUnknownReasonsAsUnknown) {
   EXPECT_EQ(ledger.opened, ledger.spans + ledger.in_flight + Sum(ledger.aborted));
 }
 
+/// Spans with two attributes that are said to be constant and one that changes.
+class ConstantAttributes : public ModuleFeedTest {
+ protected:
+  struct Said {
+    std::string constant = "same";
+    std::uint32_t set = 1;
+    std::uint32_t count = 2;
+    std::uint32_t struct_size = sizeof(probe_span_t);
+    std::uint32_t attributes = 3;
+  };
+
+  void Emit(const Said& said, std::int64_t number) {
+    on_segment = [&](probe_stream_t* stream, const probe_segment_t& segment) {
+      probe_exchange_t exchange{};
+      exchange.kind = PROBE_SPAN_SERVER;
+      exchange.start_ns = segment.ktime_ns;
+      probe_attribute_t attributes[3] = {};
+      attributes[0].key = key_;
+      attributes[0].type = PROBE_ATTR_STRING;
+      attributes[0].value.string = {said.constant.data(), said.constant.size()};
+      attributes[1].key = key_ + 1;
+      attributes[1].type = attributes[2].type = PROBE_ATTR_INT;
+      attributes[1].value.integer = 8080;
+      attributes[2].key = key_ + 2;
+      attributes[2].value.integer = number;
+      probe_span_t span{};
+      span.struct_size = said.struct_size;
+      span.exchange = host().exchange_begin(stream, &exchange);
+      span.attributes = attributes;
+      span.attribute_count = said.attributes;
+      span.constant_set = said.set;
+      span.constant_count = said.count;
+      EXPECT_EQ(host().emit_span(stream, &span), PROBE_OK);
+    };
+    Segment("x", offset_++);
+  }
+
+  /// "constant/number of constants/number" of each span, as a sink sees it.
+  std::vector<std::string> Sent() {
+    output_.FlushBatches();
+    std::vector<std::string> spans;
+    for (const exporter::BatchPtr& batch : rig_.batches) {
+      exporter::ForEachItem(batch->bytes, [&](const exporter::ItemView& item) {
+        std::string text;
+        for (const exporter::AttributeView& attribute : exporter::ReadSpan(item.item).attributes) {
+          if (const auto* value = std::get_if<std::int64_t>(&attribute.value)) text += "/" + std::to_string(*value);
+          if (const auto* value = std::get_if<std::string_view>(&attribute.value)) text += *value;
+        }
+        spans.push_back(text);
+      });
+    }
+    return spans;
+  }
+
+  const std::uint32_t key_ = rig_.keys.Intern("constant.text");
+  const std::uint32_t more_ = rig_.keys.Intern("constant.number") + rig_.keys.Intern("number");
+  std::uint64_t offset_ = 0;
+};
+
+TEST_F(ConstantAttributes, AreInEverySpan) {
+  Emit({}, 1);
+  Emit({}, 2);
+  Emit({.constant = "other", .set = 2}, 3);
+  Emit({.constant = "other", .set = 2}, 4);
+  Emit({.constant = "none", .set = 0}, 5);
+  Emit({.constant = "other", .set = 2}, 6);
+  EXPECT_THAT(Sent(),
+              ElementsAre("same/8080/1", "same/8080/2", "other/8080/3", "other/8080/4", "none/8080/5", "other/8080/6"));
+}
+
+TEST_F(ConstantAttributes, OfAModuleBuiltForOneZeroAreNotLookedFor) {
+  const auto size = static_cast<std::uint32_t>(offsetof(probe_span_t, constant_set));
+  Emit({.struct_size = size}, 1);
+  Emit({.constant = "other", .struct_size = size}, 2);
+  EXPECT_THAT(Sent(), ElementsAre("same/8080/1", "other/8080/2"));
+}
+
+TEST_F(ConstantAttributes, ThatAreTooManyOrTooLongAreNotKept) {
+  Emit({.count = 4}, 1);
+  Emit({.constant = "other", .count = 4}, 2);  // wrong, but nothing was kept that it could be mixed up with
+  const std::string huge(StreamConstants::kMostBytes, 'x');
+  Emit({.constant = huge, .set = 2}, 3);
+  Emit({.constant = huge, .set = 2}, 4);
+  EXPECT_THAT(Sent(), ElementsAre("same/8080/1", "other/8080/2", huge + "/8080/3", huge + "/8080/4"));
+}
+
+TEST_F(ConstantAttributes, AModuleThatContradictsItselfReadsNoForeignMemory) {
+  Emit({}, 1);
+  Emit({.attributes = 1}, 2);
+  Emit({.count = 1}, 3);
+  EXPECT_THAT(Sent(), ElementsAre("same/8080/1", "same", "same/8080/3"));
+}
+
+TEST_F(ConstantAttributes, AreGoneWithTheirStream) {
+  Emit({}, 1);
+  KernelCloses(PROBE_CLOSE_PEER);
+  Emit({.constant = "next"}, 2);  // a new stream counts its sets anew
+  EXPECT_THAT(Sent(), ElementsAre("same/8080/1", "next/8080/2"));
+}
+
 TEST_F(ModuleFeedTest, ReleasesAStreamThatIsNotTheModules) {
   int fed = 0;
   on_segment = [&](probe_stream_t* stream, const probe_segment_t&) {
