@@ -33,7 +33,7 @@ class DiscoveryLoopTest : public ::testing::Test {
     probe_measurement_t one{};
     one.instrument = requests_;
     one.value = 1;
-    metrics_.Record(0, resources_.Get(*process), {&one, 1}, {}, {});
+    metrics_.Record(0, resources_.Get(*process), {{&one, 1}, {}});
   }
 
   StillClock clock_;

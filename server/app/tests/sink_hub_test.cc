@@ -67,7 +67,7 @@ class SinkHubTest : public ::testing::Test {
     one.instrument = *metrics_.Declare(
         {.name = name, .unit = "1", .description = {}, .bounds = {}, .attributes = {}, .scope = scope});
     one.value = 1;
-    metrics_.Record(0, resource_, {&one, 1}, {}, {});
+    metrics_.Record(0, resource_, {{&one, 1}, {}});
   }
   /// Puts the sink and returns its port.
   std::uint16_t Put(const std::string& name) {
