@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unmodified programs that are traced: servers on free ports, clients, load."""
 
+import json
 import os
 import pathlib
 import socket
@@ -171,3 +172,29 @@ def connect(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def grpc_server(case):
+    """Python's gRPC with a handler of every kind."""
+    port = free_port()
+    return port, server(case, [PYTHON, SERVERS / "grpc_echo.py", "server", port], port)
+
+
+class GrpcClient:
+    """A process of its own, told what to call."""
+
+    def __init__(self, case, port):
+        self.process = subprocess.Popen([PYTHON, str(SERVERS / "grpc_echo.py"), "client", str(port)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        case.addCleanup(self.close)
+
+    def ask(self, **command):
+        """The name of the status the client saw."""
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()

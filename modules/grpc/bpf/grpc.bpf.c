@@ -1,0 +1,195 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Kernel side of the gRPC module: recognises HTTP/2, follows its frames, ships heads and header blocks and leaves DATA
+ * out. A place where the frames cannot be followed any more (bytes that no hook can show, lost records) ends at the
+ * next segment that begins like a frame; the decoder sees the hole by the offsets.
+ */
+#include "api/sdk/bpf/probed.bpf.h"
+#include "modules/grpc/bpf/h2_walk.h"
+
+PROBED_MODULE();
+
+PROBED_CLASSIFY(grpc) { return h2_recognise(head->bytes, head->length); }
+
+/* This module's memory per stream. */
+struct h2_stream {
+  struct h2_direction way[2];
+};
+
+/* Who sends requests: direction + 1, kept in a spare byte of the first direction. 0: not known. */
+static __always_inline __u8 *h2_request_direction(struct h2_stream *stream) { return &stream->way[0].spare[0]; }
+
+/* Whether the segment begins where this module can read frames: at a frame, or at the preface or a rest of it. */
+static __always_inline bool h2_find_place(struct probed_segment *segment, struct h2_direction *way) {
+  __u64 words[2];
+  const __u32 total = probed_total(segment);
+  words[0] = probed_peek8(segment, 0);
+  words[1] = total > 8 ? probed_peek8(segment, 8) : 0;
+  way->head = 0;
+  way->have = 0;
+  way->left = 0;
+  if ((__u32)words[0] == H2_PREFACE_WORD_LOW) return true;
+  return h2_recognise_frame((const __u8 *)words, total < 16 ? total : 16) == H2_YES;
+}
+
+/* Takes up the walk at the segment's beginning. Returns the position in the segment to go on from; -1: nothing of it
+ * can be read. */
+static __always_inline __s64 h2_take_up(struct probed_segment *segment, struct h2_direction *way) {
+  const __u32 begin = (__u32)probed_offset(segment);
+  const __u32 done = way->at - begin;
+  if (way->known) {
+    if (done < probed_total(segment)) return done; /* a new segment, or the next run on the same one */
+    const __u32 missed = begin - way->at;
+    if (missed <= way->left && !way->have) { /* a hole inside a payload */
+      way->left -= missed;
+      way->at = begin;
+      return 0;
+    }
+  }
+  way->at = begin;
+  way->known = h2_find_place(segment, way);
+  return way->known ? 0 : -1;
+}
+
+/* Bytes of a payload that nobody wants. -1: there is more behind them. */
+static __always_inline int h2_skip(struct probed_segment *segment, struct h2_direction *way, __u32 *at) {
+  const __u32 rest = probed_total(segment) - *at;
+  const __u32 count = h2_least(way->left, rest);
+  way->left -= count;
+  way->at += count;
+  if (count < rest) {
+    *at += count;
+    return -1;
+  }
+  /* The record's time is the end of the stream. */
+  if (!way->left && way->ends) return probed_ship(segment, *at, 0, 0, PB_SEGMENT_SKIPPED, 0);
+  return PROBED_SKIPPED;
+}
+
+/* Points the walk at position `at` of the call's buffer. False: it cannot be read. */
+static __always_inline bool h2_aim(const struct probed_segment *segment, struct h2_walk *walk, __u32 at) {
+  const struct pb_buffer *buffer = segment->at.buffer;
+  walk->rest = probed_total(segment) - at;
+  if (!buffer->segments) {
+    walk->address = buffer->base + at;
+    walk->piece = walk->rest;
+    return true;
+  }
+  walk->vector = buffer->base;
+  walk->vectors = buffer->segments;
+  return true;
+}
+
+/* The first iovecs, up to the one that holds position `at`. */
+struct h2_seek {
+  struct h2_walk *walk;
+  __u32 skip;
+  __u32 pad;
+};
+
+static long h2_seek_step(__u32 index, struct h2_seek *seek) {
+  struct h2_walk *walk = seek->walk;
+  struct user_iovec part;
+  if (!walk->vectors || bpf_probe_read_user(&part, sizeof(part), (void *)walk->vector)) {
+    walk->lost = 1;
+    return 1;
+  }
+  walk->vector += sizeof(part);
+  walk->vectors--;
+  if (part.length <= seek->skip) {
+    seek->skip -= (__u32)part.length;
+    return 0;
+  }
+  const __u64 length = part.length - seek->skip;
+  walk->address = part.base + seek->skip;
+  walk->piece = length < walk->rest ? (__u32)length : walk->rest;
+  return 1;
+}
+
+__noinline int h2_seek(struct h2_walk *walk, __u32 skip) {
+  if (!walk) return 0;
+  struct h2_seek seek = {.walk = walk, .skip = skip};
+  bpf_loop(PB_MAX_IOVECS, h2_seek_step, &seek, 0);
+  return 0;
+}
+
+/* Who sends requests: the side that sent the preface; on an older connection the side whose blocks do not begin with a
+ * status. */
+static __always_inline void h2_learn_roles(struct h2_stream *stream, __u32 direction, __u64 first) {
+  if ((__u32)first == H2_PREFACE_WORD_LOW) *h2_request_direction(stream) = (__u8)(direction + 1);
+}
+
+/* What is to be said of requests: their thread works for them (received), they belong to its request (sent). */
+static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_stream *stream,
+                                      const struct h2_walk *walk) {
+  const __u32 direction = probed_direction(segment) & 1;
+  if (!walk->blocks || *h2_request_direction(stream) != direction + 1) return 0;
+  if (direction == PB_SENT) return PROBED_SHIP_CAUSE;
+  probed_cause_begin(segment, probed_offset(segment) + probed_total(segment) - walk->block_rest);
+  return 0;
+}
+
+#define H2_SHIP(room)                                                                          \
+  do {                                                                                         \
+    struct {                                                                                   \
+      struct pb_record head;                                                                   \
+      struct h2_room_##room bytes;                                                             \
+    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);                        \
+    if (!record) {                                                                             \
+      way->known = 0;                                                                          \
+      return PROBED_FULL;                                                                      \
+    }                                                                                          \
+    h2_walk_##room(&record->bytes, &walk, way);                                                \
+    const __u32 passed = probed_total(segment) - at - walk.rest;                               \
+    if (!passed) {                                                                             \
+      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                           \
+      way->known = 0;                                                                          \
+      return PROBED_FAULT;                                                                     \
+    }                                                                                          \
+    flags |= h2_causes(segment, stream, &walk);                                                \
+    const __u32 captured = (__u32)pb_clamp(walk.out, room);                                    \
+    probed_record_finish(segment, &record->head, at, captured, captured, passed, flags, hint); \
+  } while (0)
+
+/* Walks on from position `at` and ships what it finds. */
+static __always_inline int h2_ship(struct probed_segment *segment, struct h2_stream *stream, struct h2_direction *way,
+                                   __u32 at) {
+  const __u8 all = *(const __u8 *)probed_settings(segment) == H2_SHIP_DATA;
+  struct h2_walk walk = {.all = all};
+  __u8 hint = all ? 0 : H2_HINT_PACKED;
+  __u8 flags = 0;
+  const __u32 requests = *h2_request_direction(stream);
+  if (!way->left && !way->have) hint |= H2_HINT_ALIGNED;
+  if (!all && requests && requests != (probed_direction(segment) & 1) + 1) {
+    walk.tails = 1;
+    hint |= H2_HINT_TAILS;
+  }
+  h2_aim(segment, &walk, at);
+  if (walk.vectors) h2_seek(&walk, at);
+  if (walk.rest <= 512)
+    H2_SHIP(512);
+  else
+    H2_SHIP(4096);
+  if (walk.lost) way->known = 0;
+  return walk.lost || !walk.rest ? PROBED_SHIPPED : PROBED_AGAIN;
+}
+
+PROBED_SEGMENT(grpc) {
+  struct h2_stream *stream = probed_scratch(segment);
+  const __u32 direction = probed_direction(segment) & 1;
+  struct h2_direction *way = &stream->way[direction];
+  if (!probed_readable(segment) && !(way->known && way->left >= probed_total(segment))) {
+    way->known = 0;
+    return probed_ship(segment, 0, 0, 0, PB_SEGMENT_UNREADABLE, 0);
+  }
+  const __s64 place = h2_take_up(segment, way);
+  if (place < 0) return PROBED_SKIPPED;
+  __u32 at = (__u32)place;
+  if (way->left && !way->keep) {
+    const int outcome = h2_skip(segment, way, &at);
+    if (outcome >= 0) return outcome;
+  }
+  if (!probed_offset(segment)) h2_learn_roles(stream, direction, probed_peek8(segment, 0));
+  return h2_ship(segment, stream, way, at);
+}

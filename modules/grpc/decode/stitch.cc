@@ -1,0 +1,207 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Entry points and calls. Frames: stitch_frames.cc; header blocks: stitch_blocks.cc.
+#include "modules/grpc/decode/stitch.h"
+
+#include <algorithm>
+
+#include "modules/grpc/bpf/h2_frames.h"
+
+namespace probed::mod::grpc {
+namespace {
+
+std::string_view FailureOf(std::uint32_t close_reason) {
+  switch (close_reason) {
+    case PROBE_CLOSE_RESET: return "connection_reset";
+    case PROBE_CLOSE_TIMEOUT: return "timeout";
+    default: return "connection_closed";
+  }
+}
+
+}  // namespace
+
+void Stitcher::Enter(sdk::Stream stream, Connection& connection) {
+  stream_ = stream;
+  c_ = &connection;
+  segment_ = nullptr;
+  used_ = false;
+  requests_ = 0;
+  failure_ = PROBE_REASON_COUNT;
+  connection.memory.Use(stream);
+  if (connection.stream == nullptr) Remember(stream, connection);
+}
+
+void Stitcher::Remember(sdk::Stream stream, Connection& connection) {
+  connection.stream = stream.raw();
+  connection.next = connections_;
+  if (connections_ != nullptr) connections_->previous = &connection;
+  connections_ = &connection;
+}
+
+/// Takes the connection out of the list and gives its memory back.
+void Stitcher::Leave() {
+  (c_->previous == nullptr ? connections_ : c_->previous->next) = c_->next;
+  if (c_->next != nullptr) c_->next->previous = c_->previous;
+  for (Direction& d : c_->directions) {
+    d.hpack.Close();
+    d.block.Release(stream_);
+  }
+  c_->calls.Release(stream_);
+}
+
+void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_open_t& open) {
+  Enter(stream, connection);
+  connection.peer.Set(open.peer);
+  connection.local.Set(open.local);
+  connection.layer = open.layer;
+  connection.opened = true;
+  const bool started = connection.directions[0].started || connection.directions[1].started;
+  connection.from_start = open.from_start != 0 && !started;
+}
+
+void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
+  Enter(stream, connection);
+  segment_ = &segment;
+  connection.layer = segment.layer;
+  Direction& d = connection.directions[segment.direction == PROBE_RECEIVED ? PROBE_RECEIVED : PROBE_SENT];
+  if (!d.started) Start(d);
+  at_ = segment.offset;
+  end_ = segment.offset + segment.total;
+  bytes_ = {reinterpret_cast<const char*>(segment.bytes), segment.captured};
+  if (at_ < d.expected) {  // twice the same bytes: nobody can say which are right
+    failure_ = PROBE_UNDECODABLE_GAP;
+    if (end_ > d.expected) Desync(d);
+  } else {
+    if (at_ > d.expected) Hole(d, at_ - d.expected);
+    Read(d);
+  }
+  d.expected = std::max(d.expected, end_);
+  Settle();
+}
+
+/// Says what became of the record, and gives a stream up that never showed a header block.
+void Stitcher::Settle() {
+  if (failure_ != PROBE_REASON_COUNT) {
+    stream_.Count(failure_);
+    if (!c_->proven && ++c_->undecodable == kUndecodableBeforeGivingUp) stream_.NotMine();
+  } else if (!used_) {
+    stream_.Count(PROBE_IGNORED_BODY);
+  }
+}
+
+void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
+  Enter(stream, connection);
+  if (reason == PROBE_CLOSE_EVICTED) {
+    while (c_->calls.oldest() != nullptr) Forget(c_->calls.oldest());
+  } else if (reason == PROBE_CLOSE_UNLOAD || reason == PROBE_CLOSE_HANDED_OVER) {
+    while (c_->calls.oldest() != nullptr)
+      Drop(c_->calls.oldest(), reason == PROBE_CLOSE_UNLOAD ? PROBE_ABORTED_UNLOAD : PROBE_ABORTED_CLOSE);
+  } else {
+    const Ending ending{.kind = Ending::Kind::kClosed, .ktime_ns = ktime_ns, .failure = FailureOf(reason)};
+    while (Call* call = c_->calls.oldest()) Finish(call, ending);
+  }
+  Leave();
+}
+
+// --- calls --------------------------------------------------------------------------------------------------------
+
+const Config* Stitcher::ConfigFor(std::uint32_t generation) {
+  if (cached_config_ == nullptr || cached_generation_ != generation) {
+    cached_config_ = configs_.Find(generation);
+    cached_generation_ = generation;
+  }
+  return cached_config_;
+}
+
+/// An exchange that is opened only to say that it is lost: the ledger counts it.
+void Stitcher::CountLost(const FrameStart& start, probe_reason reason) {
+  stream_.Abort(emitter_.BeginUnknown(stream_, *c_, start), reason);
+}
+
+/// Opens the call whose request is the block at hand. nullptr: it is of no interest, or there is no memory.
+Call* Stitcher::Begin(Direction& d) {
+  const BlockState& state = d.under_way;
+  const Config* config = ConfigFor(state.start.generation);
+  if (c_->calls.size() >= kMaxOpen) Drop(c_->calls.oldest(), PROBE_EVICTED_MEMORY);
+  const bool alone = c_->calls.size() == 0 && ++requests_ == 1;
+  const std::uint64_t exchange = emitter_.Begin(stream_, *c_, state.start, d.block, at_, alone);
+  const std::string_view path = d.block.text(kPath);
+  if (config != nullptr && !config->http.ignored.empty() &&
+      !config->http.ignored.Match(path.substr(0, path.find('?'))).empty()) {
+    stream_.Abort(exchange, PROBE_IGNORED_CONFIGURED);
+    return nullptr;
+  }
+  Call* call = config == nullptr ? nullptr : c_->calls.Add(stream_, state.id, d.block);
+  if (call == nullptr) {
+    stream_.Abort(exchange, PROBE_EVICTED_MEMORY);
+    return nullptr;
+  }
+  call->exchange = exchange;
+  call->config = config;
+  call->start_ns = state.start.ktime_ns;
+  call->generation = state.start.generation;
+  call->cut = d.block.fields().cut;
+  pins_.Pin(call->generation);
+  return call;
+}
+
+/// Bytes of DATA that are there.
+void Stitcher::OnData(Direction& d, std::string_view bytes) {
+  Call* call = c_->calls.Find(d.frame.id);
+  if (call == nullptr || c_->request_direction < 0) return;
+  const bool request = IsRequestSide(d);
+  call->messages[request ? 0 : 1].Read(bytes, [call](std::string_view piece) {
+    const std::size_t room = call->web_status.size() - call->web_status_size;
+    const std::size_t count = std::min(room, piece.size());
+    std::copy_n(piece.begin(), count, call->web_status.begin() + call->web_status_size);
+    call->web_status_size = static_cast<std::uint8_t>(call->web_status_size + count);
+  });
+}
+
+void Stitcher::EndRequest(Call& call) { call.request_done = true; }
+
+void Stitcher::OnReset(Direction& d) {
+  Call* call = c_->calls.Find(d.frame.id);
+  if (call == nullptr || c_->request_direction < 0) return;
+  used_ = true;
+  Finish(call, {.kind = Ending::Kind::kReset,
+                .by_client = IsRequestSide(d),
+                .code = h2_u32(d.frame.fixed.data()),
+                .ktime_ns = segment_->ktime_ns});
+}
+
+/// The server looks at no stream above the one it names.
+void Stitcher::OnGoAway(Direction& d) {
+  used_ = true;
+  if (c_->request_direction < 0 || IsRequestSide(d)) return;
+  const std::uint32_t last = h2_u32(d.frame.fixed.data()) & 0x7fffffffU;
+  Call* call = c_->calls.oldest();
+  while (call != nullptr) {
+    Call* newer = call->newer;
+    if (call->id > last) Finish(call, {.kind = Ending::Kind::kRefused, .ktime_ns = segment_->ktime_ns});
+    call = newer;
+  }
+}
+
+/// Removes the call without a word to the host.
+void Stitcher::Forget(Call* call) {
+  pins_.Unpin(call->generation);
+  c_->calls.Remove(stream_, call);
+}
+
+void Stitcher::Drop(Call* call, probe_reason reason) {
+  stream_.Abort(call->exchange, reason);
+  Forget(call);
+}
+
+/// A call whose end may have been lost did not necessarily end with the connection.
+void Stitcher::Finish(Call* call, const Ending& ending) {
+  if (call->torn && ending.kind == Ending::Kind::kClosed) return Drop(call, PROBE_ABORTED_GAP);
+  call->end_ns = ending.ktime_ns;
+  if (emitter_.IsRpc(*c_, *call)) c_->speaks_grpc = true;
+  emitter_.Emit(stream_, *c_, *call, ending);
+  Forget(call);
+}
+
+}  // namespace probed::mod::grpc
