@@ -20,7 +20,8 @@ struct pb_buffer {
   __u32 of_many; /* a message of a recvmmsg or sendmmsg call: pb_message_passed moves on to the next one */
 };
 
-enum { PB_MAX_IOVECS = 64, PB_MESSAGE_STRIDE = 64 /* sizeof(struct mmsghdr) */ };
+/* As many iovecs as a call may have (UIO_MAXIOV); walked by bpf_loop, so the verifier does not care. */
+enum { PB_MAX_IOVECS = 1024, PB_MESSAGE_STRIDE = 64 /* sizeof(struct mmsghdr) */ };
 
 #if defined(__TARGET_ARCH_x86)
 enum {

@@ -27,7 +27,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   {upstream}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{h2};
     location / {{ return 200 "hello\\n"; }}
     location /files/ {{ root {folder}; }}
     {locations}
@@ -39,7 +39,7 @@ http {{
 class Nginx:
     """One worker in the foreground; its access log is the other side of every count."""
 
-    def __init__(self, case, upstream_port=None, upstream_keepalive=False):
+    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False):
         self.port = free_port()
         self.folder = case.folder / f"nginx-{self.port}"
         (self.folder / "files").mkdir(parents=True)
@@ -54,7 +54,8 @@ class Nginx:
             host = f"proxy_set_header Host 127.0.0.1:{upstream_port};"
             locations = f"location /proxy/ {{ proxy_pass http://behind; {host} {version} }}"
         config = self.folder / "nginx.conf"
-        config.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, upstream=upstream, locations=locations))
+        config.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, upstream=upstream, locations=locations,
+                                             h2=" http2" if h2 else ""))
         self.program = case.need("nginx")
         self.process = case.spawn([self.program, "-c", config, "-p", self.folder])
         wait_for("nginx to listen", lambda: accepts(self.port))

@@ -22,9 +22,8 @@ class GrpcCase(LiveCase):
         targets = [{"name": "under_test", "ports": list(ports)}]
         if exclude:
             targets.append({"name": "not_these", "exclude": True, "exe": [os.path.realpath(self.need(e)) for e in exclude]})
-        modules = [{"name": "grpc", "settings": settings}] if settings else []
-        daemon = self.start_daemon(targets=targets, modules=modules, **options)
-        daemon.load("grpc")
+        daemon = self.start_daemon(targets=targets, **options)
+        daemon.load("grpc", *(word for key, value in (settings or {}).items() for word in ("--set", f"{key}={value}")))
         return daemon
 
     def assert_exact(self, daemon):
@@ -63,6 +62,162 @@ class Python(GrpcCase):
             self.assertNotIn("http.request.method", span.attributes)
         self.assertEqual((server.trace_id, server.parent_id), (client.trace_id, client.span_id))
         self.assertEqual(server.resource["process.pid"], self.server.pid)
+        self.assert_exact(daemon)
+
+    def test_statuses(self):
+        """What the wire says: errors by side, and what a client makes of its own deadline."""
+        daemon = self.run_grpc(self.port)
+        for status in ("NOT_FOUND", "INTERNAL"):
+            self.assertEqual(self.ask(call="fail", status=status), status)
+        self.assertEqual(self.ask(call="missing"), "UNIMPLEMENTED")
+        self.assertEqual(self.ask(call="deadline", seconds=0.3), "DEADLINE_EXCEEDED")
+        self.assertEqual(self.ask(call="cancel", seconds=0.3), "CANCELLED")
+        servers, clients = self.both(daemon, 5)
+
+        def shown(spans):
+            return sorted((span.name, span.attributes["rpc.status_code"], span.attributes.get("error.type", ""))
+                          for span in spans)
+
+        self.assertEqual(shown(clients), sorted([
+            ("test.Echo/Fail", "NOT_FOUND", "NOT_FOUND"), ("test.Echo/Fail", "INTERNAL", "INTERNAL"),
+            ("grpc", "UNIMPLEMENTED", "UNIMPLEMENTED"), ("test.Echo/Slow", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+            ("test.Echo/Slow", "CANCELLED", "CANCELLED")]))
+        self.assertEqual(shown(servers), sorted([
+            ("test.Echo/Fail", "NOT_FOUND", ""), ("test.Echo/Fail", "INTERNAL", "INTERNAL"),
+            ("grpc", "UNIMPLEMENTED", "UNIMPLEMENTED"), ("test.Echo/Slow", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+            ("test.Echo/Slow", "CANCELLED", "")]))
+        (unknown,) = [span for span in servers if span.name == "grpc"]
+        self.assertEqual(unknown.attributes["rpc.method"], "_OTHER")
+        self.assertEqual(unknown.attributes["rpc.method_original"], "test.Echo/Nothing")
+        (late,) = [span for span in clients if span.attributes["rpc.status_code"] == "DEADLINE_EXCEEDED"]
+        self.assertGreater(late.milliseconds, 250)
+        self.assertLess(late.milliseconds, 1000)
+        self.assert_exact(daemon)
+
+    def test_streams_end_with_their_trailers_and_count_messages(self):
+        daemon = self.run_grpc(self.port, settings={"count_messages": "true"})
+        self.assertEqual(self.ask(call="count", messages=1000), "OK")
+        self.assertEqual(self.ask(call="sum", messages=70), "OK")
+        self.assertEqual(self.ask(call="chat", messages=50), "OK")
+        servers, clients = self.both(daemon, 3)
+
+        def counted(spans):
+            return {span.name: (span.attributes.get("probed.rpc.messages.sent"),
+                                span.attributes.get("probed.rpc.messages.received")) for span in spans}
+
+        self.assertEqual(counted(clients), {"test.Echo/Count": (1, 1000), "test.Echo/Sum": (70, 1),
+                                            "test.Echo/Chat": (50, 50)})
+        self.assertEqual(counted(servers), {"test.Echo/Count": (1000, 1), "test.Echo/Sum": (1, 70),
+                                            "test.Echo/Chat": (50, 50)})
+        self.assertEqual({span.attributes["rpc.status_code"] for span in [*servers, *clients]}, {"OK"})
+        self.assert_exact(daemon)
+
+    def test_messages_of_4_mb(self):
+        daemon = self.run_grpc(self.port)
+        self.assertEqual(self.ask(call="say", size=4_000_000, times=8), "OK")
+        self.assertEqual(self.ask(call="say"), "OK")
+        self.both(daemon, 9, name=SAY, rpc__status_code="OK")
+        self.assert_exact(daemon)
+
+    def test_64_streams_at_once(self):
+        daemon = self.run_grpc(self.port)
+        self.assertEqual(self.ask(call="parallel", streams=64, times=2000, size=300), "OK")
+        servers, clients = self.both(daemon, 2000, name=SAY, rpc__status_code="OK")
+        self.assertEqual({span.parent_id for span in servers}, {span.span_id for span in clients})
+        self.assert_exact(daemon)
+
+    def test_metadata(self):
+        settings = {"capture_request_headers": '["x-tenant"]', "ignored_paths": '["/test.Echo/Count"]'}
+        daemon = self.run_grpc(self.port, settings=settings)
+        trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+        self.assertEqual(self.ask(call="count", messages=1), "OK")
+        self.assertEqual(self.ask(call="say", metadata=[["traceparent", f"00-{trace}-{parent}-01"],
+                                                        ["tracestate", "a=1"], ["x-tenant", "blue"]]), "OK")
+        (server,), (client,) = self.both(daemon, 1)
+        self.assertEqual((server.trace_id, client.trace_id), (trace, trace))
+        self.assertIn(parent, {server.parent_id, client.parent_id})
+        self.assertEqual(server.trace_state, "a=1")
+        self.assertEqual(server.attributes["rpc.request.header.x-tenant"], ["blue"])
+        self.assert_exact(daemon)
+
+    def test_connection_older_than_the_daemon(self):
+        """Its header table is not known: calls are counted and timed, and what is said of them is right."""
+        for _ in range(3):
+            self.assertEqual(self.ask(call="say"), "OK")
+        daemon = self.run_grpc(self.port)
+        self.assertEqual(self.ask(call="say", times=20), "OK")
+        self.assertEqual(self.ask(call="count", messages=3), "OK")
+        self.assertEqual(self.ask(call="fail", status="NOT_FOUND"), "NOT_FOUND")
+        servers, clients = self.both(daemon, 22)
+        for spans in (servers, clients):
+            names = collections.Counter(span.name for span in spans)
+            print("older connection:", dict(names))
+            self.assertLessEqual(set(names), {"grpc", SAY, "test.Echo/Count", "test.Echo/Fail"})
+            self.assertEqual(names["test.Echo/Count"], 1)
+            self.assertEqual(names["test.Echo/Fail"], 1)
+            for span in spans:
+                self.assertEqual(span.attributes.get("probed.rpc.method_unknown", False), span.name == "grpc")
+                wanted = "NOT_FOUND" if span.name == "test.Echo/Fail" else "OK"
+                self.assertIn(span.attributes.get("rpc.status_code"), {None, wanted})
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+
+
+class Plain(GrpcCase):
+    """HTTP/2 without TLS that is no gRPC."""
+
+    def h2load(self, nginx, requests, connections, streams, path="/load", rate=5000):
+        done = subprocess.run([self.need("h2load"), "-n", str(requests), "-c", str(connections), "-m", str(streams),
+                               "-t", "1", "--rps", str(rate // connections),
+                               f"http://127.0.0.1:{nginx.port}{path}"],
+                              capture_output=True, text=True, timeout=120)
+        self.assertIn(f"{requests} succeeded, 0 failed", done.stdout, done.stdout + done.stderr)
+
+    def run_h2load(self, streams, requests=10_000, connections=4):
+        nginx = peers.Nginx(self, h2=True)
+        daemon = self.run_grpc(nginx.port, exclude=["h2load"])
+        self.h2load(nginx, requests, connections, streams)
+        nginx.wait_requests(requests)
+        spans = daemon.wait_spans(requests, seconds=60, settle=1.0, kind=SERVER)
+        self.assertEqual(len(spans), requests)
+        self.assertEqual({(span.path, span.attributes["http.response.status_code"],
+                           span.attributes["network.protocol.version"]) for span in spans}, {("/load", 200, "2")})
+        self.assert_exact(daemon)
+
+    def test_1_stream(self):
+        self.run_h2load(1)
+
+    def test_8_streams(self):
+        self.run_h2load(8)
+
+    def test_64_streams(self):
+        self.run_h2load(64)
+
+    def test_both_ends(self):
+        nginx = peers.Nginx(self, h2=True)
+        daemon = self.run_grpc(nginx.port)
+        curl = self.need("curl")
+        for number in range(20):
+            subprocess.run([curl, "-s", "--http2-prior-knowledge", f"http://127.0.0.1:{nginx.port}/a/{number}?q=1"],
+                           check=True, stdout=subprocess.DEVNULL)
+        servers = daemon.wait_spans(20, kind=SERVER)
+        clients = daemon.wait_spans(20, settle=0.5, kind=CLIENT)
+        self.assertEqual((len(servers), len(clients)), (20, 20))
+        wanted = sorted(f"/a/{number}" for number in range(20))
+        self.assertEqual(sorted(span.path for span in servers), wanted)
+        self.assertEqual(sorted(span.path for span in clients), wanted)
+        self.assertEqual({span.parent_id for span in servers}, {span.span_id for span in clients})
+        urls = {span.attributes["url.full"] for span in clients}
+        self.assertIn(f"http://127.0.0.1:{nginx.port}/a/7?q=1", urls)
+        self.assert_exact(daemon)
+
+    def test_bodies_of_100_mb(self):
+        nginx = peers.Nginx(self, h2=True)
+        daemon = self.run_grpc(nginx.port, exclude=["nghttp"])
+        sizes = [0, 1, 1000, 65_536, 1 << 20, 100_000_000]
+        urls = [f"http://127.0.0.1:{nginx.port}{nginx.file(f'f{size}', size)}" for size in sizes]
+        subprocess.run([self.need("nghttp"), "--null-out", *urls], check=True)  # all at once on one connection
+        spans = daemon.wait_spans(len(sizes), settle=0.5, kind=SERVER)
+        self.assertEqual(sorted(span.path for span in spans), sorted(f"/files/f{size}" for size in sizes))
         self.assert_exact(daemon)
 
 

@@ -167,7 +167,9 @@ static __always_inline int h2_ship(struct probed_segment *segment, struct h2_str
   }
   h2_aim(segment, &walk, at);
   if (walk.vectors) h2_seek(&walk, at);
-  if (walk.rest <= 512)
+  if (walk.rest <= 128)
+    H2_SHIP(128);
+  else if (walk.rest <= 512)
     H2_SHIP(512);
   else
     H2_SHIP(4096);
@@ -179,9 +181,12 @@ PROBED_SEGMENT(grpc) {
   struct h2_stream *stream = probed_scratch(segment);
   const __u32 direction = probed_direction(segment) & 1;
   struct h2_direction *way = &stream->way[direction];
-  if (!probed_readable(segment) && !(way->known && way->left >= probed_total(segment))) {
-    way->known = 0;
-    return probed_ship(segment, 0, 0, 0, PB_SEGMENT_UNREADABLE, 0);
+  if (!probed_readable(segment)) {
+    if (!way->known || !way->data || way->left < probed_total(segment)) {
+      way->known = 0;
+      return probed_ship(segment, 0, 0, 0, PB_SEGMENT_UNREADABLE, 0);
+    }
+    way->keep = 0;
   }
   const __s64 place = h2_take_up(segment, way);
   if (place < 0) return PROBED_SKIPPED;

@@ -20,7 +20,8 @@ struct h2_direction {
   __u8 known; /* `at` is a place of which the above is true */
   __u8 keep;  /* the payload under way is shipped */
   __u8 ends;  /* the frame under way ends its stream */
-  __u8 spare[4];
+  __u8 data;  /* the frame under way is DATA */
+  __u8 spare[3];
 };
 
 enum { H2_WALK_STEPS = 1024, H2_PREFACE_WORD_LOW = 0x20495250 /* "PRI " */, H2_LONGEST_FRAME = 1 << 20 };
@@ -46,6 +47,7 @@ struct h2_walk {
   struct h2_room_##bytes {  \
     __u8 data[2 * (bytes)]; \
   }
+H2_ROOM(128);
 H2_ROOM(512);
 H2_ROOM(4096);
 
@@ -87,6 +89,7 @@ static __always_inline long h2_begin_frame(struct h2_walk *walk, struct h2_direc
   if ((__u32)head == H2_PREFACE_WORD_LOW) {
     way->left = H2_PREFACE_BYTES - H2_HEAD_BYTES;
     way->keep = 1;
+    way->data = 0;
     way->ends = 0;
     return 0;
   }
@@ -94,7 +97,8 @@ static __always_inline long h2_begin_frame(struct h2_walk *walk, struct h2_direc
   const __u8 flags = (__u8)(head >> 32);
   way->left = (__u32)(head & 0xff) << 16 | (__u32)(head & 0xff00) | (__u32)(head >> 16 & 0xff);
   way->keep = walk->all || h2_keeps_payload(type);
-  way->ends = type == H2_DATA && (flags & H2_END_STREAM);
+  way->data = type == H2_DATA;
+  way->ends = way->data && (flags & H2_END_STREAM);
   if (walk->tails && way->ends && way->left <= H2_TAIL_BYTES) way->keep = 1;
   if (type != H2_DATA && way->left > H2_LONGEST_FRAME) {
     walk->lost = 1;
@@ -168,6 +172,7 @@ static long h2_one_step(__u32 index, struct h2_step *step) {
     bpf_loop(H2_WALK_STEPS, h2_one_step, &step, 0);                                                            \
     return 0;                                                                                                  \
   }
+H2_WALK(128)
 H2_WALK(512)
 H2_WALK(4096)
 

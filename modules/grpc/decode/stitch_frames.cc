@@ -143,8 +143,9 @@ bool Stitcher::ReadHead(Direction& d) {
 /// Whether the record has the bytes of the payload at hand.
 bool Stitcher::HasPayload(const Direction& d) const {
   const Frame& frame = d.frame;
+  if (frame.type == kPreface || h2_keeps_payload(frame.type)) return true;
   if (continues_) return !bytes_.empty();
-  if ((segment_->hint & H2_HINT_PACKED) == 0 || frame.type == kPreface || h2_keeps_payload(frame.type)) return true;
+  if ((segment_->hint & H2_HINT_PACKED) == 0) return true;
   return (segment_->hint & H2_HINT_TAILS) != 0 && frame.tail;
 }
 
