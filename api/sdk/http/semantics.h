@@ -87,6 +87,7 @@ struct Exchange {
   bool encrypted = false;  // seen on the plaintext layer of a TLS connection
   std::string_view method;
   Target target;
+  bool target_known = true;    // false: what was asked for was not seen, and no attribute says anything about it
   std::string_view authority;  // Host or :authority
   ProxyHeaders proxy;
   std::string_view user_agent;
@@ -193,20 +194,21 @@ class Describer {
 
   /// What each exchange has of its own: target, outcome, measurements.
   void Varying() {
-    const std::string_view route = RouteOf(settings_, in_.target);
+    const std::string_view route = in_.target_known ? RouteOf(settings_, in_.target) : std::string_view{};
     DescribeName(SpanName(settings_, in_.method), route, span_);
-    if (in_.server) {
-      DescribeServerTarget(keys_, settings_, in_.target, route, span_);
-    } else {
-      span_.String(keys_.url_full, FullUrl());
-      if (!route.empty()) span_.String(keys_.url_template, route);
-    }
+    if (in_.target_known) DescribeTarget(route);
     const Ending ending{in_.status, in_.failure, in_.request_body, in_.response_body};
     DescribeOutcome(keys_, in_.server, ending, span_);
     Measure(keys_, in_.server, ending, span_);
   }
 
  private:
+  void DescribeTarget(std::string_view route) {
+    if (in_.server) return DescribeServerTarget(keys_, settings_, in_.target, route, span_);
+    span_.String(keys_.url_full, FullUrl());
+    if (!route.empty()) span_.String(keys_.url_template, route);
+  }
+
   std::string_view Scheme() const {
     if (in_.server && !in_.proxy.empty()) {
       if (const std::string_view proto = OriginalProto(in_.proxy); !proto.empty()) return proto;

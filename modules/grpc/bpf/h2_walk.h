@@ -8,7 +8,7 @@
 #ifndef PROBED_GRPC_H2_WALK_H
 #define PROBED_GRPC_H2_WALK_H
 
-#include "api/sdk/bpf/probed.bpf.h"
+/* Kernel types and helpers come from api/sdk/bpf/probed.bpf.h; tests bring their own and walk ordinary memory. */
 #include "modules/grpc/bpf/h2_frames.h"
 
 /* One direction between two segments. Zeroed memory: nothing seen yet. */

@@ -76,7 +76,8 @@ bool Emitter::IsRpc(const Connection& connection, const Call& call) const {
   if (IsGrpc(call.response_content)) return true;
   if (!call.request.lossy) return false;
   // Only an index nobody knows: gRPC is always POST, and ends its responses with trailers.
-  if (call.Get(kMethod) != "POST" || call.response_content == Content::kOther) return false;
+  const std::string_view method = call.Get(kMethod);
+  if ((method != "POST" && !method.empty()) || call.response_content == Content::kOther) return false;
   return call.grpc_status != kNoStatus || call.has_trailers || connection.speaks_grpc;
 }
 
@@ -215,6 +216,7 @@ void Emitter::EmitHttp(const Connection& connection, const Call& call, const End
       .encrypted = connection.layer == PROBE_LAYER_PLAINTEXT,
       .method = call.Get(kMethod),
       .target = sdk::http::ParseTarget(call.Get(kPath)),
+      .target_known = !call.Get(kPath).empty(),
       .authority = call.Get(kAuthority),
       .proxy = {call.Get(kForwarded), call.Get(kForwardedFor), call.Get(kForwardedHost), call.Get(kForwardedProto)},
       .user_agent = call.Get(kUserAgent),

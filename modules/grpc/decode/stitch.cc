@@ -195,11 +195,16 @@ void Stitcher::Drop(Call* call, probe_reason reason) {
   Forget(call);
 }
 
-/// A call whose end may have been lost did not necessarily end with the connection.
+/// A call whose end may have been lost did not necessarily end with the connection; and a request of which not even the
+/// method is known makes no HTTP span.
 void Stitcher::Finish(Call* call, const Ending& ending) {
   if (call->torn && ending.kind == Ending::Kind::kClosed) return Drop(call, PROBE_ABORTED_GAP);
+  const bool rpc = emitter_.IsRpc(*c_, *call);
+  if (!rpc && call->Get(kMethod).empty()) {
+    return Drop(call, call->request.lossy || call->cut ? PROBE_ABORTED_GAP : PROBE_ABORTED_CLOSE);
+  }
   call->end_ns = ending.ktime_ns;
-  if (emitter_.IsRpc(*c_, *call)) c_->speaks_grpc = true;
+  c_->speaks_grpc = c_->speaks_grpc || rpc;
   emitter_.Emit(stream_, *c_, *call, ending);
   Forget(call);
 }

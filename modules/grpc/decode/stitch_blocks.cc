@@ -69,7 +69,8 @@ void Stitcher::TakeFragment(Direction& d, std::string_view bytes) {
 void Stitcher::LearnRoles(const Direction& d, const Fields& fields) {
   if (c_->request_direction >= 0 || (!fields.pseudo_method && fields.status == 0)) return;
   const bool received = &d == c_->directions.data();
-  c_->request_direction = received == fields.pseudo_method ? PROBE_RECEIVED : PROBE_SENT;
+  const bool request = fields.pseudo_method && !d.under_way.pushed;  // a server promises a request
+  c_->request_direction = received == request ? PROBE_RECEIVED : PROBE_SENT;
 }
 
 /// END_HEADERS: the block is complete.
