@@ -154,7 +154,7 @@ static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_
 
 /* Walks on from position `at` and ships what it finds. */
 static __always_inline int h2_ship(struct probed_segment *segment, struct h2_stream *stream, struct h2_direction *way,
-                                   __u32 at) {
+                                   __u32 at, bool first) {
   const __u8 all = *(const __u8 *)probed_settings(segment) == H2_SHIP_DATA;
   struct h2_walk walk = {.all = all};
   __u8 hint = all ? 0 : H2_HINT_PACKED;
@@ -169,7 +169,8 @@ static __always_inline int h2_ship(struct probed_segment *segment, struct h2_str
   if (walk.vectors) h2_seek(&walk, at);
   if (walk.rest <= 128)
     H2_SHIP(128);
-  else if (walk.rest <= 512)
+  else if (walk.rest <= 512 ||
+           first) /* a long segment is mostly DATA: little is kept of it, unless it turns out else */
     H2_SHIP(512);
   else
     H2_SHIP(4096);
@@ -196,5 +197,5 @@ PROBED_SEGMENT(grpc) {
     if (outcome >= 0) return outcome;
   }
   if (!probed_offset(segment)) h2_learn_roles(stream, direction, probed_peek8(segment, 0));
-  return h2_ship(segment, stream, way, at);
+  return h2_ship(segment, stream, way, at, place == 0);
 }

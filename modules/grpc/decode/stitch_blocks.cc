@@ -149,7 +149,7 @@ void Stitcher::KeepHeaders(Direction& d, Call& call, KeptHeaders* kept) {
     return;
   }
   std::memcpy(memory, d.block.captured(), count * sizeof(CapturedHeader));
-  std::memcpy(memory + count * sizeof(CapturedHeader), d.block.bytes(), d.block.size());
+  if (d.block.size() != 0) std::memcpy(memory + count * sizeof(CapturedHeader), d.block.bytes(), d.block.size());
   *kept = {memory, static_cast<std::uint32_t>(size), count};
 }
 
