@@ -210,6 +210,19 @@ class Plain(GrpcCase):
         self.assertIn(f"http://127.0.0.1:{nginx.port}/a/7?q=1", urls)
         self.assert_exact(daemon)
 
+    def test_request_made_for_a_call_is_its_child(self):
+        upstream, _ = peers.python_server(self)
+        nginx = peers.Nginx(self, upstream_port=upstream, h2=True)
+        daemon = self.run_grpc(nginx.port, upstream, exclude=["curl"])
+        daemon.load("http")
+        for number in range(10):
+            subprocess.run([self.need("curl"), "-s", "--http2-prior-knowledge", "-o", "/dev/null",
+                            f"http://127.0.0.1:{nginx.port}/proxy/{number}"], check=True)
+        made = daemon.wait_spans(10, kind=CLIENT)
+        asked = daemon.wait_spans(10, settle=0.5, kind=SERVER, network__protocol__version="2")
+        parents = {span.span_id: span.path for span in asked}
+        self.assertEqual(sorted(parents[span.parent_id] for span in made), sorted(f"/proxy/{n}" for n in range(10)))
+
     def test_bodies_of_100_mb(self):
         nginx = peers.Nginx(self, h2=True)
         daemon = self.run_grpc(nginx.port, exclude=["nghttp"])

@@ -100,6 +100,12 @@ static __always_inline void probed_cause_begin(struct probed_segment *segment, _
   task->cause_layer = PB_LAYER;
 }
 
+/* The calling thread works for nobody in particular: what it reads is shared by several requests. */
+static __always_inline void probed_cause_clear(void) {
+  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
+  if (task) task->cause_cookie = 0;
+}
+
 /* Whose request this outgoing one belongs to: at the first one of a connection the reference taken at connect, later
  * the thread's. */
 static __always_inline void probed_cause_fill(struct probed_segment *segment, struct pb_record *record) {

@@ -36,6 +36,7 @@ struct h2_walk {
   __u32 out;        /* bytes in the record */
   __u32 block_rest; /* `rest` where the last HEADERS frame began */
   __u16 blocks;     /* HEADERS frames that began */
+  __u8 ended;       /* a frame came that ends its stream */
   __u8 all;         /* payloads of DATA are shipped too */
   __u8 tails;       /* those of its short last frames are */
   __u8 lost;        /* user memory could not be read, or these are no frames */
@@ -53,8 +54,6 @@ H2_ROOM(4096);
 
 struct h2_step {
   __u8 *to;
-  __u32 most;
-  __u32 pad;
   struct h2_walk *walk;
   struct h2_direction *way;
 };
@@ -104,6 +103,7 @@ static __always_inline long h2_begin_frame(struct h2_walk *walk, struct h2_direc
     walk->lost = 1;
     return 1;
   }
+  if (type == H2_RST_STREAM || (type <= H2_HEADERS && (flags & H2_END_STREAM))) walk->ended = 1;
   if (type == H2_HEADERS) {
     walk->blocks++;
     walk->block_rest = walk->rest + H2_HEAD_BYTES;
@@ -155,21 +155,23 @@ static __always_inline long h2_payload(struct h2_walk *walk, struct h2_direction
   return 0;
 }
 
-static long h2_one_step(__u32 index, struct h2_step *step) {
+/* `most` must be a constant: what a 6.1 kernel's verifier reads back from memory is no bound. */
+static __always_inline long h2_one_step(struct h2_step *step, __u32 most) {
   struct h2_walk *walk = step->walk;
-  if (!walk->rest || walk->out + H2_HEAD_BYTES > step->most) return 1;
+  if (!walk->rest || walk->out + H2_HEAD_BYTES > most) return 1;
   if (!walk->piece) return h2_next_piece(walk);
-  if (step->way->left) return h2_payload(walk, step->way, step->to, step->most);
-  return h2_head(walk, step->way, step->to, step->most);
+  if (step->way->left) return h2_payload(walk, step->way, step->to, most);
+  return h2_head(walk, step->way, step->to, most);
 }
 
 /* Walks until the segment ends, the record is full or the steps are used up. Global: checked once
  * (docs/verifier_cookbook.md#global-functions). */
 #define H2_WALK(bytes)                                                                                         \
+  static long h2_step_##bytes(__u32 index, struct h2_step *step) { return h2_one_step(step, bytes); }          \
   __noinline int h2_walk_##bytes(struct h2_room_##bytes *to, struct h2_walk *walk, struct h2_direction *way) { \
     if (!to || !walk || !way) return 0;                                                                        \
-    struct h2_step step = {.to = to->data, .most = bytes, .walk = walk, .way = way};                           \
-    bpf_loop(H2_WALK_STEPS, h2_one_step, &step, 0);                                                            \
+    struct h2_step step = {.to = to->data, .walk = walk, .way = way};                                          \
+    bpf_loop(H2_WALK_STEPS, h2_step_##bytes, &step, 0);                                                        \
     return 0;                                                                                                  \
   }
 H2_WALK(128)
