@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "api/module/probe_types.h"
 #include "api/sdk/http/settings.h"
 
 namespace probed::mod::grpc {
