@@ -7,12 +7,14 @@
 #   2. starts probed with a socket of its own in a temporary folder,
 #   3. starts an unmodified Python web server, loads the http module, sends three requests,
 #   4. prints the spans as probectl tail sees them, and stops everything again. Nothing stays behind but build/.
+# With a folder (`quickstart.sh build/dev`) it takes what was built there, and installs and builds nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case ${1:-} in
-  -h | --help) sed -n '5,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '5,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
+build=${1:-build/release}
 [ "$(id -u)" -eq 0 ] || { echo "quickstart: loading BPF programs needs root: sudo $0" >&2; exit 1; }
 
 work=$(mktemp -d /tmp/probed-quickstart.XXXXXX)
@@ -27,7 +29,7 @@ stop_all() {
 trap stop_all EXIT
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-probectl() { build/release/bin/probectl --socket "$work/probed.sock" "$@"; }
+probectl() { "$build/bin/probectl" --socket "$work/probed.sock" "$@"; }
 
 # wait_until WHAT COMMAND...: polls for at most 15 seconds.
 wait_until() {
@@ -42,15 +44,18 @@ wait_until() {
   exit 1
 }
 
-say "1. packages and build (build/quickstart.log)"
-mkdir -p build
-{ scripts/setup.sh && cmake --preset release -DPROBED_TESTS=OFF && cmake --build --preset release; } > build/quickstart.log 2>&1 ||
-  { tail -n 30 build/quickstart.log >&2; exit 1; }
+build_release() {
+  say "1. packages and build (build/quickstart.log)"
+  mkdir -p build
+  { scripts/setup.sh && cmake --preset release -DPROBED_TESTS=OFF && cmake --build --preset release; } > build/quickstart.log 2>&1 ||
+    { tail -n 30 build/quickstart.log >&2; exit 1; }
+}
+if [ $# -eq 0 ]; then build_release; fi
 
 say "2. the daemon, nothing loaded"
 printf 'daemon:\n  http_listen: ""\n' > "$work/probed.yaml"
-build/release/bin/probed --config "$work/probed.yaml" --socket "$work/probed.sock" --state-dir "$work/state" \
-  --module-dir "$PWD/build/release/modules" > "$work/probed.log" 2>&1 &
+"$build/bin/probed" --config "$work/probed.yaml" --socket "$work/probed.sock" --state-dir "$work/state" \
+  --module-dir "$(readlink -f "$build")/modules" > "$work/probed.log" 2>&1 &
 pids+=($!)
 wait_until "the daemon's answer" probectl modules
 

@@ -64,6 +64,7 @@ can_capture() {
 run_live() {
   if can_capture; then
     run_ctest live build/dev -L live
+    run_check quickstart scripts/quickstart.sh build/dev
   else
     skip_check live "$reason"
   fi

@@ -27,7 +27,7 @@ void TagThread(ThreadTag tag, std::uint32_t index) {
   current_tag = {tag, index};
   std::string name(ThreadTagName(tag));
   if (name.empty()) return;
-  if (HasSeveral(tag)) name += ":" + std::to_string(index);
+  if (HasSeveral(tag)) name.append(":").append(std::to_string(index));
   name.resize(std::min<std::size_t>(name.size(), 15));  // what the kernel keeps of a thread's name
   pthread_setname_np(pthread_self(), name.c_str());
 }
