@@ -8,7 +8,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 version=${1:?kernel version}
 build=$(readlink -f "${2:?build folder}")
-requests=${3:-4000}
+requests=${3:-20000}
 
 # Instructions per request: the traced server, the server as no target, both ends, the daemon per exported span.
 case $version in
@@ -20,7 +20,7 @@ budget_target=1500 budget_both=3000 budget_daemon=4000
 [ -x "$build/bench/otlp_collector" ] || { echo "cost: build otlp_collector first" >&2; exit 1; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"$here/vm_overhead.sh" "$version" --requests "$requests" --build "$build" --add "$build/bench/otlp_collector=/bin/otlp_collector" \
+"$here/vm_overhead.sh" "$version" --requests "$requests" --timeout 1800 --build "$build" --add "$build/bench/otlp_collector=/bin/otlp_collector" \
   "target /bin/agent_probed.sh /etc/agents/target.yaml" \
   "exported env COLLECTOR=/bin/otlp_collector /bin/agent_probed.sh /etc/agents/target_sink.yaml" \
   "both_ends /bin/agent_probed.sh /etc/agents/both_ends.yaml" \

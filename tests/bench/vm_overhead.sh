@@ -4,7 +4,7 @@
 #
 # What a request costs more, in instructions, when an agent is there: boots the measuring VM and prints one "result" line
 # per variant (nginx, its client, the agent itself per request, the agent's idle instructions per second).
-#   vm_overhead.sh 6.1|6.12 [--requests N] [--build DIR] [--add HOST[=GUEST]]... VARIANT...
+#   vm_overhead.sh 6.1|6.12 [--requests N] [--build DIR] [--add HOST[=GUEST]]... [--rep-movs] VARIANT...
 # A VARIANT is "NAME COMMAND..."; the command runs in the VM in the foreground, says "ready" when it is attached and ends
 # on SIGTERM. /bin/agent_probed.sh CONFIG is the command for the daemon; configurations are in /etc/agents.
 set -euo pipefail
@@ -16,6 +16,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --requests) requests=$2; shift 2 ;;
     --build | --add | --timeout) arguments+=("$1" "$2"); shift 2 ;;
+    --rep-movs) arguments+=("$1"); shift ;;
     *) variants+=("$1"); shift ;;
   esac
 done
