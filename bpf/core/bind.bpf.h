@@ -38,6 +38,7 @@ static __always_inline void pb_plain_make(struct sock *sk, const struct pb_plain
   plain->state.rule = state->rule;
   plain->state.flags = PB_SOCK_PLAINTEXT | (state->flags & (PB_SOCK_FROM_START | PB_SOCK_CAUSE_PLAINTEXT));
   plain->state.cookie = state->cookie;
+  plain->state.raw.shard = state->raw.shard;
   plain->state.cause_cookie = state->cause_cookie;
   plain->state.cause_offset = state->cause_offset;
   pb_open_fill(&plain->open, sk, state);

@@ -15,7 +15,7 @@ enum { PB_ALLOW = 1 /* verdict of a program on a cgroup: go on */ };
 static __always_inline void pb_datagram_end(struct bpf_sock *sk) {
   struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
   struct pb_control *control = pb_control_get();
-  if (!state || !control || !state->included || !(state->flags & PB_SOCK_DATAGRAM)) return;
+  if (!state || !state->included || !(state->flags & PB_SOCK_DATAGRAM)) return;
   if (!(state->flags & PB_SOCK_CLOSED)) pb_closed(control, state, PB_CLOSE_LOCAL);
 }
 

@@ -29,24 +29,39 @@ static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_contr
   if (!state) {
     state = bpf_sk_storage_get(&pb_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!state) return 0;
-    state->cookie = bpf_get_socket_cookie(sk);
   }
   if (!state->cookie) state->cookie = bpf_get_socket_cookie(sk);
+  state->raw.shard = pb_shard_of(state->cookie, control->shards);
   if (sk->sk_protocol == IPPROTO_UDP) state->flags |= PB_SOCK_DATAGRAM;
   pb_target_decide(sk, control, state);
   return state;
 }
 
+/* Where the calls of a socket go, remembered under an epoch of the control words: an epoch below, the programs of both
+ * directions above it. Programs PB_DONE: it is no target. */
+static __always_inline __u64 pb_route_make(__u32 epoch, __u32 received, __u32 sent) {
+  return epoch | (__u64)received << 32 | (__u64)sent << 40;
+}
+
+static __always_inline __u32 pb_route_program(__u64 route, __u32 direction) {
+  return (__u8)(route >> (direction == PB_SENT ? 40 : 32));
+}
+
 /* The program of the stream's owner; PB_DONE: it has none, or is gone. */
 static __always_inline __u32 pb_owner_program(struct sock *sk, struct pb_control *control, struct pb_sock *state,
-                                              __u32 direction) {
+                                              __u32 direction, __u32 epoch) {
   __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   if (slot && state->raw.hint_generation != control->hint_generation) {
     pb_hint_take(sk, control, state);
     slot = state->raw.slot & (PB_MAX_SLOTS - 1);
   }
-  if (slot && state->raw.incarnation == control->incarnation[slot])
-    return slot * PB_SLOT_PROGRAMS + pb_program_for(state, direction);
+  if (slot && state->raw.incarnation == control->incarnation[slot]) {
+    const __u32 first = slot * PB_SLOT_PROGRAMS;
+    if (!control->probers) /* else each call is looked at (pb_bind) */
+      state->raw.route =
+          pb_route_make(epoch, first + pb_program_for(state, PB_RECEIVED), first + pb_program_for(state, PB_SENT));
+    return first + pb_program_for(state, direction);
+  }
   if (slot) {
     state->raw.slot = 0;
     state->raw.chain_generation = 0;
@@ -102,10 +117,18 @@ static __always_inline struct pb_sock *pb_take_in(struct sock *sk, struct pb_con
 static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u32 direction) {
   struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
   struct pb_control *control = pb_control_get();
-  if (!control) return PB_DONE;
+  if (state && (__u32)state->raw.route == control->route_epoch) {
+    const __u32 known = pb_route_program(state->raw.route, direction);
+    /* Most calls of a host end here. They are not counted, which would cost them a quarter more: the verdict was. */
+    if (known == PB_DONE || !pb_is_empty(length, flags, direction)) return known;
+  }
+  /* Before anything it stands for: what is remembered under it is never older. */
+  const __u32 epoch = *(const volatile __u32 *)&control->route_epoch;
   const bool judged = state && state->target_generation == control->target_generation;
-  /* Most calls of a host end here. They are not counted, which would cost them a quarter more: the verdict was. */
-  if (judged && !state->included) return PB_DONE;
+  if (judged && !state->included) {
+    state->raw.route = pb_route_make(epoch, PB_DONE, PB_DONE);
+    return PB_DONE;
+  }
   if (pb_is_empty(length, flags, direction)) {
     pb_count_empty(length);
     return PB_DONE;
@@ -115,7 +138,7 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
     if (!state) return PB_DONE;
   }
   if (control->probers) pb_bind(sk, control, state);
-  const __u32 program = pb_owner_program(sk, control, state, direction);
+  const __u32 program = pb_owner_program(sk, control, state, direction, epoch);
   if (program != PB_DONE) return program;
   struct pb_counters *line = pb_core_line();
   if (!line) return PB_DONE;

@@ -78,7 +78,6 @@ static __always_inline void pb_closed(struct pb_control *control, struct pb_sock
 
 static __always_inline void pb_connection_state(struct sock *sk, int old_state, int new_state) {
   struct pb_control *control = pb_control_get();
-  if (!control) return;
   if (new_state == TCP_SYN_SENT) {
     pb_connecting(sk, control);
     return;

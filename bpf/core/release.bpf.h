@@ -20,18 +20,17 @@ struct {
 /* The last record its owner gets. False: no room for it. */
 static __always_inline bool pb_ship_close(struct pb_control *control, struct pb_sock *state, __u8 reason) {
   const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
-  const __u32 row = slot * 2 + (control->parity[slot] & 1);
-  const __u32 index = slot * control->shards + pb_shard_of(state->cookie, control->shards);
-  struct pb_settings *settings = bpf_map_lookup_elem(&pb_settings, &row);
+  const __u32 index = slot * control->shards + state->raw.shard;
   struct pb_counters *line = bpf_map_lookup_elem(&pb_counters, &index);
   void *ring = bpf_map_lookup_elem(&pb_rings, &index);
-  if (!settings || !line || !ring) return false;
+  if (!line || !ring) return false;
   struct pb_record *record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
   if (!record) {
     line->open_full++;
     return false;
   }
-  pb_record_fill(record, line, settings, line->sequence++, slot, (__u16)state->raw.incarnation, PB_RECORD_CLOSE);
+  pb_record_fill(record, line, pb_settings_of(control, slot), line->sequence++, slot, (__u16)state->raw.incarnation,
+                 PB_RECORD_CLOSE);
   record->size = sizeof(*record);
   record->layer = (state->flags & PB_SOCK_PLAINTEXT) != 0;
   record->direction = 0;
@@ -55,6 +54,7 @@ static __always_inline void pb_release(struct sock *sk, struct pb_control *contr
   stream->refused |= 1U << slot;
   if (stream->incarnation > stream->refused_until) stream->refused_until = stream->incarnation;
   stream->slot = 0;
+  stream->route = 0;
   stream->chain_generation = 0;
   bpf_sk_storage_delete(&pb_gathers, sk);
   heir &= PB_MAX_SLOTS - 1;

@@ -22,9 +22,10 @@ typedef struct pb_plain pb_subject;
 typedef struct sock pb_subject;
 #endif
 
-static __always_inline struct pb_control *pb_control_get(void) {
-  const __u32 zero = 0;
-  return bpf_map_lookup_elem(&pb_controls, &zero);
+static __always_inline struct pb_control *pb_control_get(void) { return &pb_controls; }
+
+static __always_inline const struct pb_settings *pb_settings_of(const struct pb_control *control, __u32 slot) {
+  return &control->settings[slot & (PB_MAX_SLOTS - 1)][control->parity[slot & (PB_MAX_SLOTS - 1)] & 1];
 }
 
 /* The shard of a socket: mixes the cookie, which counts up in small steps per CPU. */
@@ -41,6 +42,7 @@ static __always_inline void pb_stream_claim(struct pb_stream *stream, __u32 slot
   stream->slot = (__u16)slot;
   stream->incarnation = incarnation;
   stream->open_incarnation = 0;
+  stream->route = 0;
   __builtin_memset(stream->scratch, 0, sizeof(stream->scratch));
 }
 
@@ -78,7 +80,6 @@ struct pb_segment {
   __u32 wire_sequence; /* of the same */
   __u32 total;
   __u32 direction;
-  __u32 shard;
 };
 
 /* --- where the layers differ ----------------------------------------------------------------------------------- */

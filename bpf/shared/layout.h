@@ -155,9 +155,10 @@ struct pb_control {
   __u32 hint_generation;                 /* moves on when a struct pb_hint was put down */
   __u8 next[2][PB_CHAINS][PB_MAX_SLOTS]; /* classifier chains: next[select][kind][0] is the first slot, 0 ends it */
   __u32 incarnation[PB_MAX_SLOTS];
-  __u32 parity[PB_MAX_SLOTS]; /* which pb_settings row of the slot is current */
+  __u32 parity[PB_MAX_SLOTS]; /* which of a slot's settings are current */
   __u32 probers;              /* modules with probes: only then a socket call may be part of a probed one */
-  __u32 reserved;
+  __u32 route_epoch;          /* moves on after each change above that decides where a stream's calls go; never 0 */
+  struct pb_settings settings[PB_MAX_SLOTS][2]; /* by parity: the next ones are written whole, then parity flips */
 };
 
 /* What user space asks of one stream: that its owner gets no more of it. */

@@ -23,7 +23,8 @@ struct pb_stream {
   __u32 hint_generation;  /* under which no hint was about it */
   __u32 refused;          /* bit: a slot that gave it away */
   __u32 refused_until;    /* highest incarnation that did: later ones in those slots are other modules */
-  __u32 reserved;
+  __u32 shard;            /* of the cookie */
+  __u64 route;  /* pb_route_make: what becomes of further calls; one word, so that it is read and written whole */
   __u64 end[2]; /* offset after the last byte seen */
   __u64 scratch[PB_SCRATCH_BYTES / 8];
 };
@@ -129,21 +130,8 @@ struct {
   __type(value, struct pb_task);
 } pb_tasks SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct pb_control);
-} pb_controls SEC(".maps");
-
-/* index = slot * 2 + parity */
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, PB_MAX_SLOTS * 2);
-  __type(key, __u32);
-  __type(value, struct pb_settings);
-} pb_settings SEC(".maps");
+/* A section of its own and not a map of one entry: programs then have its address and need not look it up. */
+struct pb_control pb_controls SEC(".data.pb_controls");
 
 /* index = slot * shards + shard; sized by the loader */
 struct {

@@ -170,7 +170,7 @@ probe_result_t ModuleHost::ReleaseStream(const pipeline::StreamRelease& release)
 }
 
 // The new settings row is written whole, then one word flips the slot to it.
-Status ModuleHost::Activate(Loaded& module) {
+void ModuleHost::Activate(Loaded& module) {
   const probe_kernel_settings_t& wanted = module.prepared->kernel_settings();
   pb_settings settings{};
   settings.generation = module.generation;
@@ -178,13 +178,13 @@ Status ModuleHost::Activate(Loaded& module) {
   std::copy(std::begin(wanted.values), std::end(wanted.values), std::begin(settings.values));
   module.instance->Commit(std::move(*module.prepared), module.generation);
   module.prepared.reset();
-  return parts_.core->SetSettings(module.slot->slot(), settings);
+  parts_.core->SetSettings(module.slot->slot(), settings);
 }
 
 Status ModuleHost::Start(const std::string& name, std::uint32_t /*generation*/) {
   ASSIGN_OR_RETURN(Loaded * module, Find(name));
   module->generation = 1;
-  RETURN_IF_ERROR(Activate(*module));
+  Activate(*module);
   RETURN_IF_ERROR(StartFeeds(name, *module));
   module->published = true;
   NameSlot(name, module->slot->slot());
@@ -239,7 +239,7 @@ Result<state::Receipt> ModuleHost::Commit(const std::string& name, std::uint32_t
   const std::uint32_t new_parity = old_parity ^ 1U;
   module->at_start[new_parity] = Count(*module, new_parity);
   ++module->generation;
-  RETURN_IF_ERROR(Activate(*module));
+  Activate(*module);
   RETURN_IF_ERROR(parts_.core->Grace());
   // Nothing runs under the old row any more: its count is final, and the rings hold the rest of it.
   const Counts old_before = module->at_start[old_parity];

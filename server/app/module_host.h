@@ -85,7 +85,7 @@ class ModuleHost final : public state::ModuleSteps, public state::LedgerPort {
   Status StartFeeds(const std::string& name, Loaded& module);
   probe_result_t ReleaseStream(const pipeline::StreamRelease& release);
   void NameSlot(const std::string& name, std::uint32_t slot);
-  Status Activate(Loaded& module);
+  void Activate(Loaded& module);
   void DrainFeeds(Loaded& module);
   Counts Count(const Loaded& module, std::uint32_t parity) const;
   std::uint64_t Lost(const Loaded& module) const;

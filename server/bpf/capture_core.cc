@@ -50,10 +50,11 @@ constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSendStream},
                                           {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram}};
+constexpr const char* kControlMap = ".data.pb_controls";
 constexpr const char* kSharedMaps[] = {
-    "pb_sources",   "pb_socks",      "pb_gathers",   "pb_tasks",       "pb_controls",   "pb_settings", "pb_counters",
-    "pb_rings",     "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",   "pb_progs_fudp", "pb_rules",    "pb_rule_exes",
-    "pb_rule_pids", "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
+    "pb_sources",   "pb_socks",      "pb_gathers",    "pb_tasks",     kControlMap,      "pb_counters",
+    "pb_rings",     "pb_progs_sock", "pb_progs_frx",  "pb_progs_ftx", "pb_progs_fudp",  "pb_rules",
+    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
@@ -215,7 +216,7 @@ void CaptureCore::AttachToCgroups() {
 }
 
 Status CaptureCore::MapControl() {
-  void* page = mmap(nullptr, sizeof(pb_control), PROT_READ | PROT_WRITE, MAP_SHARED, core_.MapFd("pb_controls"), 0);
+  void* page = mmap(nullptr, sizeof(pb_control), PROT_READ | PROT_WRITE, MAP_SHARED, core_.MapFd(kControlMap), 0);
   if (page == MAP_FAILED) return MapError("cannot map the control words", errno);
   control_ = static_cast<pb_control*>(page);
   control_->self_tgid = options_.self_tgid;
@@ -223,6 +224,7 @@ Status CaptureCore::MapControl() {
   control_->ring_half_bytes = options_.ring_bytes / 2;
   control_->target_generation = 1;
   control_->chain_generation = 2;
+  control_->route_epoch = 1;
   return OkStatus();
 }
 
@@ -348,6 +350,12 @@ void CaptureCore::SetChains(const std::vector<std::uint32_t>& slots) {
   std::atomic_ref<__u32>(control_->chain_generation).store(generation, std::memory_order_release);
 }
 
+// What sockets remember of their way is void, and looked up anew at their next call.
+void CaptureCore::ForgetRoutes() {
+  const std::atomic_ref<__u32> epoch(control_->route_epoch);
+  if (epoch.fetch_add(1, std::memory_order_release) == UINT32_MAX) epoch.fetch_add(1, std::memory_order_release);
+}
+
 Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
   const int rings = core_.MapFd("pb_rings");
   for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
@@ -358,6 +366,7 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
   RETURN_IF_ERROR(FillSlotPrograms(slot, true));
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
   if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_add(1, std::memory_order_release);
+  ForgetRoutes();
   SetChains(chain);
   return chain.empty() ? OkStatus() : AttachHooks();
 }
@@ -365,6 +374,7 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(0, std::memory_order_release);
   if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_sub(1, std::memory_order_release);
+  ForgetRoutes();
   SetChains(chain);
   if (chain.empty()) DetachHooks();
   RETURN_IF_ERROR(FillSlotPrograms(slot, false));
@@ -402,12 +412,10 @@ std::uint64_t CaptureCore::ProbeMisses(const ModuleSlot& slot) const {
   return misses;
 }
 
-Status CaptureCore::SetSettings(std::uint32_t slot, const pb_settings& settings) {
+void CaptureCore::SetSettings(std::uint32_t slot, const pb_settings& settings) {
   const std::uint32_t parity = settings.generation & 1U;
-  const std::uint32_t row = slot * 2 + parity;
-  RETURN_IF_ERROR(Update(core_.MapFd("pb_settings"), row, settings, "cannot write settings"));
+  control_->settings[slot][parity] = settings;
   std::atomic_ref<__u32>(control_->parity[slot]).store(parity, std::memory_order_release);
-  return OkStatus();
 }
 
 // The kernel waits for an RCU grace period when user space changes a map in a map (kernel/bpf/syscall.c,
@@ -454,6 +462,7 @@ Status CaptureCore::SetRules(const KernelRules& rules) {
   RETURN_IF_ERROR(Replace(core_.MapFd("pb_rule_cgrps"), rules.cgroups, "cannot write cgroup rules"));
   RETURN_IF_ERROR(Update(core_.MapFd("pb_rules"), std::uint32_t{0}, rules.masks, "cannot write rules"));
   std::atomic_ref<__u32>(control_->target_generation).fetch_add(1, std::memory_order_release);
+  ForgetRoutes();
   return OkStatus();
 }
 
@@ -464,6 +473,7 @@ Status CaptureCore::AddExeRule(std::uint32_t device, std::uint64_t inode, std::u
   if (bpf_map_lookup_elem(map, &key, &known) == 0 && known == mask) return OkStatus();
   RETURN_IF_ERROR(Update(map, key, mask, "cannot write an exe rule"));
   std::atomic_ref<__u32>(control_->target_generation).fetch_add(1, std::memory_order_release);
+  ForgetRoutes();
   return OkStatus();
 }
 
@@ -481,6 +491,7 @@ Status CaptureCore::RemoveSelfPort(std::uint16_t port) {
 Status CaptureCore::PutHint(std::uint64_t cookie, const pb_hint& hint) {
   RETURN_IF_ERROR(Update(core_.MapFd("pb_hints"), cookie, hint, "cannot release a stream"));
   std::atomic_ref<__u32>(control_->hint_generation).fetch_add(1, std::memory_order_release);
+  ForgetRoutes();
   return OkStatus();
 }
 

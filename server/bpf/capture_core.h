@@ -97,7 +97,7 @@ class CaptureCore {
   UprobeKind uprobes() const { return uprobes_; }
 
   /// Writes the settings row that is not in use, then flips the slot to it.
-  Status SetSettings(std::uint32_t slot, const pb_settings& settings);
+  void SetSettings(std::uint32_t slot, const pb_settings& settings);
   /// Waits until every program that may have read an old control word has ended.
   Status Grace();
 
@@ -131,6 +131,7 @@ class CaptureCore {
                    std::span<const pb_slot_program> programs, bool set);
   Status FillSlotPrograms(const ModuleSlot& slot, bool set);
   void SetChains(const std::vector<std::uint32_t>& slots);
+  void ForgetRoutes();
   Result<Object> OpenObject(const ModuleObjects& objects, const std::string& prototype, const ModuleSlot& slot) const;
   Result<Object> LoadObject(const ModuleObjects& objects, const std::string& prototype,
                             const std::vector<std::string>& programs, const ModuleSlot& slot);

@@ -51,7 +51,7 @@ enum probed_outcome {
 struct probed_segment {
   struct pb_segment at;
   struct pb_counters *line;
-  struct pb_settings *settings;
+  const struct pb_settings *settings;
   void *ring;
   __u32 slot;
   __u32 incarnation;
@@ -167,10 +167,11 @@ static __always_inline void probed_record_finish(struct probed_segment *segment,
     flags |= PB_SEGMENT_UNREADABLE;
     segment->line->unreadable++;
   }
-  pb_record_fill(head, segment->line, segment->settings, segment->line->sequence++, segment->slot,
-                 (__u16)segment->incarnation, PB_RECORD_SEGMENT);
+  const __u64 sequence = segment->line->sequence++;
+  pb_record_fill(head, segment->line, segment->settings, sequence, segment->slot, (__u16)segment->incarnation,
+                 PB_RECORD_SEGMENT);
   probed_record_place(segment, head, skip, copied, total, flags, hint);
-  bpf_ringbuf_submit(head, pb_wake_flag(segment->ring, segment->at.control, segment->line->sequence));
+  bpf_ringbuf_submit(head, pb_wake_flag(segment->ring, segment->at.control, sequence));
 }
 
 /* Ships no bytes: that `total` bytes passed from position `skip` on. */
@@ -349,14 +350,13 @@ static __always_inline void probed_ship_held(struct probed_segment *segment) {
 static __always_inline bool probed_segment_find(struct probed_segment *segment, const struct pb_control *control,
                                                 __u32 shard) {
   const __u32 slot = cfg_slot & (PB_MAX_SLOTS - 1); /* read once: the compiler may not join reads of it */
-  const __u32 row = slot * 2 + (control->parity[slot] & 1);
   const __u32 index = slot * control->shards + shard;
   segment->slot = slot;
   segment->incarnation = cfg_incarnation;
-  segment->settings = bpf_map_lookup_elem(&pb_settings, &row);
+  segment->settings = pb_settings_of(control, slot);
   segment->line = bpf_map_lookup_elem(&pb_counters, &index);
   segment->ring = bpf_map_lookup_elem(&pb_rings, &index);
-  return segment->settings && segment->line && segment->ring;
+  return segment->line && segment->ring;
 }
 
 /* A stream that was nobody's a moment ago was counted by the core, plaintext by its probe; any other hook call here. */
@@ -369,16 +369,14 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
                                                  __u32 direction, struct pb_buffer *buffer, bool datagram) {
   struct pb_sock *state = pb_state_of(sk);
   struct pb_control *control = pb_control_get();
-  if (!state || !control) return false;
-  const __u32 shard = pb_shard_of(state->cookie, control->shards);
-  if (!probed_segment_find(segment, control, shard)) return false;
+  if (!state) return false;
+  if (!probed_segment_find(segment, control, state->raw.shard)) return false;
   segment->at.sk = sk;
   segment->at.state = state;
   segment->at.control = control;
   segment->at.buffer = buffer;
   segment->at.total = (__u32)length;
   segment->at.direction = direction;
-  segment->at.shard = shard;
   if (probed_is_counted_here(state)) segment->line->hooked++;
   pb_segment_locate(&segment->at);
   if (datagram)
@@ -459,7 +457,7 @@ struct {
 /* The end of the classifier chain: nobody claimed it. Waits for more bytes while somebody wants them. */
 static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *state, struct pb_gather *gather,
                                                 struct pb_control *control, __u32 direction) {
-  struct pb_counters *line = pb_line(0, pb_shard_of(state->cookie, control->shards), control->shards);
+  struct pb_counters *line = pb_line(0, state->raw.shard, control->shards);
   if (line) line->unclassified++;
   state->flags &= (__u16)~PB_SOCK_FINISHED; /* the segment at hand ends here */
   direction &= 1;
@@ -482,7 +480,7 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
     struct pb_sock *state = pb_state_of(sk);                                                            \
     struct pb_gather *gather = pb_gather_of(sk);                                                        \
     struct pb_control *control = pb_control_get();                                                      \
-    if (!state || !gather || !control) return 0;                                                        \
+    if (!state || !gather) return 0;                                                                    \
     const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                 \
     const struct probed_head head = {.bytes = gather->bytes[direction],                                 \
                                      .length = gather->length[direction],                               \

@@ -21,7 +21,7 @@
 struct probed_uprobe {
   struct pb_control *control;
   struct pb_counters *line;
-  struct pb_settings *settings;
+  const struct pb_settings *settings;
   void *ring;
   struct pb_verdict verdict;
   __u32 shipped;
@@ -139,7 +139,7 @@ static __always_inline bool probed_uprobe_begin(struct probed_uprobe *probe) {
   const __u32 core_line = 0;
   struct pb_counters *core = bpf_map_lookup_elem(&pb_counters, &core_line);
   struct pb_control *control = pb_control_get();
-  if (!core || !control) return false;
+  if (!core) return false;
   probed_count(&core->hooked);
   probe->control = control;
   probe->shipped = 0;
@@ -148,12 +148,11 @@ static __always_inline bool probed_uprobe_begin(struct probed_uprobe *probe) {
     probed_count(&core->filtered);
     return false;
   }
-  const __u32 row = cfg_slot * 2 + (control->parity[cfg_slot & (PB_MAX_SLOTS - 1)] & 1);
   const __u32 index = cfg_slot * control->shards + pb_shard_of((__u32)bpf_get_current_pid_tgid(), control->shards);
-  probe->settings = bpf_map_lookup_elem(&pb_settings, &row);
+  probe->settings = pb_settings_of(control, cfg_slot);
   probe->line = bpf_map_lookup_elem(&pb_counters, &index);
   probe->ring = bpf_map_lookup_elem(&pb_rings, &index);
-  if (probe->settings && probe->line && probe->ring) return true;
+  if (probe->line && probe->ring) return true;
   probed_count(&core->fault);
   return false;
 }
