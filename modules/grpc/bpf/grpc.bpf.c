@@ -170,6 +170,31 @@ static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_
     probed_record_finish(segment, &record->head, at, captured, captured, passed, flags, hint); \
   } while (0)
 
+/* Copies the rest of the segment and ships as much of it as could be walked. Goes on behind itself if not all of it can
+ * be copied. */
+#define H2_SHIP_WHOLE(room, most, copy_call)                                               \
+  do {                                                                                     \
+    struct {                                                                               \
+      struct pb_record head;                                                               \
+      struct h2_room_##room bytes;                                                         \
+    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);                    \
+    if (!record) {                                                                         \
+      way->known = 0;                                                                      \
+      return PROBED_FULL;                                                                  \
+    }                                                                                      \
+    if ((__u32)(copy_call) != walk.rest) {                                                 \
+      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                       \
+      break;                                                                               \
+    }                                                                                      \
+    h2_read_##most((void *)&record->bytes, &walk, way);                                    \
+    flags |= h2_causes(segment, stream, &walk);                                            \
+    const __u32 passed = (__u32)pb_clamp(walk.out, most);                                  \
+    hint &= (__u8) ~(H2_HINT_PACKED | H2_HINT_TAILS);                                      \
+    probed_record_finish(segment, &record->head, at, passed, passed, passed, flags, hint); \
+    if (walk.lost) way->known = 0;                                                         \
+    return walk.lost || !walk.rest ? PROBED_SHIPPED : PROBED_AGAIN;                        \
+  } while (0)
+
 /* Walks on from position `at` and ships what it finds. */
 static __always_inline int h2_ship(struct probed_segment *segment, struct h2_stream *stream, struct h2_direction *way,
                                    __u32 at, bool first) {
@@ -184,6 +209,17 @@ static __always_inline int h2_ship(struct probed_segment *segment, struct h2_str
     hint |= H2_HINT_TAILS;
   }
   h2_aim(segment, &walk, at);
+  if (walk.rest <= H2_READ_MOST && !way->have) {
+    const struct pb_buffer *buffer = segment->at.buffer;
+    if (walk.rest <= H2_READ_SMALL && !buffer->segments)
+      H2_SHIP_WHOLE(128, 240, pb_copy_plain(record->bytes.data, H2_READ_SMALL, buffer, at, walk.rest));
+    else if (!buffer->segments)
+      H2_SHIP_WHOLE(512, 512, pb_copy_plain(record->bytes.data, H2_READ_MOST, buffer, at, walk.rest));
+    else if (walk.rest <= H2_READ_SMALL)
+      H2_SHIP_WHOLE(256, 240, pb_copy_vector_256((struct pb_room_256 *)&record->bytes, buffer, at, walk.rest));
+    else
+      H2_SHIP_WHOLE(512, 512, pb_copy_vector_512((struct pb_room_512 *)&record->bytes, buffer, at, walk.rest));
+  }
   if (walk.vectors) h2_seek(&walk, at);
   if (walk.rest <= 128)
     H2_SHIP(128);

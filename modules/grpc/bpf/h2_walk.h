@@ -1,9 +1,12 @@
 /* SPDX-FileCopyrightText: The probed authors
  * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
  *
- * Walks the frames of a segment where they lie in user memory and packs what the decoder needs into one record: heads
- * of all frames, payloads of those h2_keeps_payload names. The walk keeps its place per direction, so that frames and
- * their heads may be split over segments and iovecs as they like.
+ * Walks the frames of a segment, in one of two ways that keep the same place per direction, so that frames and their
+ * heads may be split over segments and iovecs as they like:
+ *
+ *   short segments  copied whole into the record and walked there (h2_read): one read of user memory
+ *   long ones       walked where they lie in user memory (h2_walk): what the decoder needs is packed into the record,
+ *                   heads of all frames and payloads of those h2_keeps_payload names
  */
 #ifndef PROBED_GRPC_H2_WALK_H
 #define PROBED_GRPC_H2_WALK_H
@@ -49,6 +52,7 @@ struct h2_walk {
     __u8 data[2 * (bytes)]; \
   }
 H2_ROOM(128);
+H2_ROOM(256);
 H2_ROOM(512);
 H2_ROOM(4096);
 
@@ -81,34 +85,47 @@ static __always_inline long h2_next_piece(struct h2_walk *walk) {
   return 0;
 }
 
+static __always_inline __u8 h2_type_of(__u64 head) { return (__u8)(head >> 24); }
+static __always_inline __u8 h2_flags_of(__u64 head) { return (__u8)(head >> 32); }
+
+/* Bytes behind a head. The preface is taken for a frame. */
+static __always_inline __u32 h2_payload_of(__u64 head) {
+  if ((__u32)head == H2_PREFACE_WORD_LOW) return H2_PREFACE_BYTES - H2_HEAD_BYTES;
+  return __builtin_bswap32((__u32)head) >> 8;
+}
+
+/* The payload that follows is under way. */
+static __always_inline void h2_note_frame(const struct h2_walk *walk, struct h2_direction *way, __u64 head) {
+  const bool preface = (__u32)head == H2_PREFACE_WORD_LOW;
+  const __u32 size = h2_payload_of(head);
+  way->keep = preface || walk->all || h2_keeps_payload(h2_type_of(head));
+  way->data = !preface && h2_type_of(head) == H2_DATA;
+  way->ends = way->data && (h2_flags_of(head) & H2_END_STREAM);
+  if (walk->tails && way->ends && size <= H2_TAIL_BYTES) way->keep = 1;
+}
+
+/* What a head says of its stream. `rest`: bytes of the segment from the head on. 1: it is none. */
+static __always_inline long h2_count_frame(struct h2_walk *walk, __u64 head, __u32 size, __u32 rest) {
+  const __u8 type = h2_type_of(head);
+  if (type != H2_DATA && size > H2_LONGEST_FRAME) {
+    walk->lost = 1;
+    return 1;
+  }
+  if (type == H2_RST_STREAM || (type <= H2_HEADERS && (h2_flags_of(head) & H2_END_STREAM))) walk->ended = 1;
+  if (type == H2_HEADERS) {
+    walk->blocks++;
+    walk->block_rest = rest;
+  }
+  return 0;
+}
+
 /* A whole head: what follows it. */
 static __always_inline long h2_begin_frame(struct h2_walk *walk, struct h2_direction *way, __u64 head) {
   way->have = 0;
   way->head = 0;
-  if ((__u32)head == H2_PREFACE_WORD_LOW) {
-    way->left = H2_PREFACE_BYTES - H2_HEAD_BYTES;
-    way->keep = 1;
-    way->data = 0;
-    way->ends = 0;
-    return 0;
-  }
-  const __u8 type = (__u8)(head >> 24);
-  const __u8 flags = (__u8)(head >> 32);
-  way->left = (__u32)(head & 0xff) << 16 | (__u32)(head & 0xff00) | (__u32)(head >> 16 & 0xff);
-  way->keep = walk->all || h2_keeps_payload(type);
-  way->data = type == H2_DATA;
-  way->ends = way->data && (flags & H2_END_STREAM);
-  if (walk->tails && way->ends && way->left <= H2_TAIL_BYTES) way->keep = 1;
-  if (type != H2_DATA && way->left > H2_LONGEST_FRAME) {
-    walk->lost = 1;
-    return 1;
-  }
-  if (type == H2_RST_STREAM || (type <= H2_HEADERS && (flags & H2_END_STREAM))) walk->ended = 1;
-  if (type == H2_HEADERS) {
-    walk->blocks++;
-    walk->block_rest = walk->rest + H2_HEAD_BYTES;
-  }
-  return 0;
+  way->left = h2_payload_of(head);
+  h2_note_frame(walk, way, head);
+  return h2_count_frame(walk, head, way->left, walk->rest + H2_HEAD_BYTES);
 }
 
 /* The rest of a head of which a piece came before, or a piece of one. */
@@ -177,5 +194,59 @@ static __always_inline long h2_one_step(struct h2_step *step, __u32 most) {
 H2_WALK(128)
 H2_WALK(512)
 H2_WALK(4096)
+
+/* --- short segments ----------------------------------------------------------------------------------------------- */
+
+enum {
+  H2_READ_SMALL = 240, /* bytes: with a word of eight behind the last one they fit into the room of 128 */
+  H2_READ_MOST = 512,
+  H2_READ_FRAMES = 12 /* a unary call has five; what is behind them is for the next run */
+};
+
+/* The first bytes of a head whose others are in the next segment. `count` < H2_HEAD_BYTES. */
+static __always_inline void h2_keep_head(struct h2_direction *way, const __u8 *bytes, __u32 count) {
+  const __u32 shift = 64 - count * 8;
+  way->have = (__u8)count;
+  way->head = *(const __u64 *)bytes << shift >> shift;
+}
+
+/* Walks `walk->rest` bytes (at most `most`) that lie at `bytes`, where no head is half read. What is walked of them
+ * becomes `walk->out`. What counts frames is in memory, or the verifier would follow every number it can have
+ * (docs/verifier_cookbook.md#loops). */
+static __always_inline void h2_read(const __u8 *bytes, __u32 most, struct h2_walk *walk, struct h2_direction *way) {
+  const __u32 length = (__u32)pb_clamp(walk->rest, most);
+  __u64 head = 0;
+  __u32 at = way->left;
+  __u32 frames = 0;
+  for (; frames < H2_READ_FRAMES && at + H2_HEAD_BYTES <= length; frames++) {
+    head = *(const __u64 *)(bytes + pb_clamp(at, most));
+    const __u32 size = h2_payload_of(head);
+    const __u32 rest = length - at;
+    at += H2_HEAD_BYTES;
+    if (h2_count_frame(walk, head, size, rest)) break;
+    at += size;
+  }
+  way->left = 0;
+  if (at > length) {
+    way->left = at - length;
+    if (frames) h2_note_frame(walk, way, head);
+    at = length;
+  } else if (!walk->lost && at < length && length - at < H2_HEAD_BYTES) {
+    h2_keep_head(way, bytes + pb_clamp(at, most), length - at);
+    at = length;
+  }
+  way->at += at;
+  walk->rest -= at;
+  walk->out = at;
+}
+
+#define H2_READ(most, room)                                                                                    \
+  __noinline int h2_read_##most(struct h2_room_##room *from, struct h2_walk *walk, struct h2_direction *way) { \
+    if (!from || !walk || !way) return 0;                                                                      \
+    h2_read(from->data, most, walk, way);                                                                      \
+    return 0;                                                                                                  \
+  }
+H2_READ(240, 128)
+H2_READ(512, 512)
 
 #endif

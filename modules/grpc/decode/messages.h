@@ -21,7 +21,7 @@ class MessageReader {
   /// Payload bytes that are there. Calls trailers(bytes) with pieces of gRPC-Web's last message.
   template <class Trailers>
   void Read(std::string_view bytes, Trailers&& trailers) {
-    while (!bytes.empty() && !broken_) {
+    while (!bytes.empty() && (!broken_ || tail_ != 0)) {
       if (have_ < prefix_.size()) {
         prefix_[have_++] = static_cast<std::uint8_t>(bytes.front());
         bytes.remove_prefix(1);
@@ -35,9 +35,20 @@ class MessageReader {
     }
   }
 
+  /// A frame of `size` bytes begins that ends the body. If bytes before it were left out, it counts for nothing but the
+  /// trailers, which it must be from its first byte to its last.
+  void BeginTail(std::uint32_t size) {
+    if (!broken_) return;
+    have_ = 0;
+    left_ = 0;
+    tail_ = size;
+  }
+
   /// Payload bytes that were left out. Inside a message that does no harm.
   void Skip(std::uint64_t count) {
-    if (broken_ || count == 0) return;
+    if (count == 0) return;
+    tail_ = 0;
+    if (broken_) return;
     if (have_ < prefix_.size() || count > left_ || is_trailers()) {
       broken_ = true;
       return;
@@ -58,6 +69,7 @@ class MessageReader {
     left_ = std::uint32_t{prefix_[1]} << 24U | std::uint32_t{prefix_[2]} << 16U | std::uint32_t{prefix_[3]} << 8U |
             prefix_[4];
     if ((prefix_[0] & 0x7eU) != 0) broken_ = true;
+    if (tail_ != 0 && (prefix_[0] != 0x80 || left_ + prefix_.size() != tail_)) tail_ = 0;
     if (!is_trailers()) ++count_;
     if (left_ == 0) have_ = 0;
   }
@@ -71,6 +83,7 @@ class MessageReader {
   bool broken_;
   std::uint32_t left_;
   std::uint32_t count_;
+  std::uint32_t tail_;  // bytes of the frame that BeginTail announced; 0: none
 };
 
 }  // namespace probed::mod::grpc

@@ -146,12 +146,15 @@ Call* Stitcher::Begin(Direction& d) {
   return call;
 }
 
-/// Bytes of DATA that are there.
-void Stitcher::OnData(Direction& d, std::string_view bytes) {
+/// Bytes of DATA that are there; `first`: of their frame.
+void Stitcher::OnData(Direction& d, std::string_view bytes, bool first) {
   Call* call = c_->calls.Find(d.frame.id);
   if (call == nullptr || c_->request_direction < 0) return;
   const bool request = IsRequestSide(d);
-  call->messages[request ? 0 : 1].Read(bytes, [call](std::string_view piece) {
+  MessageReader& messages = call->messages[request ? 0 : 1];
+  if (first && d.frame.tail) messages.BeginTail(d.frame.size);
+  messages.Read(bytes, [call, request](std::string_view piece) {
+    if (request) return;
     const std::size_t room = call->web_status.size() - call->web_status_size;
     const std::size_t count = std::min(room, piece.size());
     std::copy_n(piece.begin(), count, call->web_status.begin() + call->web_status_size);

@@ -92,7 +92,7 @@ class Stitcher {
 
   // Calls.
   Call* Begin(Direction& d);
-  void OnData(Direction& d, std::string_view bytes);
+  void OnData(Direction& d, std::string_view bytes, bool first);
   void OnReset(Direction& d);
   void OnGoAway(Direction& d);
   void EndRequest(Call& call);

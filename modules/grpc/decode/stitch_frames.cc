@@ -225,10 +225,11 @@ void Stitcher::TakePayload(Direction& d, std::string_view bytes) {
   if (!d.synced) return;
   const std::uint32_t proper = frame.left > frame.pad ? frame.left - frame.pad : 0;
   const std::string_view piece = bytes.substr(0, proper);
+  const bool first = frame.left == frame.size;
   frame.left -= static_cast<std::uint32_t>(bytes.size());
   if (!piece.empty()) {
     if (HasBlock(frame.type)) TakeFragment(d, piece);
-    if (frame.type == H2_DATA) OnData(d, piece);
+    if (frame.type == H2_DATA) OnData(d, piece, first);
   }
   if (frame.left == 0) EndFrame(d);
 }
