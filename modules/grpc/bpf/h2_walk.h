@@ -104,19 +104,19 @@ static __always_inline void h2_note_frame(const struct h2_walk *walk, struct h2_
   if (walk->tails && way->ends && size <= H2_TAIL_BYTES) way->keep = 1;
 }
 
-/* What a head says of its stream. `rest`: bytes of the segment from the head on. 1: it is none. */
-static __always_inline long h2_count_frame(struct h2_walk *walk, __u64 head, __u32 size, __u32 rest) {
+/* Nobody sends such frames. */
+static __always_inline bool h2_is_none(__u64 head) {
+  return h2_type_of(head) != H2_DATA && h2_payload_of(head) > H2_LONGEST_FRAME;
+}
+
+/* What a head says of its stream. `rest`: bytes of the segment from the head on. */
+static __always_inline void h2_count_frame(struct h2_walk *walk, __u64 head, __u32 rest) {
   const __u8 type = h2_type_of(head);
-  if (type != H2_DATA && size > H2_LONGEST_FRAME) {
-    walk->lost = 1;
-    return 1;
-  }
   if (type == H2_RST_STREAM || (type <= H2_HEADERS && (h2_flags_of(head) & H2_END_STREAM))) walk->ended = 1;
   if (type == H2_HEADERS) {
     walk->blocks++;
     walk->block_rest = rest;
   }
-  return 0;
 }
 
 /* A whole head: what follows it. */
@@ -125,7 +125,9 @@ static __always_inline long h2_begin_frame(struct h2_walk *walk, struct h2_direc
   way->head = 0;
   way->left = h2_payload_of(head);
   h2_note_frame(walk, way, head);
-  return h2_count_frame(walk, head, way->left, walk->rest + H2_HEAD_BYTES);
+  h2_count_frame(walk, head, walk->rest + H2_HEAD_BYTES);
+  walk->lost = h2_is_none(head);
+  return walk->lost;
 }
 
 /* The rest of a head of which a piece came before, or a piece of one. */
@@ -212,26 +214,33 @@ static __always_inline void h2_keep_head(struct h2_direction *way, const __u8 *b
 
 /* Walks `walk->rest` bytes (at most `most`) that lie at `bytes`, where no head is half read. What is walked of them
  * becomes `walk->out`. What counts frames is in memory, or the verifier would follow every number it can have
- * (docs/verifier_cookbook.md#loops). */
+ * (docs/verifier_cookbook.md#loops). A frame that ends in the segment is taken as it is; whether it is one at all is
+ * asked of the last one: the length that other bytes make leads out of the segment. */
 static __always_inline void h2_read(const __u8 *bytes, __u32 most, struct h2_walk *walk, struct h2_direction *way) {
   const __u32 length = (__u32)pb_clamp(walk->rest, most);
-  __u64 head = 0;
+  __u64 head = 0; /* of the frame under way */
   __u32 at = way->left;
-  __u32 frames = 0;
-  for (; frames < H2_READ_FRAMES && at + H2_HEAD_BYTES <= length; frames++) {
+  __u32 begun = 0;
+  if (!at && length >= H2_HEAD_BYTES && *(const __u32 *)bytes == H2_PREFACE_WORD_LOW) {
+    head = *(const __u64 *)bytes;
+    at = H2_PREFACE_BYTES;
+  }
+  for (__u32 i = 0; i < H2_READ_FRAMES && at + H2_HEAD_BYTES <= length; i++) {
     head = *(const __u64 *)(bytes + pb_clamp(at, most));
-    const __u32 size = h2_payload_of(head);
-    const __u32 rest = length - at;
-    at += H2_HEAD_BYTES;
-    if (h2_count_frame(walk, head, size, rest)) break;
-    at += size;
+    begun = at;
+    if (h2_type_of(head) <= H2_RST_STREAM) h2_count_frame(walk, head, length - at);
+    at += H2_HEAD_BYTES + (__builtin_bswap32((__u32)head) >> 8);
   }
   way->left = 0;
   if (at > length) {
     way->left = at - length;
-    if (frames) h2_note_frame(walk, way, head);
     at = length;
-  } else if (!walk->lost && at < length && length - at < H2_HEAD_BYTES) {
+    if (head) h2_note_frame(walk, way, head);
+    if (head && h2_is_none(head)) {
+      walk->lost = 1;
+      at = begun + H2_HEAD_BYTES;
+    }
+  } else if (at < length && length - at < H2_HEAD_BYTES) {
     h2_keep_head(way, bytes + pb_clamp(at, most), length - at);
     at = length;
   }
