@@ -27,8 +27,8 @@ std::int32_t WebStatus(const Call& call) {
   return end == std::string_view::npos ? kNoStatus : ParseStatus(sdk::TrimBlanks(value.substr(0, end)));
 }
 
-/// A client that gives up at its deadline says CANCEL on the wire and DEADLINE_EXCEEDED to its caller. The timeout it
-/// sent is what was left when it was written, rounded: hence the slack of a sixteenth.
+/// Who gives up at the deadline, client or server, says CANCEL on the wire; the caller is told DEADLINE_EXCEEDED. The
+/// timeout that was sent is what was left when it was written, rounded: hence the slack of a sixteenth.
 bool IsPastDeadline(const Call& call, std::uint64_t now_ns) {
   const std::uint64_t timeout = call.request.timeout_ns;
   return timeout != 0 && now_ns - call.start_ns >= timeout - timeout / 16;
@@ -38,7 +38,7 @@ bool IsPastDeadline(const Call& call, std::uint64_t now_ns) {
 std::int32_t StatusOf(const Call& call, const Ending& ending) {
   if (call.grpc_status != kNoStatus && ending.kind == Ending::Kind::kComplete) return call.grpc_status;
   if (ending.kind == Ending::Kind::kReset) {
-    if (ending.code == kCancel && ending.by_client && IsPastDeadline(call, ending.ktime_ns)) return kDeadlineExceeded;
+    if (ending.code == kCancel && IsPastDeadline(call, ending.ktime_ns)) return kDeadlineExceeded;
     return FromReset(ending.code);
   }
   if (ending.kind != Ending::Kind::kComplete) return kNoStatus;

@@ -110,11 +110,14 @@ TEST_F(GrpcStitch, TellsADeadlineFromACancellation) {
   Start();
   stream_->Receive(p_.client.Frames(1, GrpcRequest("a.B/C", {{"grpc-timeout", "5m"}})));
   stream_->Receive(p_.client.Frames(3, GrpcRequest("a.B/C", {{"grpc-timeout", "1S"}})));
+  stream_->Receive(p_.client.Frames(5, GrpcRequest("a.B/C", {{"grpc-timeout", "5m"}})));
   stream_->now_ns += 5'000'000;
   stream_->Receive(Join({Reset(1, 8), Reset(3, 8)}));
-  ASSERT_EQ(spans().size(), 2U);
+  stream_->Send(Reset(5, 8));
+  ASSERT_EQ(spans().size(), 3U);
   EXPECT_EQ(spans()[0].Get("rpc.status_code"), "DEADLINE_EXCEEDED");
   EXPECT_EQ(spans()[1].Get("rpc.status_code"), "CANCELLED");
+  EXPECT_EQ(spans()[2].Get("rpc.status_code"), "DEADLINE_EXCEEDED");
 }
 
 TEST_F(GrpcStitch, EndsWhatIsOpenWithTheConnection) {
