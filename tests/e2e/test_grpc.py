@@ -115,20 +115,6 @@ class Python(GrpcCase):
         self.assertEqual({span.attributes["rpc.status_code"] for span in [*servers, *clients]}, {"OK"})
         self.assert_exact(daemon)
 
-    def test_messages_of_4_mb(self):
-        daemon = self.run_grpc(self.port)
-        self.assertEqual(self.ask(call="say", size=4_000_000, times=8), "OK")
-        self.assertEqual(self.ask(call="say"), "OK")
-        self.both(daemon, 9, name=SAY, rpc__status_code="OK")
-        self.assert_exact(daemon)
-
-    def test_64_streams_at_once(self):
-        daemon = self.run_grpc(self.port)
-        self.assertEqual(self.ask(call="parallel", streams=64, times=2000, size=300), "OK")
-        servers, clients = self.both(daemon, 2000, name=SAY, rpc__status_code="OK")
-        self.assertEqual({span.parent_id for span in servers}, {span.span_id for span in clients})
-        self.assert_exact(daemon)
-
     def test_metadata(self):
         settings = {"capture_request_headers": '["x-tenant"]', "ignored_paths": '["/test.Echo/Count"]'}
         daemon = self.run_grpc(self.port, settings=settings)

@@ -80,15 +80,6 @@ class Client:
             size = command.get("size", 5)
             for _ in range(command.get("times", 1)):
                 assert len(self.unary("Say", b"x" * size, metadata=metadata, timeout=60)) == size
-        elif call == "parallel":
-            say = self.method("unary_unary", "Say")
-            waiting = []
-            for _ in range(command["times"]):
-                waiting.append(say.future(b"x" * command.get("size", 5)))
-                if len(waiting) == command["streams"]:
-                    waiting.pop(0).result()
-            for one in waiting:
-                one.result()
         elif call == "fail":
             self.unary("Fail", command["status"].encode())
         elif call == "missing":
