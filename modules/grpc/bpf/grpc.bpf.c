@@ -91,7 +91,7 @@ struct h2_seek {
 static long h2_seek_step(__u32 index, struct h2_seek *seek) {
   struct h2_walk *walk = seek->walk;
   struct user_iovec part;
-  if (!walk->vectors || bpf_probe_read_user(&part, sizeof(part), (void *)walk->vector)) {
+  if (!walk->vectors || bpf_probe_read_user(&part, sizeof(part), h2_user(walk->vector))) {
     walk->lost = 1;
     return 1;
   }

@@ -62,6 +62,10 @@ struct h2_step {
   struct h2_direction *way;
 };
 
+static __always_inline const void *h2_user(__u64 address) {
+  return (const void *)address; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 static __always_inline __u32 h2_least(__u32 a, __u32 b) { return a < b ? a : b; }
 
 static __always_inline void h2_pass(struct h2_walk *walk, struct h2_direction *way, __u32 count) {
@@ -74,7 +78,7 @@ static __always_inline void h2_pass(struct h2_walk *walk, struct h2_direction *w
 /* The next iovec becomes the piece at hand. */
 static __always_inline long h2_next_piece(struct h2_walk *walk) {
   struct user_iovec part;
-  if (!walk->vectors || bpf_probe_read_user(&part, sizeof(part), (void *)walk->vector)) {
+  if (!walk->vectors || bpf_probe_read_user(&part, sizeof(part), h2_user(walk->vector))) {
     walk->lost = 1;
     return 1;
   }
@@ -135,8 +139,8 @@ static __always_inline long h2_split_head(struct h2_walk *walk, struct h2_direct
   const __u32 have = way->have;
   __u64 bytes[2] = {};
   const __u32 count = (__u32)pb_clamp(h2_least(H2_HEAD_BYTES - have, h2_least(walk->piece, walk->rest)), H2_HEAD_BYTES);
-  if (bpf_probe_read_user(bytes, count, (void *)walk->address) ||
-      bpf_probe_read_user(to + pb_clamp(walk->out, most), count, (void *)walk->address)) {
+  if (bpf_probe_read_user(bytes, count, h2_user(walk->address)) ||
+      bpf_probe_read_user(to + pb_clamp(walk->out, most), count, h2_user(walk->address))) {
     walk->lost = 1;
     return 1;
   }
@@ -150,7 +154,7 @@ static __always_inline long h2_split_head(struct h2_walk *walk, struct h2_direct
 static __always_inline long h2_head(struct h2_walk *walk, struct h2_direction *way, __u8 *to, __u32 most) {
   if (way->have || walk->piece < H2_HEAD_BYTES) return h2_split_head(walk, way, to, most);
   __u8 *head = to + pb_clamp(walk->out, most);
-  if (bpf_probe_read_user(head, H2_HEAD_BYTES, (void *)walk->address)) {
+  if (bpf_probe_read_user(head, H2_HEAD_BYTES, h2_user(walk->address))) {
     walk->lost = 1;
     return 1;
   }
@@ -163,7 +167,7 @@ static __always_inline long h2_payload(struct h2_walk *walk, struct h2_direction
   __u32 count = h2_least(way->left, walk->piece);
   if (way->keep) {
     count = (__u32)pb_clamp(h2_least(count, most - walk->out), most);
-    if (bpf_probe_read_user(to + pb_clamp(walk->out, most), count, (void *)walk->address)) {
+    if (bpf_probe_read_user(to + pb_clamp(walk->out, most), count, h2_user(walk->address))) {
       walk->lost = 1;
       return 1;
     }
