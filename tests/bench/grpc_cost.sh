@@ -5,7 +5,7 @@
 # What the grpc module adds to a unary call in its server, in instructions, in the measuring VM: one connection, one call
 # at a time, messages of 20 bytes; and to a request of nginx over HTTP/2.
 #   grpc_cost.sh 6.1|6.12 BUILD_DIR [CALLS] [PROGRAM]
-# PROGRAM: one of tests/e2e/servers/grpc; the C++ one unless told otherwise.
+# PROGRAM: one of tests/e2e/servers/grpc; unless told otherwise the C++ one with a single thread.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 version=${1:?kernel version}
@@ -13,7 +13,9 @@ build=$(readlink -f "${2:?build folder}")
 program=$(readlink -f "${4:-$build/bench/grpc_echo}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "calls=${3:-2000}" > "$work/measure.conf"
+role=server
+[ $# -ge 4 ] || role=alone
+echo "calls=${3:-2000} role=$role" > "$work/measure.conf"
 cat > "$work/nginx.conf" <<'C'
 worker_processes 1;
 pid /run/nginx.pid;

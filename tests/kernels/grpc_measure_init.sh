@@ -60,7 +60,7 @@ result() {
   }'
 }
 
-grpc_echo server 9000 > /run/server.log 2>&1 &
+grpc_echo $role 9000 > /run/server.log 2>&1 &
 server=$!
 nginx_start
 sleep 1

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // grpc_echo server PORT | client PORT: README.md. gRPC's C++ library as programs use it: a synchronous server, a client
-// that waits for each call or, for many at once, has a completion queue.
+// that waits for each call or, for many at once, has a completion queue. `alone PORT` serves Say from one thread, so
+// that runs are alike (tests/bench/grpc_cost.sh).
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -64,13 +65,45 @@ int Serve(const std::string& port) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:" + port, grpc::InsecureServerCredentials());
   builder.SetMaxReceiveMessageSize(kMostBytes);
-  // Threads that have nothing to do stay: CPU time is counted over those that live (tests/bench/grpc_cost.sh).
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 16);
   builder.RegisterService(&service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;
   server->Wait();
+  return 0;
+}
+
+struct Said {
+  grpc::ServerContext context;
+  Text request;
+  grpc::ServerAsyncResponseWriter<Text> writer{&context};
+  bool answered = false;
+};
+
+int ServeAlone(const std::string& port) {
+  test::Echo::AsyncService service;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:" + port, grpc::InsecureServerCredentials());
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return 1;
+  const auto wait = [&] {
+    auto* said = new Said;
+    service.RequestSay(&said->context, &said->request, &said->writer, queue.get(), queue.get(), said);
+  };
+  wait();
+  void* tag = nullptr;
+  for (bool ok = false; queue->Next(&tag, &ok);) {
+    auto* said = static_cast<Said*>(tag);
+    if (!ok || said->answered) {
+      delete said;
+      continue;
+    }
+    wait();
+    said->answered = true;
+    said->writer.Finish(said->request, grpc::Status::OK, said);
+  }
   return 0;
 }
 
@@ -222,7 +255,8 @@ int Ask(const std::string& port) {
 int main(int argc, char** argv) {
   const std::string role = argc == 3 ? argv[1] : "";
   if (role == "server") return Serve(argv[2]);
+  if (role == "alone") return ServeAlone(argv[2]);
   if (role == "client") return Ask(argv[2]);
-  std::fputs("grpc_echo server PORT | client PORT\n", stderr);
+  std::fputs("grpc_echo server PORT | alone PORT | client PORT\n", stderr);
   return 2;
 }
