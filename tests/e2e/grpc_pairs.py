@@ -3,9 +3,11 @@
 """Server and client of one language, as servers/grpc/README.md says: how they are built and run.
 
 What a registry must give comes through the language's ordinary client, in the versions that the lock files name. Where
-that is not to be had the test skips and says so.
+that is not to be had the test skips and says so. What was built is kept in the build folder until its sources change.
 """
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -37,11 +39,28 @@ def fetch(what, command, **options):
         raise Missing(f"{what}: {(done.stderr or done.stdout).strip()[-300:]}")
 
 
-def build_cxx(folder):
+def built(name):
+    """The command of a language's program, built once for its sources."""
+    folder = BUILD_DIR / "grpc_echo" / name
+    sources = sorted(path for path in (SOURCES / name).glob("*") if path.is_file())
+    stamp = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    done = folder / "built.json"
+    if done.exists():
+        kept = json.loads(done.read_text())
+        if kept["sources"] == stamp:
+            return kept["command"]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = list(map(str, {"go": build_go, "node": build_node, "java": build_java}[name](folder)))
+    done.write_text(json.dumps({"sources": stamp, "command": command}))
+    return command
+
+
+def cxx():
     echo = BUILD_DIR / "bench" / "grpc_echo"
     if not echo.exists():
         raise Missing("grpc_echo was not built")
-    return [echo]
+    return [str(echo)]
 
 
 def build_go(folder):
@@ -77,7 +96,7 @@ class Server:
     def __init__(self, command, folder):
         self.port = free_port()
         with open(folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen([*map(str, command), "server", str(self.port)], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*command, "server", str(self.port)], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         try:
             wait_for("the server to listen", lambda: accepts(self.port))
@@ -93,7 +112,7 @@ class Client:
     """A process of its own, with one connection, told what to call."""
 
     def __init__(self, case, command, port):
-        self.process = subprocess.Popen([*map(str, command), "client", str(port)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([*command, "client", str(port)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
 
