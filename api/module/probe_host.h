@@ -83,6 +83,17 @@ typedef struct probe_host {
   int32_t (*on_thread)(probe_host_context_t *context, probe_str_t tag);
 } probe_host_t;
 
+/* Extension "probed.clock/1" of the host: a module has no clock of its own, records carry theirs. For what is compared
+ * with dates in the bytes. */
+typedef struct probe_clock {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* CLOCK_REALTIME now, in nanoseconds. [any] Errors: none. */
+  uint64_t (*utc_ns)(probe_host_context_t *context);
+} probe_clock_t;
+
+#define PROBE_EXTENSION_CLOCK "probed.clock/1"
+
 #ifdef __cplusplus
 }
 #endif

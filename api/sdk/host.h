@@ -38,6 +38,21 @@ class Host {
   const probe_host_t* table_;
 };
 
+/// What time it is; for what is compared with dates in the bytes. [any]
+class HostClock {
+ public:
+  explicit HostClock(Host host)
+      : table_(host.table()), clock_(static_cast<const probe_clock_t*>(host.Extension(PROBE_EXTENSION_CLOCK))) {}
+
+  /// False: an older host, which does not tell.
+  bool known() const { return clock_ != nullptr; }
+  std::uint64_t UtcNs() const { return clock_->utc_ns(table_->context); }
+
+ private:
+  const probe_host_t* table_;
+  const probe_clock_t* clock_;
+};
+
 /// One stream, for the time of a call. [shard]
 class Stream {
  public:

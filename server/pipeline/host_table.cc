@@ -46,7 +46,11 @@ void Log(probe_host_context_t* context, std::uint32_t level, probe_str_t text) {
   spdlog::log(kLevels[std::min<std::uint32_t>(level, 3)], "module {}: {}", context->module, line);
 }
 
-const void* GetExtension(probe_host_context_t* /*context*/, probe_str_t /*id*/) { return nullptr; }
+const void* GetExtension(probe_host_context_t* /*context*/, probe_str_t id) {
+  static constexpr probe_clock_t kClock = {sizeof(probe_clock_t), 0,
+                                           [](probe_host_context_t*) { return SystemClock().UtcNs(); }};
+  return View(id) == PROBE_EXTENSION_CLOCK ? &kClock : nullptr;
+}
 
 void* StreamAlloc(probe_stream_t* stream, std::size_t size) { return stream->feed->Allocate(*stream, size); }
 void StreamFree(probe_stream_t* stream, void* memory, std::size_t /*size*/) { stream->feed->Free(*stream, memory); }

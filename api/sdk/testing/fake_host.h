@@ -62,6 +62,13 @@ struct RecordedExchange {
   bool spanned = false;
 };
 
+struct RecordedPoint {
+  std::string instrument;
+  double value = 0;
+  std::uint32_t tgid = 0;
+  std::map<std::string, std::string> attributes;
+};
+
 class FakeHost {
  public:
   FakeHost() {
@@ -73,7 +80,11 @@ class FakeHost {
     table_.log = [](probe_host_context_t* c, std::uint32_t, probe_str_t text) {
       Of(c).logs.emplace_back(FromAbi(text));
     };
-    table_.get_extension = [](probe_host_context_t*, probe_str_t) -> const void* { return nullptr; };
+    table_.get_extension = [](probe_host_context_t*, probe_str_t id) -> const void* {
+      static constexpr probe_clock_t kClock = {sizeof(probe_clock_t), 0,
+                                               [](probe_host_context_t* c) { return Of(c).utc_ns; }};
+      return FromAbi(id) == PROBE_EXTENSION_CLOCK ? &kClock : nullptr;
+    };
     table_.stream_alloc = [](probe_stream_t* s, std::size_t size) { return s->host->Alloc(size); };
     table_.stream_free = [](probe_stream_t* s, void* memory, std::size_t size) { s->host->Free(memory, size); };
     table_.exchange_begin = [](probe_stream_t* s, const probe_exchange_t* e) { return s->host->Begin(*e); };
@@ -85,7 +96,9 @@ class FakeHost {
       s->handed_to = std::string(FromAbi(name));
       return probe_result_t{PROBE_OK};
     };
-    table_.emit_metric = [](probe_shard_context_t*, const probe_metric_point_t*) {};
+    table_.emit_metric = [](probe_shard_context_t* c, const probe_metric_point_t* p) {
+      reinterpret_cast<FakeHost*>(c)->Add(*p);
+    };
     table_.emit_log = [](probe_shard_context_t*, const probe_log_t*) {};
     table_.shard_stream = [](probe_shard_context_t* c) { return reinterpret_cast<FakeHost*>(c)->NewStream(); };
     table_.stream_open = [](const probe_stream_t* s) -> const probe_open_t* { return s->opened ? &s->open : nullptr; };
@@ -128,7 +141,9 @@ class FakeHost {
 
   std::deque<RecordedExchange> exchanges;  // id = index + 1
   std::vector<RecordedSpan> spans;
+  std::vector<RecordedPoint> points;
   std::vector<std::string> logs;
+  std::uint64_t utc_ns = 1'767'225'600'000'000'000;  // what the clock says: 2026-01-01
   std::map<std::uint32_t, std::uint64_t> counted;  // records by reason; those not counted were used
   std::uint64_t used = 0;
   std::uint64_t constant_spans = 0;  // that said which of their attributes are constant
@@ -226,6 +241,15 @@ class FakeHost {
       out.measurements[KeyName(span.measurements[i].instrument)] = span.measurements[i].value;
     }
     return out;
+  }
+
+  void Add(const probe_metric_point_t& point) {
+    if (!keep_spans) return;
+    RecordedPoint out{KeyName(point.instrument), point.value, point.tgid, {}};
+    for (std::uint32_t i = 0; i < point.attribute_count; ++i) {
+      out.attributes[KeyName(point.attributes[i].key)] = Text(point.attributes[i]);
+    }
+    points.push_back(std::move(out));
   }
 
   static std::string Text(const probe_attribute_t& attribute) {

@@ -1,0 +1,137 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Kernel side of the TLS module. Of the raw layer it follows the records of a connection until the handshake is over:
+ * what is sent in the clear (handshake messages, ChangeCipherSpec, alerts) is shipped whole, of encrypted records the
+ * header, and nothing at all once both directions have finished.
+ */
+#include "api/sdk/bpf/probed.bpf.h"
+#include "modules/tls/bpf/tls_records.h"
+
+PROBED_MODULE();
+
+PROBED_CLASSIFY(tls) { return tls_recognise(head->bytes, head->length); }
+
+enum {
+  TLS_RECORDS_PER_RUN = 64,
+  TLS_MOST_PIECE = 16384, /* bytes of one record of the ring */
+};
+
+struct tls_direction {
+  __u64 next;    /* offset at which the next record's header begins, or goes on */
+  __u32 partial; /* its first bytes, when it does */
+  __u8 held;     /* how many */
+  __u8 flags;    /* enum tls_flag */
+  __u8 reserved[2];
+};
+
+/* This module's memory per stream. */
+struct tls_stream {
+  struct tls_direction directions[2];
+  __u64 resume; /* where the program goes on in a segment that it did not get through at once */
+};
+
+/* What one run ships: [from, clear), and says that it stands for [from, at). Offsets of the stream. */
+struct tls_walk {
+  struct tls_direction *d;
+  const struct pb_buffer *buffer;
+  __u64 begin; /* of the segment */
+  __u64 end;
+  __u64 from;
+  __u64 clear;
+  __u64 at;
+  __u8 other; /* flags of the other direction */
+  __u8 over;  /* nothing more of this segment */
+};
+
+/* The header at walk->at, or as much of it as there is. */
+static __always_inline void tls_take_header(struct tls_walk *walk) {
+  struct tls_direction *d = walk->d;
+  const __u64 rest = walk->end - walk->at;
+  const __u32 held = d->held & 7;
+  const __u32 missing = TLS_HEADER_BYTES - held;
+  const __u64 word = pb_peek8(walk->buffer, walk->at - walk->begin, rest) << (8 * held) | d->partial;
+  if (rest < missing) {
+    d->partial = (__u32)word;
+    d->held = (__u8)(held + rest);
+    d->next = walk->at = walk->clear = walk->end;
+    return;
+  }
+  struct tls_header header;
+  d->held = 0;
+  d->partial = 0;
+  if (!tls_read_header(word, &header)) {
+    d->flags |= TLS_LOST;
+    walk->over = 1;
+    return;
+  }
+  d->flags = tls_after_header(d->flags, walk->other, &header);
+  walk->at += missing;
+  walk->clear = walk->at;
+  d->next = walk->at + header.length;
+}
+
+/* The bytes of the record under way. 1: what is to be shipped is together. */
+static __always_inline int tls_take_bytes(struct tls_walk *walk) {
+  struct tls_direction *d = walk->d;
+  walk->at = d->next < walk->end ? d->next : walk->end;
+  if (!(d->flags & TLS_CLEAR)) {
+    if (walk->clear > walk->from) return 1;
+    walk->from = walk->clear = walk->at;
+    return 0;
+  }
+  if (walk->at - walk->from > TLS_MOST_PIECE) walk->at = walk->from + TLS_MOST_PIECE;
+  walk->clear = walk->at;
+  return walk->at - walk->from >= TLS_MOST_PIECE;
+}
+
+/* A header and what follows it. */
+static long tls_step(__u32 index, struct tls_walk *walk) {
+  struct tls_direction *d = walk->d;
+  if (walk->over || walk->at >= walk->end) return 1;
+  if (d->next <= walk->at) tls_take_header(walk);
+  if (d->flags & (TLS_LOST | TLS_FINISHED)) walk->over = 1;
+  if (walk->over || walk->at >= walk->end) return 1;
+  return tls_take_bytes(walk);
+}
+
+/* False: nothing of this direction is of interest any more. */
+static __always_inline bool tls_begin(struct probed_segment *segment, struct tls_direction *d, __u64 begin) {
+  if (d->flags & (TLS_FINISHED | TLS_LOST)) return false;
+  if (!(d->flags & TLS_STARTED)) {
+    d->flags |= TLS_STARTED;
+    d->next = begin;
+  }
+  if (d->next < begin || !probed_readable(segment)) {
+    d->flags |= TLS_LOST;
+    return false;
+  }
+  return true;
+}
+
+PROBED_SEGMENT(tls) {
+  struct tls_stream *stream = probed_scratch(segment);
+  const __u32 direction = probed_direction(segment) & 1;
+  struct tls_direction *d = &stream->directions[direction];
+  const __u64 begin = probed_offset(segment);
+  const __u64 end = begin + probed_total(segment);
+  const __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
+  stream->resume = 0;
+  if (!tls_begin(segment, d, at)) return PROBED_SKIPPED;
+  struct tls_walk walk = {.d = d,
+                          .buffer = segment->at.buffer,
+                          .begin = begin,
+                          .end = end,
+                          .from = at,
+                          .at = at,
+                          .clear = at,
+                          .other = stream->directions[direction ^ 1].flags};
+  bpf_loop(TLS_RECORDS_PER_RUN, tls_step, &walk, 0);
+  if (d->flags & TLS_LOST || walk.clear == walk.from) return PROBED_SKIPPED;
+  const int outcome =
+      probed_ship(segment, (__u32)(walk.from - begin), (__u32)(walk.clear - walk.from), (__u32)(walk.at - walk.from),
+                  direction == PB_SENT ? PROBED_SHIP_CAUSE : 0, 0);
+  if (outcome != PROBED_SHIPPED || walk.over || walk.at >= end) return outcome;
+  stream->resume = walk.at;
+  return PROBED_AGAIN;
+}

@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The course of a handshake. It begins with the ClientHello and ends when both ends have finished: up to TLS 1.2 that
+// is the second Finished, in TLS 1.3 the first encrypted record of the client behind the ServerHello. There, all that
+// tells an alert from a Finished is that it is shorter.
+#include <algorithm>
+
+#include "modules/tls/decode/certificate.h"
+#include "modules/tls/decode/names.h"
+#include "modules/tls/decode/parse.h"
+#include "modules/tls/decode/stitch.h"
+
+namespace probed::mod::tls {
+namespace {
+
+constexpr std::uint8_t kFatal = 2;
+constexpr std::uint8_t kCloseNotify = 0;
+constexpr std::uint8_t kUserCanceled = 90;
+/// An alert of TLS 1.3 is 2 bytes, its content type and a tag of at most 16; a client's Finished no less than 45, the
+/// empty Certificate that may stand before it 17 and a tag.
+constexpr std::uint16_t kMostEncryptedAlert = 19;
+constexpr std::uint16_t kShortAlert = 11;  // with the tag of 8 of AES_128_CCM_8
+
+bool IsAlert(std::uint16_t length) { return length == kMostEncryptedAlert || length == kShortAlert; }
+
+std::string_view FailureOf(std::uint32_t close_reason) {
+  switch (close_reason) {
+    case PROBE_CLOSE_TIMEOUT: return "timeout";
+    case PROBE_CLOSE_RESET: return "connection_reset";
+    default: return "connection_closed";
+  }
+}
+
+bool HasEphemeralCurve(std::uint16_t cipher) { return CipherName(cipher).find("_ECDHE_") != std::string_view::npos; }
+
+template <class T>
+T* New(sdk::Stream stream) {
+  return static_cast<T*>(stream.Alloc(sizeof(T)));
+}
+
+}  // namespace
+
+/// A record begins.
+void Stitcher::OnRecord(Reading& r) {
+  if (r.connection.handshake == nullptr) return;
+  if ((r.d.flags & TLS_FINISHED) != 0) return OnFinished(r);
+  if (r.d.type == TLS_ALERT && (r.d.flags & TLS_CLEAR) == 0) return End(r, "encrypted_alert");
+}
+
+void Stitcher::OnFinished(Reading& r) {
+  const Handshake& handshake = *r.connection.handshake;
+  if (!handshake.answered) return Refuse(r);
+  const bool by_client = r.direction == handshake.client;
+  if (by_client && handshake.version == kTls13 && IsAlert(r.d.length)) return End(r, "encrypted_alert");
+  if ((r.other().flags & TLS_FINISHED) != 0) End(r, {});
+}
+
+void Stitcher::OnMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start) {
+  if (r.connection.handshake == nullptr) return type == kClientHello ? OnClientHello(r, body, start) : Refuse(r);
+  const bool by_server = r.direction == r.connection.handshake->server();
+  switch (type) {
+    case kServerHello: return by_server ? OnServerHello(r, body) : Refuse(r);
+    case kCertificate: return OnCertificate(r, body);
+    case kServerKeyExchange: return by_server ? OnKeyExchange(r, body) : Refuse(r);
+    default: return;  // they say nothing that is told; a second ClientHello asks for the same as the first
+  }
+}
+
+void Stitcher::OnClientHello(Reading& r, std::string_view body, const Arrival& start) {
+  ClientHello hello;
+  if (!ParseClientHello(body, &hello)) return Refuse(r);
+  const Config* config = configs_.Find(start.generation);
+  auto* handshake = New<Handshake>(r.stream);
+  if (handshake == nullptr || config->handshake_spans) {
+    const std::uint64_t exchange = Emitter::Begin(r.stream, start);
+    if (handshake == nullptr) {
+      r.stream.Abort(exchange, PROBE_EVICTED_MEMORY);
+      r.connection.over = true;
+      return;
+    }
+    handshake->exchange = exchange;
+  }
+  handshake->config = config;
+  handshake->start_ns = start.ktime_ns;
+  handshake->generation = start.generation;
+  handshake->client = r.direction;
+  handshake->server_name.Set(hello.server_name);
+  handshake->session_id.Set(hello.session_id);
+  pins_.Pin(start.generation);
+  r.connection.handshake = handshake;
+}
+
+void Stitcher::OnServerHello(Reading& r, std::string_view body) {
+  Handshake& handshake = *r.connection.handshake;
+  ServerHello hello;
+  if (!ParseServerHello(body, &hello)) return Refuse(r);
+  if (hello.hello_retry) {
+    handshake.hello_retry = true;
+    return;
+  }
+  handshake.answered = true;
+  handshake.version = hello.version;
+  handshake.cipher = hello.cipher;
+  handshake.group = hello.version == kTls13 ? hello.group : 0;
+  handshake.protocol.Set(hello.protocol);
+  const bool same_session = !hello.session_id.empty() && hello.session_id == handshake.session_id.view();
+  handshake.resumed = hello.version == kTls13 ? hello.pre_shared_key : same_session;
+}
+
+void Stitcher::OnCertificate(Reading& r, std::string_view body) {
+  Handshake& handshake = *r.connection.handshake;
+  std::string_view first;
+  if (!ParseCertificateMessage(body, &first)) return Refuse(r);
+  Certificate*& kept = handshake.certificates[r.direction];
+  if (first.empty() || kept != nullptr) return;
+  kept = New<Certificate>(r.stream);
+  if (kept == nullptr) return;  // the span does without
+  if (!ParseCertificate(first, kept)) {
+    r.stream.Free(kept, sizeof(*kept));
+    kept = nullptr;
+    return;
+  }
+  if (r.direction == handshake.server() && handshake.config->certificate_metric)
+    emitter_.Record(r.stream, handshake, *kept);
+}
+
+void Stitcher::OnKeyExchange(Reading& r, std::string_view body) {
+  Handshake& handshake = *r.connection.handshake;
+  if (!HasEphemeralCurve(handshake.cipher)) return;
+  if (!ParseNamedCurve(body, &handshake.group)) handshake.group = 0;
+}
+
+/// Some alerts are warnings, after which it goes on; TLS 1.3 has no such levels any more (RFC 8446, section 6).
+void Stitcher::OnAlert(Reading& r, std::uint8_t level, std::uint8_t description) {
+  const Handshake* handshake = r.connection.handshake;
+  if (handshake == nullptr) return Refuse(r);
+  const bool levels = handshake->version != kTls13;
+  if (levels ? level != kFatal : description == kCloseNotify || description == kUserCanceled) return;
+  const std::string_view name = AlertName(description);
+  End(r, name.empty() ? "unknown_alert" : name);
+}
+
+/// The record at hand is the last one of the handshake.
+void Stitcher::End(Reading& r, std::string_view error) {
+  const Handshake& handshake = *r.connection.handshake;
+  if (handshake.exchange != 0)
+    emitter_.End(r.stream, handshake, error, r.segment->ktime_ns);
+  else
+    r.outcome = PROBE_IGNORED_CONFIGURED;
+  Forget(r.stream, r.connection);
+}
+
+void Stitcher::Abort(sdk::Stream stream, Connection& connection, probe_reason reason) {
+  if (connection.handshake != nullptr && connection.handshake->exchange != 0)
+    stream.Abort(connection.handshake->exchange, reason);
+  Forget(stream, connection);
+}
+
+void Stitcher::EndAtClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
+  const Handshake& handshake = *connection.handshake;
+  if (handshake.exchange == 0) return;
+  switch (reason) {
+    case PROBE_CLOSE_UNLOAD: return stream.Abort(handshake.exchange, PROBE_ABORTED_UNLOAD);
+    case PROBE_CLOSE_EVICTED: return stream.Abort(handshake.exchange, PROBE_EVICTED_MEMORY);
+    case PROBE_CLOSE_HANDED_OVER: return stream.Abort(handshake.exchange, PROBE_ABORTED_CLOSE);
+    default: return emitter_.End(stream, handshake, FailureOf(reason), ktime_ns);
+  }
+}
+
+/// The handshake is over, and with it the connection as far as this module goes.
+void Stitcher::Forget(sdk::Stream stream, Connection& connection) {
+  connection.over = true;
+  for (Direction& d : connection.directions) d.message.Release(stream);
+  Handshake* handshake = connection.handshake;
+  if (handshake == nullptr) return;
+  connection.handshake = nullptr;
+  pins_.Unpin(handshake->generation);
+  for (Certificate* certificate : handshake->certificates)
+    if (certificate != nullptr) stream.Free(certificate, sizeof(*certificate));
+  stream.Free(handshake, sizeof(*handshake));
+}
+
+}  // namespace probed::mod::tls
