@@ -27,7 +27,8 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   {upstream}
   server {{
-    listen 127.0.0.1:{port} backlog=4096{h2};
+    listen 127.0.0.1:{port} backlog=4096{listen};
+    {tls}
     location / {{ return 200 "hello\\n"; }}
     location /files/ {{ root {folder}; }}
     {locations}
@@ -39,7 +40,7 @@ http {{
 class Nginx:
     """One worker in the foreground; its access log is the other side of every count."""
 
-    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False):
+    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False, tls=None):
         self.port = free_port()
         self.folder = case.folder / f"nginx-{self.port}"
         (self.folder / "files").mkdir(parents=True)
@@ -54,8 +55,10 @@ class Nginx:
             host = f"proxy_set_header Host 127.0.0.1:{upstream_port};"
             locations = f"location /proxy/ {{ proxy_pass http://behind; {host} {version} }}"
         config = self.folder / "nginx.conf"
+        listen = (" ssl" if tls else "") + (" http2" if h2 else "")
+        files = "ssl_certificate {}; ssl_certificate_key {};".format(*tls) if tls else ""
         config.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, upstream=upstream, locations=locations,
-                                             h2=" http2" if h2 else ""))
+                                             listen=listen, tls=files))
         self.program = case.need("nginx")
         self.process = case.spawn([self.program, "-c", config, "-p", self.folder])
         wait_for("nginx to listen", lambda: accepts(self.port))

@@ -144,7 +144,7 @@ class FakeHost {
   std::vector<RecordedPoint> points;
   std::vector<std::string> logs;
   std::uint64_t utc_ns = 1'767'225'600'000'000'000;  // what the clock says: 2026-01-01
-  std::map<std::uint32_t, std::uint64_t> counted;  // records by reason; those not counted were used
+  std::map<std::uint32_t, std::uint64_t> counted;    // records by reason; those not counted were used
   std::uint64_t used = 0;
   std::uint64_t constant_spans = 0;  // that said which of their attributes are constant
   std::size_t memory_limit = std::size_t{64} << 20U;

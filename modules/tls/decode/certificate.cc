@@ -19,9 +19,9 @@ struct Freer {
 };
 
 /// RFC 4514 with a blank behind each comma, and letters as they are.
-constexpr unsigned long kNameStyle =
-    (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(XN_FLAG_SEP_MASK) & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB)) |
-    XN_FLAG_SEP_CPLUS_SPC;
+constexpr unsigned long kNameStyle = (XN_FLAG_RFC2253 & ~static_cast<unsigned long>(XN_FLAG_SEP_MASK) &
+                                      ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB)) |
+                                     XN_FLAG_SEP_CPLUS_SPC;
 
 template <std::size_t kSize>
 void TakeName(const X509_NAME* name, Text<kSize>* out) {

@@ -1,0 +1,266 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Recorded handshakes of OpenSSL: each as its client and as its server sees it, whole, byte by byte, as the kernel
+// ships it, and with a hole at every place.
+#include "modules/tls/tests/conversations.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "api/sdk/generations.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace probed::mod::tls {
+namespace {
+
+using namespace testing;  // NOLINT: the conversations of this folder
+using sdk::testing::Driver;
+using sdk::testing::FeedWithHole;
+using sdk::testing::RecordedSpan;
+using sdk::testing::SplitAtEveryByte;
+using sdk::testing::Step;
+using sdk::testing::StreamDriver;
+using sdk::testing::TotalBytes;
+
+constexpr std::uint64_t kMs = 1'000'000;
+constexpr char kSubject[] = "CN=shop.example, O=Shop\\, Inc., C=DE";
+
+/// What is expected of a conversation at both ends; "" of an attribute: it is not there.
+struct Expected {
+  std::string name;
+  std::string error;
+  std::map<std::string, std::string> attributes;
+};
+
+Expected Tls13(const std::string& name, const std::map<std::string, std::string>& more = {}) {
+  std::map<std::string, std::string> all = {
+      {"tls.protocol.version", "1.3"}, {"tls.protocol.name", "tls"}, {"tls.cipher", "TLS_AES_256_GCM_SHA384"},
+      {"tls.curve", "x25519"},         {"tls.resumed", "false"},     {"tls.established", "true"},
+      {"tls.next_protocol", ""},       {"tls.server.subject", ""},   {"server.address", "shop.example"},
+      {"probed.tls.hello_retry", ""}};
+  for (const auto& [key, value] : more) all[key] = value;
+  return {name, "", all};
+}
+
+Expected Tls12(const std::string& name, const std::map<std::string, std::string>& more = {}) {
+  std::map<std::string, std::string> all = {{"tls.protocol.version", "1.2"},
+                                            {"tls.protocol.name", "tls"},
+                                            {"tls.cipher", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"},
+                                            {"tls.curve", "x25519"},
+                                            {"tls.resumed", "false"},
+                                            {"tls.established", "true"},
+                                            {"tls.next_protocol", ""},
+                                            {"tls.server.subject", kSubject},
+                                            {"tls.server.issuer", kSubject},
+                                            {"tls.server.not_before", "2026-01-01T00:00:00.000Z"},
+                                            {"tls.server.not_after", "2036-01-01T00:00:00.000Z"},
+                                            {"tls.client.subject", ""},
+                                            {"server.address", "shop.example"}};
+  for (const auto& [key, value] : more) all[key] = value;
+  return {name, "", all};
+}
+
+Expected Failed(Expected expected, const std::string& error) {
+  expected.error = error;
+  expected.attributes["tls.established"] = "false";
+  return expected;
+}
+
+const std::map<std::string, std::string> kNothingSeen = {
+    {"tls.curve", ""},           {"tls.resumed", ""},        {"tls.cipher", ""},        {"tls.protocol.version", ""},
+    {"tls.protocol.name", ""},   {"tls.server.subject", ""}, {"tls.server.issuer", ""}, {"tls.server.not_before", ""},
+    {"tls.server.not_after", ""}};
+const std::map<std::string, std::string> kNoCertificate = {{"tls.resumed", "true"},       {"tls.curve", ""},
+                                                           {"tls.server.subject", ""},    {"tls.server.issuer", ""},
+                                                           {"tls.server.not_before", ""}, {"tls.server.not_after", ""}};
+
+const std::vector<Expected>& All() {
+  static const std::vector<Expected> all = {
+      Tls13("tls13"),
+      Tls13("tls13_resumed", {{"tls.resumed", "true"}}),
+      Tls13("tls13_early_data", {{"tls.resumed", "true"}}),
+      Tls13("tls13_hello_retry", {{"tls.curve", "secp384r1"}, {"probed.tls.hello_retry", "true"}}),
+      Tls13("tls13_no_name", {{"server.address", "*"}}),
+      Failed(Tls13("tls13_unknown_ca"), "unknown_ca"),
+      Tls12("tls12", {{"tls.next_protocol", "http/1.1"}}),
+      Tls12("tls12_static_rsa", {{"tls.cipher", "TLS_RSA_WITH_AES_128_CBC_SHA256"}, {"tls.curve", ""}}),
+      Tls12("tls12_dhe", {{"tls.cipher", "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"}, {"tls.curve", ""}}),
+      Tls12("tls12_ticket", kNoCertificate),
+      Tls12("tls12_session_id", kNoCertificate),
+      Tls12("tls12_client_certificate", {{"tls.client.subject", kSubject}}),
+      Failed(Tls12("tls12_unknown_ca"), "unknown_ca"),
+      Tls12("tls10", {{"tls.protocol.version", "1.0"}, {"tls.cipher", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"}}),
+      Failed(Tls12("no_shared_version", kNothingSeen), "protocol_version"),
+      Failed(Tls12("no_shared_cipher", kNothingSeen), "handshake_failure"),
+  };
+  return all;
+}
+
+class TlsConversations : public ::testing::TestWithParam<std::tuple<std::size_t, char>> {
+ protected:
+  const Expected& expected() const { return All()[std::get<0>(GetParam())]; }
+  bool client() const { return std::get<1>(GetParam()) == '>'; }
+  std::vector<Step> Steps() const { return Conversation(expected().name, std::get<1>(GetParam())); }
+
+  static void ExpectClosed(const Driver& driver) {
+    ASSERT_EQ(driver.host.LedgerProblem(), "");
+    ASSERT_EQ(driver.host.in_flight(), 0U);
+    ASSERT_EQ(driver.host.bytes(), 0U) << "memory of the stream was not given back";
+    ASSERT_EQ(driver.OldestGeneration(), sdk::Pins::kNone);
+  }
+  /// `holes`: what is told must be true, but some may be missing.
+  void ExpectSpan(const RecordedSpan& span, bool holes = false) const {
+    EXPECT_EQ(span.kind, std::uint32_t{PROBE_SPAN_INTERNAL});
+    EXPECT_EQ(span.error_type, expected().error);
+    EXPECT_EQ(span.status, std::uint32_t{expected().error.empty() ? PROBE_STATUS_UNSET : PROBE_STATUS_ERROR});
+    for (const auto& [key, value] : expected().attributes)
+      EXPECT_TRUE(value == "*" || span.Get(key) == value || (holes && !span.Has(key))) << key << ": " << span.Get(key);
+    EXPECT_EQ(span.Has("client.address"), !client());
+    const std::string address = span.Get("server.address");
+    EXPECT_EQ(span.name, client() ? "TLS client handshake " + address : "TLS server handshake");
+    if (expected().name == "tls13_no_name") {
+      EXPECT_EQ(address, client() ? "192.0.2.10" : "");
+    }
+  }
+  void ExpectOne(const std::vector<Step>& steps) const {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    for (const Step& step : steps) stream.Feed(step);
+    ASSERT_EQ(driver.host.spans.size(), 1U) << "before the end of the connection";
+    stream.Close(PROBE_CLOSE_PEER);
+    ExpectClosed(driver);
+    ASSERT_EQ(driver.host.spans.size(), 1U);
+    ExpectSpan(driver.host.spans.front());
+  }
+};
+
+TEST_P(TlsConversations, YieldItsHandshake) { ExpectOne(Steps()); }
+TEST_P(TlsConversations, YieldTheSameSplitAtEveryByte) { ExpectOne(SplitAtEveryByte(Steps())); }
+TEST_P(TlsConversations, YieldTheSameAsTheKernelShipsThem) { ExpectOne(AsShipped(Steps())); }
+
+/// A hole ends the handshake without a span, or is behind it, or in what is not told: the span is then the same.
+TEST_P(TlsConversations, StayHonestWithAHoleAnywhere) {
+  const std::vector<Step> steps = Steps();
+  for (const std::size_t length : {std::size_t{1}, std::size_t{100}}) {
+    for (std::size_t at = 0; at < TotalBytes(steps); ++at) {
+      Driver driver(probe_module_entry);
+      StreamDriver stream = driver.NewStream();
+      stream.Open();
+      FeedWithHole(stream, steps, at, length);
+      stream.Close(PROBE_CLOSE_RESET);
+      ExpectClosed(driver);
+      for (const RecordedSpan& span : driver.host.spans) {
+        // A hole that nothing follows is not known of: then the end of the connection is all that is seen.
+        if (span.error_type == "connection_reset") continue;
+        ASSERT_NO_FATAL_FAILURE(ExpectSpan(span, true)) << "hole of " << length << " at " << at;
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
+TEST_P(TlsConversations, EndWithTheConnection) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  stream.Feed(Steps().front());
+  stream.Close(PROBE_CLOSE_PEER);
+  ExpectClosed(driver);
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_EQ(driver.host.spans.front().error_type, "connection_closed");
+  EXPECT_EQ(driver.host.spans.front().end_ns - driver.host.spans.front().start_ns, kMs);
+}
+
+std::string NameOf(const ::testing::TestParamInfo<std::tuple<std::size_t, char>>& info) {
+  return All()[std::get<0>(info.param)].name + (std::get<1>(info.param) == '>' ? "_client" : "_server");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TlsConversations,
+                         ::testing::Combine(::testing::Range(std::size_t{0}, All().size()),
+                                            ::testing::Values('>', '<')),
+                         NameOf);
+
+TEST(TlsCertificates, TimeToExpiryIsRecordedWhereTheyAreSeen) {
+  for (const char* config : {"{}", R"({"certificate_metric":false})"}) {
+    Driver driver(probe_module_entry, config);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    for (const Step& step : Conversation("tls12_client_certificate", '>')) stream.Feed(step);
+    stream.Close(PROBE_CLOSE_PEER);
+    if (std::string(config) != "{}") {
+      EXPECT_TRUE(driver.host.points.empty());
+      continue;
+    }
+    ASSERT_EQ(driver.host.points.size(), 1U) << "the server's alone";
+    const auto& point = driver.host.points.front();
+    EXPECT_EQ(point.instrument, "probed.tls.certificate.time_to_expiry");
+    EXPECT_DOUBLE_EQ(point.value, 3652.0 * 86400);  // from 2026 to 2036
+    EXPECT_EQ(point.tgid, 1234U);
+    EXPECT_EQ(point.attributes.at("tls.server.subject"), kSubject);
+    EXPECT_EQ(point.attributes.at("server.address"), "shop.example");
+    EXPECT_EQ(point.attributes.at("server.port"), "40000");
+  }
+}
+
+/// Behind the server's answer of TLS 1.3 an alert of the client is encrypted, but shorter than any Finished.
+TEST(TlsFailures, EncryptedAlertIsToldByItsLength) {
+  for (const int length : {19, 11, 69}) {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    std::vector<Step> steps = Conversation("tls13", '>');
+    for (std::size_t i = 0; steps[i].direction != PROBE_SENT || i == 0; ++i) stream.Feed(steps[i]);
+    const std::string change("\x14\x03\x03\x00\x01\x01", 6);
+    const std::string header{'\x17', '\x03', '\x03', '\x00', static_cast<char>(length)};
+    stream.Send(change + header + std::string(static_cast<std::size_t>(length), 'e'));
+    ASSERT_EQ(driver.host.spans.size(), 1U);
+    EXPECT_EQ(driver.host.spans.front().error_type, length == 69 ? "" : "encrypted_alert");
+    EXPECT_EQ(driver.host.spans.front().Get("tls.established"), length == 69 ? "true" : "false");
+    stream.Close(PROBE_CLOSE_PEER);
+    EXPECT_EQ(driver.host.bytes(), 0U);
+  }
+}
+
+TEST(TlsConfig, HandshakeSpansCanBeLeftOut) {
+  Driver driver(probe_module_entry, R"({"handshake_spans":false})");
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  for (const Step& step : Conversation("tls12", '>')) stream.Feed(step);
+  stream.Close(PROBE_CLOSE_PEER);
+  EXPECT_EQ(driver.host.opened(), 0U);
+  EXPECT_EQ(driver.host.points.size(), 1U);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+}
+
+TEST(TlsStreams, OtherProtocolsAreGivenBack) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  stream.Receive(std::string("\x16\x03\x01\x00\x05\x07hello", 11));
+  EXPECT_TRUE(stream.raw()->not_mine);
+  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_MALFORMED), 1U);
+  EXPECT_EQ(driver.host.opened(), 0U);
+}
+
+TEST(TlsStreams, MemoryThatIsRefusedIsCounted) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  const std::vector<Step> steps = Conversation("tls12", '>');
+  driver.host.memory_limit = 512;  // the stream's state, but no handshake
+  for (const Step& step : steps) stream.Feed(step);
+  stream.Close(PROBE_CLOSE_PEER);
+  EXPECT_EQ(driver.host.Aborts(PROBE_EVICTED_MEMORY), 1U);
+  EXPECT_EQ(driver.host.LedgerProblem(), "");
+  EXPECT_TRUE(driver.host.spans.empty());
+}
+
+}  // namespace
+}  // namespace probed::mod::tls

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The whole module over one connection: a record is a control byte, a length of two bytes, the bytes. After each input
+// every exchange must have ended and all memory been given back.
+//
+//   control: 0x01 direction   0x02 a hole before it   0x04 its last third was left out
+//            0x08 in front of it the header of a handshake record, 0x10 of application data, as long as it is
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "api/sdk/generations.h"
+#include "api/sdk/testing/drive.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace {
+
+using probed::sdk::testing::Driver;
+using probed::sdk::testing::StreamDriver;
+
+std::string Header(std::uint8_t control, std::size_t size) {
+  const char type = (control & 0x08U) != 0 ? '\x16' : '\x17';
+  if ((control & 0x18U) == 0) return "";
+  return {type, '\x03', '\x03', static_cast<char>(size >> 8U), static_cast<char>(size)};
+}
+
+void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
+  const std::string record = Header(control, bytes.size()).append(bytes);
+  const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? record.size() / 3 : 0);
+  const std::uint8_t direction = (control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED;
+  if ((control & 0x02U) != 0) stream.Lose(direction, bytes.size());
+  stream.Feed({direction, record.substr(0, record.size() - cut), cut});
+}
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Driver driver(probe_module_entry, size % 5 == 0 ? R"({"handshake_spans":false})" : "{}");
+  StreamDriver stream = driver.NewStream();
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (size % 3 != 0) stream.Open(size % 3 == 1);
+  while (input.size() >= 3) {
+    const auto control = static_cast<std::uint8_t>(input[0]);
+    const std::size_t wanted =
+        std::size_t{static_cast<std::uint8_t>(input[1])} << 8U | static_cast<std::uint8_t>(input[2]);
+    input.remove_prefix(3);
+    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
+    input.remove_prefix(bytes.size());
+    FeedRecord(stream, control, bytes);
+    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
+  }
+  stream.Close(static_cast<probe_close_reason>(size % 7));
+  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
+  Require(driver.host.in_flight() == 0, "an exchange stayed open");
+  Require(driver.host.bytes() == 0, "memory was not given back");
+  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  return 0;
+}
