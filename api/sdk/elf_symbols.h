@@ -8,10 +8,12 @@
 #include <elf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -36,12 +38,19 @@ class ElfSymbols {
 
   /// The file offset of the function of that name, in the table for linking or the full one.
   std::optional<std::uint64_t> FindFunction(std::string_view name) const {
-    if (!valid_) return std::nullopt;
+    std::optional<std::uint64_t> found;
+    FindFunctions({&name, 1}, {&found, 1});
+    return found;
+  }
+
+  /// The same for several names at once: each table is read once. What is in `out` already is left as it is.
+  void FindFunctions(std::span<const std::string_view> names, std::span<std::optional<std::uint64_t>> out) const {
+    if (!valid_) return;
     for (const Elf64_Shdr& section : sections_) {
       if (section.sh_type != SHT_DYNSYM && section.sh_type != SHT_SYMTAB) continue;
-      if (const std::optional<std::uint64_t> address = FindIn(section, name)) return OffsetOf(*address);
+      FindIn(section, names, out);
+      if (std::all_of(out.begin(), out.end(), [](const auto& offset) { return offset.has_value(); })) return;
     }
-    return std::nullopt;
   }
 
  private:
@@ -61,18 +70,19 @@ class ElfSymbols {
     return to.empty() || Read(offset, to.data(), to.size() * sizeof(T));
   }
 
-  std::optional<std::uint64_t> FindIn(const Elf64_Shdr& section, std::string_view name) const {
-    if (section.sh_link >= sections_.size() || section.sh_size > kMostBytes) return std::nullopt;
+  void FindIn(const Elf64_Shdr& section, std::span<const std::string_view> names,
+              std::span<std::optional<std::uint64_t>> out) const {
+    if (section.sh_link >= sections_.size() || section.sh_size > kMostBytes) return;
     const Elf64_Shdr& strings = sections_[section.sh_link];
-    if (strings.sh_size > kMostBytes) return std::nullopt;
+    if (strings.sh_size > kMostBytes) return;
     std::vector<Elf64_Sym> symbols(section.sh_size / sizeof(Elf64_Sym));
     std::vector<char> text(strings.sh_size);
-    if (!ReadAll(section.sh_offset, symbols) || !ReadAll(strings.sh_offset, text)) return std::nullopt;
+    if (!ReadAll(section.sh_offset, symbols) || !ReadAll(strings.sh_offset, text)) return;
     for (const Elf64_Sym& symbol : symbols) {
       if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
-      if (NameIs(text, symbol.st_name, name)) return symbol.st_value;
+      for (std::size_t i = 0; i < names.size(); ++i)
+        if (!out[i] && NameIs(text, symbol.st_name, names[i])) out[i] = OffsetOf(symbol.st_value);
     }
-    return std::nullopt;
   }
 
   static bool NameIs(const std::vector<char>& text, std::size_t at, std::string_view name) {

@@ -97,7 +97,7 @@ static __always_inline void pb_segment_buffer(struct pb_segment *segment) {
   const struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
   segment->buffer->base = task ? task->plain_address : 0;
   segment->buffer->segments = 0;
-  segment->buffer->readable = task != 0;
+  segment->buffer->readable = task && task->plain_address;
   segment->buffer->of_many = 0;
 }
 static __always_inline void pb_segment_buffer_of_stream(struct pb_segment *segment) { pb_segment_buffer(segment); }

@@ -82,7 +82,8 @@ struct pb_task {
   __u64 cause_offset;
   __u64 message_vector; /* recvmmsg/sendmmsg under way: its vector, and the next message's index */
   __u64 plain_object;   /* the thread is inside a call about this object; 0: it is not */
-  __u64 plain_address;  /* where that call's plaintext is, or will be */
+  __u64 plain_address;  /* where that call's plaintext is, or will be; 0: not in user memory */
+  __u64 plain_count;    /* where that call says how many bytes went through; 0: it returns it */
   __u64 fed_object;     /* whose plaintext is being handed to a protocol module */
   __u32 fed_length;
   __u32 plain_bind; /* enum pb_bind */

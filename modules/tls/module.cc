@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
+#include "modules/tls/attach.h"
 #include "modules/tls/config.h"
 #include "modules/tls/decode/stitch.h"
 
@@ -43,6 +45,13 @@ class TlsModule {
 
   std::unique_ptr<Config> Prepare(std::string_view json, sdk::FieldErrors& errors) {
     return PrepareConfig(json, errors);
+  }
+
+  template <class Emit>
+  probe_result_t Plan(int fd, std::string_view /*path*/, Emit emit) {
+    const std::vector<probe_site_t> sites = FindSites(fd);
+    for (const probe_site_t& site : sites) emit(site);
+    return sites.empty() ? PROBE_UNSUPPORTED : PROBE_OK;
   }
 
  private:

@@ -29,7 +29,23 @@ static __always_inline int probed_plaintext_begin(__u64 object, __u64 address, _
   if (!task) return PROBED_FAULT;
   task->plain_object = object;
   task->plain_address = address;
+  task->plain_count = 0;
   task->plain_bind = bind;
+  return PROBED_SKIPPED;
+}
+
+/* The same for a call that returns success or failure, and writes how many bytes (a size_t) to `count`. */
+static __always_inline int probed_plaintext_begin_counted(__u64 object, __u64 address, __u64 count, __u32 bind) {
+  const int outcome = probed_plaintext_begin(object, address, bind);
+  struct pb_task *task = probed_task(0);
+  if (task) task->plain_count = count;
+  return outcome;
+}
+
+/* The call ends, and no plaintext went through: a handshake. */
+static __always_inline int probed_plaintext_end(void) {
+  struct pb_task *task = probed_task(0);
+  if (task) task->plain_object = 0;
   return PROBED_SKIPPED;
 }
 
@@ -81,6 +97,16 @@ static __always_inline int probed_plaintext_commit(struct probed_uprobe *probe, 
   return PROBED_PASSED;
 }
 
+/* Ends what begin_counted began. `succeeded`: whether the count is to be looked at. */
+static __always_inline int probed_plaintext_commit_counted(struct probed_uprobe *probe, struct pt_regs *registers,
+                                                           __u32 direction, bool succeeded) {
+  const struct pb_task *task = probed_task(0);
+  __u64 length = 0;
+  if (succeeded && task && task->plain_count) bpf_probe_read_user(&length, sizeof(length), (void *)task->plain_count);
+  if (length > 0x7fffffff) length = 0x7fffffff;
+  return probed_plaintext_commit(probe, registers, direction, (int)length);
+}
+
 /* What the commit handed on. */
 static __always_inline struct pb_plain *probed_plaintext_fed(int *length) {
   const struct pb_task *task = probed_task(0);
@@ -104,6 +130,10 @@ static __always_inline struct pb_plain *probed_plaintext_fed(int *length) {
 #else /* a module's source is compiled for sockets too, where its probes do not run */
 static __always_inline int probed_plaintext_commit(struct probed_uprobe *probe, struct pt_regs *registers,
                                                    __u32 direction, int length) {
+  return PROBED_SKIPPED;
+}
+static __always_inline int probed_plaintext_commit_counted(struct probed_uprobe *probe, struct pt_regs *registers,
+                                                           __u32 direction, bool succeeded) {
   return PROBED_SKIPPED;
 }
 #endif

@@ -3,7 +3,8 @@
  *
  * Kernel side of the TLS module. Of the raw layer it follows the records of a connection until the handshake is over:
  * what is sent in the clear (handshake messages, ChangeCipherSpec, alerts) is shipped whole, of encrypted records the
- * header, and nothing at all once both directions have finished.
+ * header, and nothing at all once both directions have finished. Plaintext is taken at the functions of OpenSSL's
+ * interface and handed to whoever speaks its protocol; nothing of it is shipped here.
  */
 #include "api/sdk/bpf/probed.bpf.h"
 #include "modules/tls/bpf/tls_records.h"
@@ -134,3 +135,36 @@ PROBED_SEGMENT(tls) {
   stream->resume = walk.at;
   return PROBED_AGAIN;
 }
+
+/* --- plaintext ---------------------------------------------------------------------------------------------------- */
+
+/* int SSL_read(SSL *, void *, int), int SSL_write(SSL *, const void *, int) */
+PROBED_UPROBE(tls_enter) {
+  return probed_plaintext_begin(probed_argument(registers, 1), probed_argument(registers, 2), PB_BIND_TLS);
+}
+
+PROBED_UPROBE(tls_read) {
+  return probed_plaintext_commit(probe, registers, PB_RECEIVED, (int)probed_result(registers));
+}
+
+PROBED_UPROBE(tls_wrote) { return probed_plaintext_commit(probe, registers, PB_SENT, (int)probed_result(registers)); }
+
+/* int SSL_read_ex(SSL *, void *, size_t, size_t *), int SSL_write_ex(SSL *, const void *, size_t, size_t *) */
+PROBED_UPROBE(tls_enter_ex) {
+  return probed_plaintext_begin_counted(probed_argument(registers, 1), probed_argument(registers, 2),
+                                        probed_argument(registers, 4), PB_BIND_TLS);
+}
+
+PROBED_UPROBE(tls_read_ex) {
+  return probed_plaintext_commit_counted(probe, registers, PB_RECEIVED, (int)probed_result(registers) > 0);
+}
+
+PROBED_UPROBE(tls_wrote_ex) {
+  return probed_plaintext_commit_counted(probe, registers, PB_SENT, (int)probed_result(registers) > 0);
+}
+
+/* int SSL_do_handshake(SSL *): where a connection's first socket calls are made, and its cause is still known. Also
+ * ssize_t SSL_sendfile(SSL *, int, off_t, size_t, int): the bytes are not in user memory. */
+PROBED_UPROBE(tls_enter_blind) { return probed_plaintext_begin(probed_argument(registers, 1), 0, PB_BIND_TLS); }
+
+PROBED_UPROBE(tls_shook_hands) { return probed_plaintext_end(); }

@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP over TLS: the tls module hands OpenSSL's plaintext to the http module, which makes its spans of it."""
+
+import subprocess
+import unittest
+
+import leaks
+import peers
+from harness import accepts, free_port, wait_for
+from spans import CLIENT, SERVER
+from test_tls import NAME, TlsCase
+
+REQUESTS = 1000
+HTTPS_SERVER = """
+import http.server, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"hi\\n")
+    def log_message(self, *words): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+HTTPS_CLIENT = """
+import http.client, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+context.check_hostname = False
+talk = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=context)
+for number in range(int(sys.argv[3])):
+    talk.request("GET", f"/number/{number}", headers={"Host": "shop.test"})
+    answer = talk.getresponse()
+    answer.read()
+    print(answer.status, flush=True)
+"""
+
+
+class HttpsCase(TlsCase):
+    def https_daemon(self, *ports, modules=("http", "tls"), **options):
+        daemon = self.start_daemon(targets=[{"name": "under_test", "ports": list(ports)}], **options)
+        for module in modules:
+            daemon.load(module)
+        return daemon
+
+    def nginx(self, **options):
+        return peers.Nginx(self, tls=(self.cert, self.key), **options)
+
+    def python_server(self):
+        port = free_port()
+        process = self.spawn([peers.PYTHON, "-c", HTTPS_SERVER, port, self.cert, self.key])
+        wait_for("the server to listen", lambda: accepts(port))
+        return port, process
+
+    def python_client(self, port, requests):
+        done = subprocess.run([peers.PYTHON, "-c", HTTPS_CLIENT, str(port), self.cert, str(requests)],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stdout, "200\n" * requests, done.stderr)
+
+    def assert_healthy(self, daemon, unbound=0):
+        self.assertEqual(daemon.losses(), {})
+        self.assertEqual(daemon.counters().get(("module:tls", "unbound"), 0), unbound)
+        doctor = daemon.ctl("doctor", check=False)
+        self.assertEqual(doctor.returncode, 0, doctor.stdout + doctor.stderr)
+
+    def requests_of(self, daemon, kind, count):
+        found = daemon.wait_spans(count, settle=0.5, kind=kind)
+        self.assertEqual(len(found), count)
+        for span in found:
+            self.assertEqual(span.attributes["http.request.method"], "GET")
+            self.assertEqual(span.attributes["http.response.status_code"], 200)
+        return found
+
+
+class Https(HttpsCase):
+    def expect_curl_at_nginx(self, *modules):
+        server = self.nginx()
+        daemon = self.https_daemon(server.port, modules=modules)
+        self.assertEqual(self.curl(server.port, path="/one?two=three").stdout, "hello\n")
+        (asked,) = self.requests_of(daemon, CLIENT, 1)
+        (answered,) = self.requests_of(daemon, SERVER, 1)
+        self.assertEqual(asked.attributes["url.full"], f"https://{NAME}:{server.port}/one?two=three")
+        self.assertEqual(answered.attributes["url.scheme"], "https")
+        self.assertEqual((answered.attributes["url.path"], answered.attributes["url.query"]), ("/one", "two=three"))
+        self.assertEqual(answered.resource["process.pid"], server.process.pid)
+        self.assertEqual(answered.attributes["network.peer.address"], "127.0.0.1")
+        self.assertEqual(answered.attributes["server.address"], NAME)
+        self.assert_healthy(daemon)
+
+    def test_curl_at_nginx(self):
+        self.expect_curl_at_nginx("http", "tls")
+
+    def test_modules_in_the_other_order(self):
+        self.expect_curl_at_nginx("tls", "http")
+
+    def test_python_at_both_ends(self):
+        port, process = self.python_server()
+        daemon = self.https_daemon(port)
+        self.python_client(port, 50)
+        paths = [f"/number/{number}" for number in range(50)]
+        asked = self.requests_of(daemon, CLIENT, 50)
+        answered = self.requests_of(daemon, SERVER, 50)
+        self.assertEqual([span.path for span in asked], paths)
+        self.assertEqual([span.path for span in answered], paths)
+        self.assertEqual({span.resource["process.pid"] for span in answered}, {process.pid})
+        self.assertEqual({span.attributes["url.scheme"] for span in answered}, {"https"})
+        self.assert_healthy(daemon)
+
+    def test_connection_older_than_the_daemon(self):
+        server = self.nginx()
+        with subprocess.Popen([peers.PYTHON, "-c", HTTPS_CLIENT.replace("range(", "map(lambda _: input(), range(")
+                               .replace("])):", "]))):"), str(server.port), self.cert, "3"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as client:
+            def ask(path):
+                client.stdin.write("\n")
+                client.stdin.flush()
+                self.assertEqual(client.stdout.readline(), "200\n")
+            ask("/before")
+            daemon = self.https_daemon(server.port)
+            ask("/after")
+            ask("/again")
+            self.requests_of(daemon, CLIENT, 2)
+            self.requests_of(daemon, SERVER, 2)
+            self.assertEqual(daemon.losses(), {})
+
+    def test_each_request_of_many_connections(self):
+        server = self.nginx()
+        daemon = self.https_daemon(server.port)
+        done = subprocess.run([self.need("ab"), "-q", "-n", str(REQUESTS), "-c", "16", "-k",
+                               f"https://127.0.0.1:{server.port}/load"], capture_output=True, text=True, timeout=120)
+        self.assertRegex(done.stdout, rf"Complete requests:\s+{REQUESTS}\n", done.stderr)
+        for kind in (SERVER, CLIENT):
+            self.requests_of(daemon, kind, REQUESTS)
+        server.wait_requests(REQUESTS)
+        self.assertEqual(daemon.losses(), {})
+
+    def test_long_bodies(self):
+        server = self.nginx()
+        path = server.file("long", 5_000_000)
+        daemon = self.https_daemon(server.port)
+        for _ in range(3):
+            done = self.curl(server.port, "-o", "/dev/null", path=path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for kind in (SERVER, CLIENT):
+            self.requests_of(daemon, kind, 3)
+        self.assert_healthy(daemon)
+
+    def test_requests_made_for_requests_are_their_children(self):
+        upstream = peers.Nginx(self)
+        server = self.nginx(upstream_port=upstream.port)
+        daemon = self.https_daemon(server.port, upstream.port)
+        self.assertEqual(self.curl(server.port, path="/proxy/x").returncode, 0)
+        proxied = [span for span in daemon.wait_spans(2, settle=0.5, kind=CLIENT)
+                   if span.resource["process.pid"] == server.process.pid]
+        (answered,) = [span for span in daemon.spans(kind=SERVER) if span.resource["process.pid"] == server.process.pid]
+        self.assertEqual([span.parent_id for span in proxied], [answered.span_id])
+        self.assert_healthy(daemon)
+
+    def test_python_without_sockets_is_counted_and_not_guessed(self):
+        """asyncio encrypts in memory; which socket the bytes go over is not known here."""
+        port, _ = self.python_server()
+        daemon = self.https_daemon(port)
+        script = ("import asyncio,ssl\nasync def ask():\n context=ssl.create_default_context(cafile='%s')\n"
+                  " r,w=await asyncio.open_connection('127.0.0.1',%d,ssl=context,server_hostname='%s')\n"
+                  " w.write(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n print((await r.readline()).decode())\n"
+                  " w.close()\nasyncio.run(ask())" % (self.cert, port, NAME))
+        done = subprocess.run([peers.PYTHON, "-c", script], capture_output=True, text=True, timeout=20)
+        self.assertIn("200", done.stdout, done.stderr)
+        self.requests_of(daemon, SERVER, 1)
+        self.assertEqual(daemon.spans(kind=CLIENT), [])
+        self.assertGreaterEqual(daemon.counters().get(("module:tls", "unbound"), 0), 1)
+
+    def test_unload_under_traffic_leaves_nothing(self):
+        server = self.nginx()
+        daemon = self.https_daemon(server.port)
+        self.curl(server.port)
+        for module in ("tls", "http"):
+            daemon.ctl("unload", module)
+        objects = leaks.bpf_objects()
+        for _ in range(5):
+            daemon.load("tls")
+            daemon.load("http")
+            self.assertEqual(self.curl(server.port).returncode, 0)
+            daemon.ctl("unload", "tls")
+            self.assertEqual(self.curl(server.port).returncode, 0)
+            daemon.ctl("unload", "http")
+        self.assertEqual(leaks.wait_no_new_objects(objects), [])
+        self.assertEqual(leaks.mapped_modules(daemon.pid), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
