@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "api/sdk/elf_symbols.h"
-#include "api/sdk/host.h"
 
 namespace probed::mod::tls {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "api/module/probe_module.h"
+#include "api/sdk/host.h"
 
 namespace probed::mod::tls {
 
