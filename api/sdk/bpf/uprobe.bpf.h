@@ -40,6 +40,7 @@ static __always_inline void probed_count(__u64 *counter) { __sync_fetch_and_add(
 #define PROBED_ARGUMENT_5(registers) ((registers)->r8)
 #define PROBED_ARGUMENT_6(registers) ((registers)->r9)
 #define PROBED_RESULT(registers) ((registers)->ax)
+#define PROBED_STACK(registers) ((registers)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 #define PROBED_ARGUMENT_1(registers) ((registers)->regs[0])
 #define PROBED_ARGUMENT_2(registers) ((registers)->regs[1])
@@ -48,10 +49,13 @@ static __always_inline void probed_count(__u64 *counter) { __sync_fetch_and_add(
 #define PROBED_ARGUMENT_5(registers) ((registers)->regs[4])
 #define PROBED_ARGUMENT_6(registers) ((registers)->regs[5])
 #define PROBED_RESULT(registers) ((registers)->regs[0])
+#define PROBED_STACK(registers) ((registers)->sp)
 #endif
 #define probed_argument(registers, number) ((__u64)PROBED_ARGUMENT_##number(registers))
 /* What the function returned: at a site with is_return. */
 #define probed_result(registers) ((__u64)PROBED_RESULT(registers))
+/* Where the stack ends at the place of the probe. */
+#define probed_stack(registers) ((__u64)PROBED_STACK(registers))
 
 static __always_inline const void *probed_uprobe_settings(const struct probed_uprobe *probe) {
   return probe->settings->values;

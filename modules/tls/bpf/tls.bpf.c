@@ -149,6 +149,24 @@ PROBED_UPROBE(tls_read) {
 
 PROBED_UPROBE(tls_wrote) { return probed_plaintext_commit(probe, registers, PB_SENT, (int)probed_result(registers)); }
 
+/* The same at the cheap places of attach.cc (sites.h). A negative size never comes to the other one. */
+PROBED_UPROBE(tls_enter_at) {
+  if ((int)probed_argument(registers, 3) < 0) return PROBED_SKIPPED;
+  return probed_plaintext_begin(probed_argument(registers, 1), probed_argument(registers, 2), PB_BIND_TLS);
+}
+
+/* What the call that just came back has written, if it succeeded. */
+static __always_inline int tls_count_at(struct pt_regs *registers) {
+  __u64 count = 0;
+  if ((int)probed_result(registers) <= 0) return 0;
+  if (bpf_probe_read_user(&count, sizeof(count), (void *)probed_stack(registers))) return 0;
+  return (int)count;
+}
+
+PROBED_UPROBE(tls_read_at) { return probed_plaintext_commit(probe, registers, PB_RECEIVED, tls_count_at(registers)); }
+
+PROBED_UPROBE(tls_wrote_at) { return probed_plaintext_commit(probe, registers, PB_SENT, tls_count_at(registers)); }
+
 /* int SSL_read_ex(SSL *, void *, size_t, size_t *), int SSL_write_ex(SSL *, const void *, size_t, size_t *) */
 PROBED_UPROBE(tls_enter_ex) {
   return probed_plaintext_begin_counted(probed_argument(registers, 1), probed_argument(registers, 2),
