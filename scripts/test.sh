@@ -75,6 +75,7 @@ run_kernels() {
   for version in 6.1 6.12; do
     run_check "kernels-$version" tests/kernels/check.sh "$version" build/dev "$1"
     run_check "attach-$version" tests/kernels/attach.sh "$version" build/dev
+    run_check "tls-$version" tests/kernels/tls.sh "$version" build/dev
     run_check "datagrams-$version" tests/kernels/datagrams.sh "$version" build/dev
   done
 }

@@ -4,8 +4,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "api/sdk/elf_symbols.h"
@@ -15,21 +17,32 @@ namespace probed::mod::tls {
 namespace {
 
 /// A function, the programs for its two ends, and the one for a cheap place before its return (sites.h); empty: its
-/// code has none. SSL_read_early_data and SSL_write_early_data call those with `_ex`, SSL_connect and SSL_accept call
-/// SSL_do_handshake.
+/// code has none. Where one of these calls another, the inner call ends first and takes the plaintext.
 struct Function {
   std::string_view name;
   std::string_view at_entry;
   std::string_view at_return;
   std::string_view at_site;
 };
-constexpr std::array<Function, 6> kFunctions = {{{"SSL_read", "tls_enter", "tls_read", "tls_read_at"},
-                                                 {"SSL_write", "tls_enter", "tls_wrote", "tls_wrote_at"},
-                                                 {"SSL_read_ex", "tls_enter_ex", "tls_read_ex", ""},
-                                                 {"SSL_write_ex", "tls_enter_ex", "tls_wrote_ex", ""},
-                                                 {"SSL_do_handshake", "tls_enter_blind", "tls_shook_hands", ""},
-                                                 {"SSL_sendfile", "tls_enter_blind", "tls_wrote", ""}}};
-constexpr std::size_t kNeeded = 2;  // the first ones; the others are not in every version
+
+/// Functions of one interface. A file without the first two has none of it.
+constexpr std::size_t kNeeded = 2;
+using Interface = std::span<const Function>;
+
+/// SSL_read_early_data and SSL_write_early_data call those with `_ex`, SSL_connect and SSL_accept SSL_do_handshake.
+constexpr Function kOpenSsl[] = {{"SSL_read", "tls_enter", "tls_read", "tls_read_at"},
+                                 {"SSL_write", "tls_enter", "tls_wrote", "tls_wrote_at"},
+                                 {"SSL_read_ex", "tls_enter_ex", "tls_read_ex", ""},
+                                 {"SSL_write_ex", "tls_enter_ex", "tls_wrote_ex", ""},
+                                 {"SSL_do_handshake", "tls_enter_blind", "tls_shook_hands", ""},
+                                 {"SSL_sendfile", "tls_enter_blind", "tls_wrote", ""}};
+/// ssize_t (gnutls_session_t, [const] void *, size_t): like SSL_read and SSL_write; errors are negative here too.
+constexpr Function kGnuTls[] = {{"gnutls_record_recv", "tls_enter", "tls_read", ""},
+                                {"gnutls_record_send", "tls_enter", "tls_wrote", ""},
+                                {"gnutls_record_recv_seq", "tls_enter", "tls_read", ""},
+                                {"gnutls_record_send2", "tls_enter", "tls_wrote", ""},
+                                {"gnutls_handshake", "tls_enter_blind", "tls_shook_hands", ""}};
+constexpr std::array<Interface, 2> kInterfaces = {kOpenSsl, kGnuTls};
 
 probe_site_t Site(std::string_view program, std::uint64_t offset, bool is_return) {
   return {.program = sdk::ToAbi(program),
@@ -63,14 +76,19 @@ void AddSites(int fd, const Function& function, std::uint64_t offset, std::vecto
 }  // namespace
 
 std::vector<probe_site_t> FindSites(int fd) {
-  std::array<std::string_view, kFunctions.size()> names;
-  std::array<std::optional<std::uint64_t>, kFunctions.size()> offsets;
-  for (std::size_t i = 0; i < names.size(); ++i) names[i] = kFunctions[i].name;
+  std::vector<std::string_view> names;
+  for (const Interface interface : kInterfaces)
+    for (const Function& function : interface) names.push_back(function.name);
+  std::vector<std::optional<std::uint64_t>> offsets(names.size());
   sdk::ElfSymbols(fd).FindFunctions(names, offsets);
   std::vector<probe_site_t> sites;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!offsets[i] && i < kNeeded) return {};
-    if (offsets[i]) AddSites(fd, kFunctions[i], *offsets[i], sites);
+  auto offset = offsets.cbegin();
+  for (const Interface interface : kInterfaces) {
+    const bool present = std::all_of(offset, offset + kNeeded, [](const auto& found) { return found.has_value(); });
+    for (const Function& function : interface) {
+      if (present && *offset) AddSites(fd, function, **offset, sites);
+      ++offset;
+    }
   }
   return sites;
 }

@@ -11,8 +11,8 @@
 
 namespace probed::mod::tls {
 
-/// Sites in libssl, or in a program that has the interface of OpenSSL in it (BoringSSL too) with its symbols. Empty:
-/// the file has none.
+/// Sites in libssl and libgnutls, or in a program that has the interface of OpenSSL in it (BoringSSL too) with its
+/// symbols. Empty: the file has none.
 std::vector<probe_site_t> FindSites(int fd);
 
 }  // namespace probed::mod::tls

@@ -111,6 +111,23 @@ class Https(HttpsCase):
         self.assertEqual({span.attributes["url.scheme"] for span in answered}, {"https"})
         self.assert_healthy(daemon)
 
+    def test_wget_by_gnutls(self):
+        program = self.need("wget")
+        linked = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+        if "libgnutls" not in linked:
+            self.skipTest("this wget does not use GnuTLS")
+        server = self.nginx()
+        daemon = self.https_daemon(server.port)
+        for number in range(3):
+            done = subprocess.run([program, "-q", "-O", "-", "--no-check-certificate", f"--header=Host: {NAME}",
+                                   f"https://127.0.0.1:{server.port}/gnutls/{number}"], capture_output=True, text=True,
+                                  timeout=20)
+            self.assertEqual(done.stdout, "hello\n", done.stderr)
+        for kind in (CLIENT, SERVER):
+            found = self.requests_of(daemon, kind, 3)
+            self.assertEqual([span.path for span in found], [f"/gnutls/{number}" for number in range(3)])
+        self.assert_healthy(daemon)
+
     def test_connection_older_than_the_daemon(self):
         server = self.nginx()
         with subprocess.Popen([peers.PYTHON, "-c", HTTPS_CLIENT.replace("range(", "map(lambda _: input(), range(")

@@ -138,7 +138,7 @@ PROBED_SEGMENT(tls) {
 
 /* --- plaintext ---------------------------------------------------------------------------------------------------- */
 
-/* int SSL_read(SSL *, void *, int), int SSL_write(SSL *, const void *, int) */
+/* int SSL_read(SSL *, void *, int), int SSL_write(SSL *, const void *, int); those of GnuTLS likewise */
 PROBED_UPROBE(tls_enter) {
   return probed_plaintext_begin(probed_argument(registers, 1), probed_argument(registers, 2), PB_BIND_TLS);
 }
