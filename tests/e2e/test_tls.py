@@ -223,7 +223,8 @@ class OtherPeers(TlsCase):
         self.assertEqual(self.curl(server.port).stdout, "hello\n")
         clients, servers = self.both_ends(daemon)
         self.assert_says(clients + servers, tls__established=True, tls__protocol__version="1.2", server__address=NAME,
-                         tls__next_protocol="http/1.1", tls__server__subject=SUBJECT)
+                         tls__next_protocol="http/1.1", tls__server__subject=SUBJECT,
+                         probed__tls__plaintext_read=True)
 
     def test_python(self):
         port, _ = self.server()
@@ -235,6 +236,7 @@ class OtherPeers(TlsCase):
         self.assertEqual(done.stdout, "200\n", done.stderr)
         clients, servers = self.both_ends(daemon)
         self.assert_says(clients + servers, tls__established=True, server__address=NAME)
+        self.assert_says(clients, probed__tls__plaintext_read=True)
 
     def run_and_expect(self, port, command, **environment):
         daemon = self.daemon_for(port)
@@ -242,6 +244,7 @@ class OtherPeers(TlsCase):
         self.assertEqual(done.stdout, "200\n", done.stderr)
         clients, servers = self.both_ends(daemon)
         self.assert_says(clients + servers, tls__established=True, tls__protocol__version="1.3", server__address=NAME)
+        self.assert_says(clients, probed__tls__plaintext_read=False)
 
     def test_go(self):
         port, _ = self.server()

@@ -87,6 +87,10 @@ static __always_inline const void *probed_settings(const struct probed_segment *
 }
 /* PB_SCRATCH_BYTES of this stream's own memory, zeroed when the module claims the stream. */
 static __always_inline void *probed_scratch(struct probed_segment *segment) { return segment->at.state->raw.scratch; }
+/* Whether the plaintext that goes over this socket is seen too. */
+static __always_inline bool probed_plaintext_is_bound(const struct probed_segment *segment) {
+  return segment->at.state->plain.object != 0;
+}
 static __always_inline __u64 probed_peek8(const struct probed_segment *segment, __u32 skip) {
   return pb_peek8(segment->at.buffer, skip, segment->at.total - skip);
 }

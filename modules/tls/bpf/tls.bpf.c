@@ -130,7 +130,8 @@ PROBED_SEGMENT(tls) {
   bpf_loop(TLS_RECORDS_PER_RUN, tls_step, &walk, 0);
   if (d->flags & TLS_LOST || walk.clear == walk.from) return PROBED_SKIPPED;
   const int outcome = probed_ship(segment, (__u32)(walk.from - begin), (__u32)(walk.clear - walk.from),
-                                  (__u32)(walk.at - walk.from), direction == PB_SENT ? PROBED_SHIP_CAUSE : 0, 0);
+                                  (__u32)(walk.at - walk.from), direction == PB_SENT ? PROBED_SHIP_CAUSE : 0,
+                                  probed_plaintext_is_bound(segment) ? TLS_HINT_BOUND : 0);
   if (outcome != PROBED_SHIPPED || walk.over || walk.at >= end) return outcome;
   stream->resume = walk.at;
   return PROBED_AGAIN;

@@ -24,6 +24,7 @@ enum {
    * bytes that goes with it, no less than 118. */
   TLS_MOST_FINISHED = 112,
 };
+enum { TLS_HINT_BOUND = 1 /* hint of a record: the plaintext of the connection is seen too */ };
 enum { TLS_NOT = 0, TLS_YES = 1, TLS_MORE = 2 }; /* the values of enum probed_verdict */
 
 /* What is known of a direction. */

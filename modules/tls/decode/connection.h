@@ -50,6 +50,7 @@ struct Handshake {
   bool answered;        // there is a ServerHello
   bool hello_retry;
   bool resumed;
+  bool bound;  // the plaintext is seen too
   std::uint16_t version;
   std::uint16_t cipher;
   std::uint16_t group;  // 0: unknown

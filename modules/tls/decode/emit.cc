@@ -80,6 +80,7 @@ Keys::Keys(sdk::Host host)
       next_protocol(host.InternKey("tls.next_protocol")),
       resumed(host.InternKey("tls.resumed")),
       hello_retry(host.InternKey("probed.tls.hello_retry")),
+      plaintext_read(host.InternKey("probed.tls.plaintext_read")),
       server(host, "tls.server"),
       client(host, "tls.client"),
       time_to_expiry(host.InternInstrument("probed.tls.certificate.time_to_expiry")),
@@ -110,6 +111,7 @@ void Emitter::End(sdk::Stream stream, const Handshake& handshake, std::string_vi
   if (handshake.hello_retry) span_.Bool(keys_.hello_retry, true);
   Describe(keys_.server, handshake.certificates[handshake.server()]);
   Describe(keys_.client, handshake.certificates[handshake.client]);
+  if (error.empty()) span_.Bool(keys_.plaintext_read, handshake.bound);
   if (!error.empty()) span_.Error(error);
   span_.Emit(stream);
 }

@@ -45,6 +45,7 @@ struct Keys {
   std::uint32_t next_protocol;
   std::uint32_t resumed;
   std::uint32_t hello_retry;
+  std::uint32_t plaintext_read;
   CertificateKeys server;
   CertificateKeys client;
   std::uint32_t time_to_expiry;

@@ -143,7 +143,8 @@ void Stitcher::OnAlert(Reading& r, std::uint8_t level, std::uint8_t description)
 
 /// The record at hand is the last one of the handshake.
 void Stitcher::End(Reading& r, std::string_view error) {
-  const Handshake& handshake = *r.connection.handshake;
+  Handshake& handshake = *r.connection.handshake;
+  handshake.bound = (r.segment->hint & TLS_HINT_BOUND) != 0;
   if (handshake.exchange != 0)
     emitter_.End(r.stream, handshake, error, r.segment->ktime_ns);
   else

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/sdk/generations.h"
+#include "modules/tls/bpf/tls_records.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
 
@@ -225,6 +226,21 @@ TEST(TlsFailures, EncryptedAlertIsToldByItsLength) {
     EXPECT_EQ(driver.host.spans.front().Get("tls.established"), length == 69 ? "true" : "false");
     stream.Close(PROBE_CLOSE_PEER);
     EXPECT_EQ(driver.host.bytes(), 0U);
+  }
+}
+
+TEST(TlsPlaintext, HandshakeTellsWhetherItIsRead) {
+  for (const std::uint8_t hint : {std::uint8_t{0}, std::uint8_t{TLS_HINT_BOUND}}) {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    for (Step step : Conversation("tls13", '>')) {
+      step.hint = hint;
+      stream.Feed(step);
+    }
+    ASSERT_EQ(driver.host.spans.size(), 1U);
+    EXPECT_EQ(driver.host.spans.front().Get("probed.tls.plaintext_read"), hint == 0 ? "false" : "true");
+    stream.Close(PROBE_CLOSE_PEER);
   }
 }
 
