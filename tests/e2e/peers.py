@@ -40,7 +40,7 @@ http {{
 class Nginx:
     """One worker in the foreground; its access log is the other side of every count."""
 
-    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False, tls=None):
+    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False, tls=None, upstream_tls=False):
         self.port = free_port()
         self.folder = case.folder / f"nginx-{self.port}"
         (self.folder / "files").mkdir(parents=True)
@@ -53,7 +53,7 @@ class Nginx:
             upstream = f"upstream behind {{ server 127.0.0.1:{upstream_port}; {keep} }}"
             version = 'proxy_http_version 1.1; proxy_set_header Connection "";' if upstream_keepalive else ""
             host = f"proxy_set_header Host 127.0.0.1:{upstream_port};"
-            locations = f"location /proxy/ {{ proxy_pass http://behind; {host} {version} }}"
+            locations = f"location /proxy/ {{ proxy_pass http{'s' if upstream_tls else ''}://behind; {host} {version} }}"
         config = self.folder / "nginx.conf"
         listen = (" ssl" if tls else "") + (" http2" if h2 else "")
         files = "ssl_certificate {}; ssl_certificate_key {};".format(*tls) if tls else ""

@@ -178,6 +178,22 @@ class Https(HttpsCase):
         self.assertEqual([span.parent_id for span in proxied], [answered.span_id])
         self.assert_healthy(daemon)
 
+    def test_tls_on_both_sides_of_a_proxy(self):
+        upstream = self.nginx()
+        server = self.nginx(upstream_port=upstream.port, upstream_tls=True)
+        daemon = self.https_daemon(server.port, upstream.port)
+        for _ in range(3):
+            self.assertEqual(self.curl(server.port, path="/proxy/x").returncode, 0)
+        self.assertEqual(len(daemon.wait_spans(6, settle=0.5, kind=SERVER)), 6)
+        by_proxy = [span for span in daemon.spans() if span.resource["process.pid"] == server.process.pid]
+        requests = {span.span_id for span in by_proxy if span.kind == SERVER}
+        self.assertEqual(len(requests), 3)
+        for made in ([span for span in by_proxy if span.kind == CLIENT],
+                     [span for span in by_proxy if span.name.startswith("TLS client handshake")]):
+            self.assertEqual({span.parent_id for span in made}, requests)
+            self.assertEqual(len(made), 3)
+        self.assert_healthy(daemon)
+
     def test_python_without_sockets_is_counted_and_not_guessed(self):
         """asyncio encrypts in memory; which socket the bytes go over is not known here."""
         port, _ = self.python_server()

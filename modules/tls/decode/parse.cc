@@ -18,6 +18,7 @@ enum Extension : std::uint16_t {
   kServerName = 0,
   kApplicationProtocol = 16,
   kPreSharedKey = 41,
+  kEarlyData = 42,
   kSupportedVersions = 43,
   kKeyShare = 51,
 };
@@ -110,6 +111,7 @@ bool ParseClientHello(std::string_view body, ClientHello* out) {
   if (!ReadVector<std::uint16_t>(reader, &ciphers) || ciphers.size() % 2 != 0) return false;
   if (!ReadVector<std::uint8_t>(reader, &compressions)) return false;
   return ReadExtensions(reader, [&](std::uint16_t type, std::string_view data) {
+    out->early_data |= type == kEarlyData;
     return type != kServerName || ReadHostName(data, &out->server_name);
   });
 }

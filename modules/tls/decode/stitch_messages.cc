@@ -52,7 +52,8 @@ void Stitcher::OnFinished(Reading& r) {
   const Handshake& handshake = *r.connection.handshake;
   if (!handshake.answered) return Refuse(r);
   const bool by_client = r.direction == handshake.client;
-  if (by_client && handshake.version == kTls13 && IsAlert(r.d.length)) return End(r, "encrypted_alert");
+  const bool may_be_alert = by_client && handshake.version == kTls13 && !handshake.early_data;
+  if (may_be_alert && IsAlert(r.d.length)) return End(r, "encrypted_alert");
   if ((r.other().flags & TLS_FINISHED) != 0) End(r, {});
 }
 
@@ -85,6 +86,7 @@ void Stitcher::OnClientHello(Reading& r, std::string_view body, const Arrival& s
   handshake->start_ns = start.ktime_ns;
   handshake->generation = start.generation;
   handshake->client = r.direction;
+  handshake->early_data = hello.early_data;
   handshake->server_name.Set(hello.server_name);
   handshake->session_id.Set(hello.session_id);
   pins_.Pin(start.generation);

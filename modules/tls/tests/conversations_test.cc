@@ -229,6 +229,21 @@ TEST(TlsFailures, EncryptedAlertIsToldByItsLength) {
   }
 }
 
+/// Two bytes of early data that come late are as long as an alert: no failure is made of them.
+TEST(TlsFailures, EarlyDataIsNoAlert) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  const std::vector<Step> steps = Conversation("tls13_early_data", '<');
+  std::size_t answer = 0;
+  while (steps[answer].direction != PROBE_SENT) stream.Feed(steps[answer++]);
+  stream.Feed(steps[answer]);
+  stream.Receive(std::string("\x17\x03\x03\x00\x13", 5) + std::string(19, 'e'));
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_EQ(driver.host.spans.front().error_type, "");
+  stream.Close(PROBE_CLOSE_PEER);
+}
+
 TEST(TlsPlaintext, HandshakeTellsWhetherItIsRead) {
   for (const std::uint8_t hint : {std::uint8_t{0}, std::uint8_t{TLS_HINT_BOUND}}) {
     Driver driver(probe_module_entry);

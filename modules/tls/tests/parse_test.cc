@@ -50,6 +50,7 @@ TEST(TlsParse, ReadsAClientHello) {
   ASSERT_TRUE(ParseClientHello(bytes, &hello));
   EXPECT_EQ(hello.server_name, "www.example.com");
   EXPECT_EQ(hello.session_id, "session");
+  EXPECT_FALSE(hello.early_data);
   const std::size_t without_extensions = 2 + 32 + 8 + 6 + 2;
   ExpectRefusedWhenCut(
       bytes,
@@ -62,8 +63,10 @@ TEST(TlsParse, ReadsAClientHello) {
 
 TEST(TlsParse, ReadsAClientHelloWithoutAName) {
   ClientHello hello;
-  ASSERT_TRUE(ParseClientHello(Hello(""), &hello));
+  const std::string bytes = Hello(Extension(42, ""));
+  ASSERT_TRUE(ParseClientHello(bytes, &hello));
   EXPECT_EQ(hello.server_name, "");
+  EXPECT_TRUE(hello.early_data);
 }
 
 TEST(TlsParse, RefusesAClientHelloThatLies) {
