@@ -156,12 +156,14 @@ void Stitcher::Lose(Reading& r) {
   Abort(r.stream, r.connection, PROBE_ABORTED_GAP);
 }
 
-/// Not the grammar. A connection that never showed a handshake is somebody else's.
+/// Not the grammar. A connection that never showed a handshake is somebody else's; but one that was never opened has
+/// ended already (a reset that came while `send` still ran), and its handshake with it.
 void Stitcher::Refuse(Reading& r) {
   const bool never = r.connection.handshake == nullptr;
-  r.outcome = PROBE_UNDECODABLE_MALFORMED;
+  const bool ended = never && r.stream.Open() == nullptr;
+  r.outcome = ended ? PROBE_IGNORED_BODY : PROBE_UNDECODABLE_MALFORMED;
   Abort(r.stream, r.connection, PROBE_ABORTED_CLOSE);
-  if (never) r.stream.NotMine();
+  if (never && !ended) r.stream.NotMine();
 }
 
 void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {

@@ -280,6 +280,19 @@ TEST(TlsStreams, OtherProtocolsAreGivenBack) {
   EXPECT_EQ(driver.host.opened(), 0U);
 }
 
+/// A reset that comes while the server sends its answer: the end is seen before the bytes.
+TEST(TlsStreams, BytesBehindTheEndAreIgnored) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  const std::vector<Step> steps = Conversation("tls12", '<');
+  stream.Feed(steps.at(1));
+  EXPECT_FALSE(stream.raw()->not_mine);
+  EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_BODY), 1U);
+  stream.Close(PROBE_CLOSE_LOCAL);
+  EXPECT_EQ(driver.host.opened(), 0U);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+}
+
 TEST(TlsStreams, MemoryThatIsRefusedIsCounted) {
   Driver driver(probe_module_entry);
   StreamDriver stream = driver.NewStream();
