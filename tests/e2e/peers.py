@@ -40,7 +40,7 @@ http {{
 class Nginx:
     """One worker in the foreground; its access log is the other side of every count."""
 
-    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False, tls=None, upstream_tls=False):
+    def __init__(self, case, upstream_port=None, upstream_keepalive=False, h2=False, tls=None, upstream_tls=False, tls_options=""):
         self.port = free_port()
         self.folder = case.folder / f"nginx-{self.port}"
         (self.folder / "files").mkdir(parents=True)
@@ -56,7 +56,7 @@ class Nginx:
             locations = f"location /proxy/ {{ proxy_pass http{'s' if upstream_tls else ''}://behind; {host} {version} }}"
         config = self.folder / "nginx.conf"
         listen = (" ssl" if tls else "") + (" http2" if h2 else "")
-        files = "ssl_certificate {}; ssl_certificate_key {};".format(*tls) if tls else ""
+        files = "ssl_certificate {}; ssl_certificate_key {};".format(*tls) + tls_options if tls else ""
         config.write_text(NGINX_CONF.format(folder=self.folder, port=self.port, upstream=upstream, locations=locations,
                                              listen=listen, tls=files))
         self.program = case.need("nginx")

@@ -126,6 +126,9 @@ class Https(HttpsCase):
         for kind in (CLIENT, SERVER):
             found = self.requests_of(daemon, kind, 3)
             self.assertEqual([span.path for span in found], [f"/gnutls/{number}" for number in range(3)])
+        handshakes = [span for span in daemon.spans() if span.name.startswith("TLS client handshake")]
+        self.assertEqual(len(handshakes), 3)
+        self.assert_says(handshakes, tls__established=True, probed__tls__plaintext_read=True)
         self.assert_healthy(daemon)
 
     def test_connection_older_than_the_daemon(self):
@@ -193,6 +196,24 @@ class Https(HttpsCase):
             self.assertEqual({span.parent_id for span in made}, requests)
             self.assertEqual(len(made), 3)
         self.assert_healthy(daemon)
+
+    def test_early_data(self):
+        server = self.nginx(tls_options="ssl_protocols TLSv1.3; ssl_early_data on;")
+        session, early = self.folder / "session", self.folder / "early"
+        early.write_text(f"GET /early HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n")
+        talk = [self.openssl, "s_client", "-connect", f"127.0.0.1:{server.port}", "-servername", NAME, "-ign_eof"]
+        subprocess.run([*talk, "-sess_out", session], input=early.read_text(), capture_output=True, text=True, timeout=20)
+        daemon = self.https_daemon(server.port)
+        done = subprocess.run([*talk, "-sess_in", session, "-early_data", early], input="", capture_output=True, text=True,
+                              timeout=20)
+        self.assertIn("Early data was accepted", done.stdout)
+        self.assertIn("200 OK", done.stdout)
+        for kind in (CLIENT, SERVER):
+            self.assertEqual([span.path for span in self.requests_of(daemon, kind, 1)], ["/early"])
+        handshakes = [span for span in daemon.spans() if span.name.startswith("TLS ")]
+        self.assertEqual(len(handshakes), 2)
+        self.assert_says(handshakes, tls__established=True, tls__resumed=True)
+        self.assertEqual(daemon.losses(), {})
 
     def test_python_without_sockets_is_counted_and_not_guessed(self):
         """asyncio encrypts in memory; which socket the bytes go over is not known here."""
