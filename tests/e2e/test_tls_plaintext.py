@@ -200,16 +200,19 @@ class Https(HttpsCase):
     def test_early_data(self):
         server = self.nginx(tls_options="ssl_protocols TLSv1.3; ssl_early_data on;")
         session, early = self.folder / "session", self.folder / "early"
-        early.write_text(f"GET /early HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n")
-        talk = [self.openssl, "s_client", "-connect", f"127.0.0.1:{server.port}", "-servername", NAME, "-ign_eof"]
-        subprocess.run([*talk, "-sess_out", session], input=early.read_text(), capture_output=True, text=True, timeout=20)
+        early.write_text(f"GET /early HTTP/1.1\r\nHost: {NAME}\r\n\r\n")
+        # The client stays for a while: a server that closes before the client's Finished has no handshake.
+        talk = f"sleep 1 | {self.openssl} s_client -connect 127.0.0.1:{server.port} -servername {NAME}"
+        subprocess.run(f"{talk} -sess_out {session}", shell=True, capture_output=True, timeout=20)
         daemon = self.https_daemon(server.port)
-        done = subprocess.run([*talk, "-sess_in", session, "-early_data", early], input="", capture_output=True, text=True,
+        done = subprocess.run(f"{talk} -sess_in {session} -early_data {early}", shell=True, capture_output=True, text=True,
                               timeout=20)
         self.assertIn("Early data was accepted", done.stdout)
         self.assertIn("200 OK", done.stdout)
-        for kind in (CLIENT, SERVER):
-            self.assertEqual([span.path for span in self.requests_of(daemon, kind, 1)], ["/early"])
+        self.assertEqual([span.path for span in self.requests_of(daemon, SERVER, 1)], ["/early"])
+        # OpenSSL sends a client's early data after the call that took it, so the socket is not known in time.
+        self.assertEqual(daemon.spans(kind=CLIENT), [])
+        self.assertEqual(daemon.counters()[("module:tls", "unbound")], 1)
         handshakes = [span for span in daemon.spans() if span.name.startswith("TLS ")]
         self.assertEqual(len(handshakes), 2)
         self.assert_says(handshakes, tls__established=True, tls__resumed=True)

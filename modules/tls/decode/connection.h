@@ -48,7 +48,7 @@ struct Handshake {
   std::uint32_t generation;
   std::uint8_t client;  // the direction in which the client speaks
   bool answered;        // there is a ServerHello
-  bool early_data;  // the client's, which looks like any encrypted record
+  bool early_data;      // the client's, which looks like any encrypted record
   bool hello_retry;
   bool resumed;
   bool bound;  // the plaintext is seen too
