@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "api/sdk/host.h"
@@ -126,6 +127,12 @@ class SpanBuilder {
     }
   }
   std::size_t items() const { return items_; }
+
+  /// Contexts of spans that this one belongs to without being their child. LIFETIME: until Emit.
+  void Links(std::span<const probe_trace_context_t> links) {
+    span_.links = links.data();
+    span_.link_count = links.size();
+  }
 
   void Measure(std::uint32_t instrument, double value) {
     if (instrument != 0 && measurements_ < kMaxMeasurements) measurement_[measurements_++] = {instrument, 0, value};

@@ -47,6 +47,7 @@ struct RecordedSpan {
   std::string error_type;
   std::map<std::string, std::string> attributes;
   std::map<std::string, double> measurements;
+  std::vector<std::string> links;  // "trace id-span id", in hex
 
   std::string Get(const std::string& key) const {
     const auto it = attributes.find(key);
@@ -239,6 +240,19 @@ class FakeHost {
     }
     for (std::size_t i = 0; i < span.measurement_count; ++i) {
       out.measurements[KeyName(span.measurements[i].instrument)] = span.measurements[i].value;
+    }
+    for (std::size_t i = 0; i < span.link_count; ++i) {
+      out.links.push_back(Hex(span.links[i].trace_id) + "-" + Hex(span.links[i].span_id));
+    }
+    return out;
+  }
+
+  template <std::size_t N>
+  static std::string Hex(const std::uint8_t (&bytes)[N]) {
+    std::string out;
+    for (const std::uint8_t byte : bytes) {
+      out += "0123456789abcdef"[byte >> 4U];
+      out += "0123456789abcdef"[byte & 0x0fU];
     }
     return out;
   }

@@ -1,0 +1,130 @@
+/* SPDX-FileCopyrightText: The probed authors
+ * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+ *
+ * Follows the messages of a direction by their sizes and plans what of a segment is shipped: of each message its first
+ * bytes, the rest is left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
+ * __u64.
+ *
+ * A place is a boundary when the message before ended there. Where the boundary is lost (bytes that no hook showed, a
+ * connection older than the daemon) all is shipped until a segment begins like a message; the decoder searches too.
+ */
+#ifndef PROBED_MOD_KAFKA_WALK_H
+#define PROBED_MOD_KAFKA_WALK_H
+
+#include "modules/kafka/bpf/kafka_classify.h"
+
+enum {
+  KFK_MOST_PIECE = 16384,       /* of one record */
+  KFK_MESSAGES = 8,             /* of one record */
+  KFK_NEAR_CORRELATION = 1024,  /* a response is at most so many requests behind */
+  KFK_KNOWN = 0x80,             /* kfk_way.state: `left` is true */
+  KFK_HAVE = 0x03,              /* kfk_way.state: bytes of an unfinished size */
+  KFK_REQUEST = 3               /* verdict of kfk_begin: KFK_YES, and its correlation id is at byte 8 */
+};
+
+/* One direction between two segments. Zeroed memory: nothing seen yet. */
+struct kfk_way {
+  __u64 at;          /* offset that was followed to */
+  __u32 left;        /* bytes of the message under way that are still to come; 0: a boundary, or not known */
+  __u32 tail;        /* how many bytes at its end are left out */
+  __u32 correlation; /* of the last request */
+  __u8 partial[3];
+  __u8 state;
+};
+
+struct kfk_stream {
+  struct kfk_way ways[2];
+};
+
+/* What is shipped of a segment from `at` on, in one record. */
+struct kfk_plan {
+  __u32 want;
+  __u32 total; /* bytes the record stands for */
+};
+
+KFK_INLINE __u32 kfk_least(__u32 a, __u32 b) { return a < b ? a : b; }
+
+KFK_INLINE void kfk_forget(struct kfk_way *way) {
+  way->left = 0;
+  way->tail = 0;
+  way->state = 0;
+}
+
+/* Where in [begin, end) to go on. Bytes that were missed inside a message do no harm. */
+KFK_INLINE __u64 kfk_resume(struct kfk_way *way, __u64 begin, __u64 end) {
+  if (way->at > begin && way->at < end) return way->at;
+  if (way->at != begin) {
+    const __u64 missed = begin - way->at;
+    if (way->at < begin && missed <= way->left)
+      way->left -= (__u32)missed;
+    else
+      kfk_forget(way);
+  }
+  way->at = begin;
+  return begin;
+}
+
+/* The eight bytes at a message's beginning, of which all are there. */
+KFK_INLINE int kfk_look(const __u8 *bytes, __u32 size, __u32 correlation) {
+  if (size <= KFK_MOST_SIZE && size + KFK_SIZE_BYTES >= KFK_REQUEST_BYTES &&
+      kfk_is_key(kfk_u16(bytes + 4), kfk_u16(bytes + 6)))
+    return KFK_REQUEST;
+  return correlation - kfk_u32(bytes + 4) <= KFK_NEAR_CORRELATION ? KFK_YES : KFK_NOT;
+}
+
+/* A place where a message may begin. `bytes`: eight, of which `count` are there, of `total` of the segment; `limit`: how
+ * much of a message is shipped; `correlation`: the last request's of the other direction. KFK_NOT: nothing is known of
+ * this place; KFK_MORE: the size goes on in the next segment. */
+KFK_INLINE int kfk_begin(struct kfk_way *way, const __u8 *bytes, __u32 count, __u32 total, __u32 limit,
+                         __u32 correlation) {
+  const __u32 have = way->state & KFK_HAVE;
+  __u8 head[8] = {};
+  for (__u32 i = 0; i < 8; i++) {
+    if (i < have)
+      head[i] = i < 3 ? way->partial[i] : 0;
+    else if (i - have < count)
+      head[i] = bytes[(i - have) & 7];
+  }
+  if (have + count < KFK_SIZE_BYTES) {
+    if (!(way->state & KFK_KNOWN)) return KFK_NOT;
+    for (__u32 i = 0; i < 3; i++) way->partial[i] = head[i];
+    way->state = (__u8)(KFK_KNOWN | (have + count));
+    return KFK_MORE;
+  }
+  const __u32 size = kfk_u32(head);
+  int verdict = KFK_YES;
+  if (size < 4 || size > KFK_MOST_RESPONSE)
+    verdict = KFK_NOT;
+  else if (!have && count >= 8)
+    verdict = kfk_look(head, size, correlation);
+  else if (!(way->state & KFK_KNOWN) && total != KFK_SIZE_BYTES) /* many read the size on its own */
+    verdict = KFK_NOT;
+  if (verdict == KFK_NOT) return KFK_NOT;
+  way->left = size + KFK_SIZE_BYTES - have;
+  way->tail = size + KFK_SIZE_BYTES > limit ? size + KFK_SIZE_BYTES - limit : 0;
+  way->state = KFK_KNOWN;
+  return verdict;
+}
+
+/* Adds to the plan what comes of the message under way, of `rest` bytes. Whether the record may go on behind it. */
+KFK_INLINE int kfk_take(struct kfk_way *way, __u32 rest, struct kfk_plan *plan) {
+  const __u32 wanted = way->left > way->tail ? way->left - way->tail : 0;
+  const __u32 room = KFK_MOST_PIECE - plan->want;
+  __u32 chunk = kfk_least(way->left, rest);
+  __u32 take = kfk_least(wanted, chunk);
+  if (take > room) take = chunk = room;
+  plan->want += take;
+  plan->total += chunk;
+  way->left -= chunk;
+  return take == chunk && plan->want < KFK_MOST_PIECE;
+}
+
+/* Nothing is known of these bytes: they are shipped. */
+KFK_INLINE void kfk_take_all(struct kfk_way *way, __u32 rest, struct kfk_plan *plan) {
+  const __u32 take = kfk_least(rest, KFK_MOST_PIECE - plan->want);
+  kfk_forget(way);
+  plan->want += take;
+  plan->total += take;
+}
+
+#endif

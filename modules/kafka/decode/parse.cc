@@ -1,0 +1,252 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Layouts by version: https://kafka.apache.org/protocol; KIP-482 (flexible), KIP-516 (topic ids), KIP-227 (sessions).
+#include "modules/kafka/decode/parse.h"
+
+#include "modules/kafka/bpf/kafka_classify.h"
+#include "modules/kafka/decode/records.h"
+
+namespace probed::mod::kafka {
+namespace {
+
+using sdk::ParseState;
+
+constexpr std::int16_t kFirstWithTopicIds = 13;  // of Produce and of Fetch alike
+
+/// Reads what names a topic, and starts its entry. The entry is nullptr for one too many.
+Topic* BeginTopic(WireReader& r, std::int16_t version, Topics* out) {
+  Topic* topic = nullptr;
+  if (version >= kFirstWithTopicIds) {
+    const Uuid id = r.Id();
+    topic = r.ok() ? out->Add() : nullptr;
+    if (topic != nullptr) {
+      topic->id = id;
+      topic->by_id = true;
+    }
+  } else {
+    const std::string_view name = r.String();
+    topic = r.ok() ? out->Add() : nullptr;
+    if (topic != nullptr) topic->name = name;
+  }
+  return topic;
+}
+
+void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error) {
+  if (topic.partitions++ == 0) topic.partition = partition;
+  if (topic.error == 0) topic.error = error;
+}
+
+/// The length of records and what is there of them.
+void TakeRecords(WireReader& r, Topics& topics, Topic& topic) {
+  const std::int64_t length = r.BytesLength();
+  if (!r.ok() || length <= 0) return;
+  const std::string_view there = r.TakeUpTo(length);
+  ReadRecords(there, static_cast<std::uint64_t>(length), topics, &topic.batches);
+  if (there.size() < static_cast<std::uint64_t>(length)) r.Fail();
+}
+
+/// What is left when reading ended at the cut. A message that ends in the records of its last partition was read as
+/// far as it matters, if they could be counted.
+ParseState Settle(WireReader& r, bool cut, bool only_the_end_missing, Topics* out) {
+  if (!cut) return detail::EndOf(r, false);
+  if (!only_the_end_missing) out->complete = false;
+  if (!only_the_end_missing && out->count != 0) out->items[out->count - 1].batches.counted = false;
+  return ParseState::kOk;
+}
+
+/// One partition of a Produce request or a Fetch response, up to its records and what follows them.
+using ReadPartition = void (*)(WireReader& r, std::int16_t version, Topics& topics, Topic& topic);
+
+void ReadProducedPartition(WireReader& r, std::int16_t, Topics& topics, Topic& topic) {
+  const std::int32_t partition = r.Int32();
+  if (r.ok()) NotePartition(topic, partition, 0);
+  TakeRecords(r, topics, topic);
+  r.Tags();
+}
+
+void ReadFetchedPartition(WireReader& r, std::int16_t version, Topics& topics, Topic& topic) {
+  const std::int32_t partition = r.Int32();
+  const std::int16_t error = r.Int16();
+  if (r.ok()) NotePartition(topic, partition, error);
+  r.Skip(8);                    // high watermark
+  if (version >= 4) r.Skip(8);  // last stable offset
+  if (version >= 5) r.Skip(8);  // log start offset
+  if (version >= 4) {
+    for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok(); --left) {  // aborted transactions
+      r.Skip(16);
+      r.Tags();
+    }
+  }
+  if (version >= 11) r.Skip(4);  // preferred read replica
+  TakeRecords(r, topics, topic);
+  r.Tags();
+}
+
+/// Topics with partitions that hold records. Whether only the end of the very last one is missing.
+bool ReadTopics(WireReader& r, std::int16_t version, ReadPartition read, Topics* out) {
+  Topic spare;  // what there is no room for
+  for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok(); --topics) {
+    Topic* topic = BeginTopic(r, version, out);
+    const std::int64_t count = r.ArrayCount();
+    if (topic == nullptr) topic = &spare;
+    for (std::int64_t left = count; left > 0 && r.ok(); --left) {
+      read(r, version, *out, *topic);
+      if (!r.ok()) return left == 1 && topics == 1 && topic->partitions == static_cast<std::uint64_t>(count);
+    }
+    r.Tags();
+  }
+  return false;
+}
+
+void SkipRecordErrors(WireReader& r) {
+  for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok(); --left) {
+    r.Skip(4);
+    r.String();
+    r.Tags();
+  }
+}
+
+void ReadProduceAnswer(WireReader& r, std::int16_t version, Topic& topic) {
+  const std::int32_t partition = r.Int32();
+  const std::int16_t error = r.Int16();
+  const std::int64_t offset = r.Int64();
+  if (version >= 2) r.Skip(8);  // log append time
+  if (version >= 5) r.Skip(8);  // log start offset
+  if (version >= 8) {
+    SkipRecordErrors(r);
+    r.String();
+  }
+  r.Tags();
+  if (!r.ok()) return;
+  if (topic.partitions == 0) topic.offset = offset;
+  NotePartition(topic, partition, error);
+}
+
+}  // namespace
+
+namespace detail {
+
+void SkipBrokers(WireReader& r, std::int16_t version) {
+  if (version >= 3) r.Skip(4);  // throttle time
+  for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok(); --left) {
+    r.Skip(4);
+    r.String();
+    r.Skip(4);
+    if (version >= 1) r.String();  // rack
+    r.Tags();
+  }
+  if (version >= 2) r.String();  // cluster id
+  if (version >= 1) r.Skip(4);   // controller
+}
+
+void SkipMetadataPartitions(WireReader& r, std::int16_t version) {
+  for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok(); --left) {
+    r.Skip(version >= 7 ? 14 : 10);  // error, index, leader, its epoch
+    r.SkipArray(4);
+    r.SkipArray(4);
+    if (version >= 5) r.SkipArray(4);
+    r.Tags();
+  }
+}
+
+}  // namespace detail
+
+ParseState ParseRequestHead(std::string_view bytes, RequestHead* out, std::string_view* body) {
+  WireReader r(bytes, false);
+  out->key = r.Int16();
+  out->version = r.Int16();
+  out->correlation = r.Int32();
+  if (!r.ok() || out->key < 0 || out->version < 0 || out->correlation < 0) return ParseState::kInvalid;
+  if (kfk_is_key(static_cast<unsigned>(out->key), static_cast<unsigned>(out->version)) == 0)
+    return ParseState::kInvalid;
+  out->client_id = r.ClassicString();
+  WireReader tags(r.rest(), IsFlexible(out->key, out->version));
+  tags.Tags();
+  if (!r.ok() || !tags.ok()) return ParseState::kInvalid;
+  *body = tags.rest();
+  return ParseState::kOk;
+}
+
+std::int32_t CorrelationOf(std::string_view bytes) { return WireReader(bytes, false).Int32(); }
+
+ParseState ParseProduceRequest(std::string_view body, std::int16_t version, bool cut, Topics* out) {
+  out->Clear();
+  WireReader r(body, IsFlexible(kProduce, version));
+  if (version >= 3) r.String();  // transactional id
+  out->acks = r.Int16();
+  if (!r.ok()) return ParseState::kInvalid;
+  r.Skip(4);  // timeout
+  const bool only_the_end_missing = ReadTopics(r, version, ReadProducedPartition, out);
+  r.Tags();
+  return Settle(r, cut, only_the_end_missing, out);
+}
+
+ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bool cut, Topics* out) {
+  out->Clear();
+  WireReader r = detail::ResponseBody(bytes, kProduce, version);
+  Topic spare;
+  for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok(); --topics) {
+    Topic* topic = BeginTopic(r, version, out);
+    if (topic == nullptr) topic = &spare;
+    for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok(); --left) ReadProduceAnswer(r, version, *topic);
+    r.Tags();
+  }
+  if (version >= 1) r.Skip(4);  // throttle time
+  r.Tags();
+  return Settle(r, cut, false, out);
+}
+
+ParseState ParseFetchResponse(std::string_view bytes, std::int16_t version, bool cut, Topics* out) {
+  out->Clear();
+  WireReader r = detail::ResponseBody(bytes, kFetch, version);
+  if (version >= 1) r.Skip(4);  // throttle time
+  if (version >= 7) {
+    out->error = r.Int16();
+    r.Skip(4);  // session
+  }
+  if (!r.ok()) return ParseState::kInvalid;
+  const bool only_the_end_missing = ReadTopics(r, version, ReadFetchedPartition, out);
+  r.Tags();
+  return Settle(r, cut, only_the_end_missing, out);
+}
+
+std::string_view GroupOf(std::string_view body, std::int16_t key, std::int16_t version) {
+  if (UseOf(key) != Use::kGroup) return {};
+  return WireReader(body, IsFlexible(key, version)).String();
+}
+
+std::int16_t ErrorOf(std::string_view bytes, std::int16_t key, std::int16_t version) {
+  WireReader r = detail::ResponseBody(bytes, key, version);
+  switch (key) {
+    case kApiVersions: return r.Int16();
+    case kConsumerGroupHeartbeat: r.Skip(4); return r.Int16();
+    case kHeartbeat:
+    case kLeaveGroup:
+    case kSyncGroup:
+      if (version >= 1) r.Skip(4);
+      return r.Int16();
+    case kJoinGroup:
+      if (version >= 2) r.Skip(4);
+      return r.Int16();
+    case kOffsetCommit: break;
+    default: return 0;
+  }
+  if (version >= 3) r.Skip(4);
+  std::int16_t error = 0;
+  for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok() && error == 0; --topics) {
+    if (version >= 10)
+      r.Id();
+    else
+      r.String();
+    for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok() && error == 0; --left) {
+      r.Skip(4);
+      error = r.Int16();
+      r.Tags();
+    }
+    r.Tags();
+  }
+  return error;
+}
+
+}  // namespace probed::mod::kafka

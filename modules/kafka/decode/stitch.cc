@@ -1,0 +1,251 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/kafka/decode/stitch.h"
+
+#include <algorithm>
+
+#include "modules/kafka/decode/api.h"
+#include "modules/kafka/decode/parse.h"
+
+namespace probed::mod::kafka {
+namespace {
+
+using sdk::ParseState;
+
+/// Which of its messages carry a context of their own: then the span is not what created them.
+probe_span_kind KindOf(const Request& request, const Topics& topics, bool is_server) {
+  if (is_server) return PROBE_SPAN_SERVER;
+  return request.head.key == kProduce && topics.link_count == 0 ? PROBE_SPAN_PRODUCER : PROBE_SPAN_CLIENT;
+}
+
+bool BecomesSpan(const Config& config, const RequestHead& head, bool is_server) {
+  if (is_server && !config.server_spans) return false;
+  switch (UseOf(head.key)) {
+    case Use::kMessages: return IsKnownLayout(head.key, head.version);
+    case Use::kGroup: return config.group_spans;
+    case Use::kCluster: return config.cluster_spans;
+    case Use::kNone: return false;
+  }
+  return false;
+}
+
+const Topic* Like(std::span<const Topic> topics, const Topic& wanted) {
+  const auto found = std::find_if(topics.begin(), topics.end(), [&](const Topic& topic) {
+    return wanted.by_id ? topic.by_id && topic.id == wanted.id : !topic.by_id && topic.name == wanted.name;
+  });
+  return found == topics.end() ? nullptr : &*found;
+}
+
+bool IsEmpty(const Topic& topic) {
+  return topic.error == 0 && topic.batches.counted && topic.batches.messages == 0;
+}
+
+std::string_view FailureOf(std::uint32_t close_reason) {
+  if (close_reason == PROBE_CLOSE_TIMEOUT) return "timeout";
+  return close_reason == PROBE_CLOSE_RESET ? "connection_reset" : "connection_closed";
+}
+
+}  // namespace
+
+probe_reason Stitcher::OnMessage(sdk::Stream stream, Connection& connection, const Message& message) {
+  const bool is_request = !connection.spoke || message.arrival.direction == connection.requests;
+  return is_request ? OnRequest(stream, connection, message) : OnResponse(stream, connection, message);
+}
+
+// --- requests -------------------------------------------------------------------------------------------------------
+
+probe_reason Stitcher::OnRequest(sdk::Stream stream, Connection& connection, const Message& message) {
+  Request request;
+  std::string_view body;
+  topics_.Clear();
+  if (ParseRequestHead(message.bytes, &request.head, &body) != ParseState::kOk) return PROBE_UNDECODABLE_MALFORMED;
+  if (!ReadRequest(message, body, &request)) return PROBE_UNDECODABLE_MALFORMED;
+  connection.spoke = true;
+  connection.requests = message.arrival.direction;
+  request.arrival = message.arrival;
+  return AddRequest(stream, connection, request);
+}
+
+/// False: not a request's body.
+bool Stitcher::ReadRequest(const Message& message, std::string_view body, Request* out) {
+  const RequestHead& head = out->head;
+  if (head.key == kProduce && IsKnownLayout(head.key, head.version)) {
+    if (ParseProduceRequest(body, head.version, message.cut, &topics_) != ParseState::kOk) return false;
+    out->complete = topics_.complete;
+  }
+  out->group = GroupOf(body, head.key, head.version);
+  return true;
+}
+
+probe_reason Stitcher::AddRequest(sdk::Stream stream, Connection& connection, const Request& read) {
+  const bool is_server = read.arrival.direction == PROBE_RECEIVED;
+  Request request = read;
+  request.config = configs_.Find(read.arrival.generation);
+  request.kind = KindOf(read, topics_, is_server);
+  const bool span = BecomesSpan(*request.config, read.head, is_server);
+  if (span) request.exchange = Emitter::Begin(stream, request.kind, read.arrival, true);
+  const probe_reason came_to = span ? kUsed : PROBE_IGNORED_CONFIGURED;
+  if (read.head.key == kProduce && topics_.acks == 0) {  // nobody answers
+    request.topics = {topics_.items.data(), topics_.count};
+    request.links = {topics_.links.data(), topics_.link_count};
+    EndWithoutResponse(stream, request, {}, read.arrival.end_ns);
+    return came_to;
+  }
+  if (connection.waiting == Connection::kMostWaiting) {
+    if (connection.oldest->exchange != 0) stream.Abort(connection.oldest->exchange, PROBE_EVICTED_MEMORY);
+    Remove(stream, connection, *connection.oldest);
+  }
+  if (KeepRequest(stream, connection, request, topics_) != nullptr)
+    pins_.Pin(read.arrival.generation);
+  else if (span)
+    stream.Abort(request.exchange, PROBE_EVICTED_MEMORY);
+  return came_to;
+}
+
+// --- responses ------------------------------------------------------------------------------------------------------
+
+probe_reason Stitcher::OnResponse(sdk::Stream stream, Connection& connection, const Message& message) {
+  if (message.bytes.size() < 4) return PROBE_UNDECODABLE_MALFORMED;
+  Request* request = FindRequest(connection, CorrelationOf(message.bytes));
+  if (request == nullptr) return PROBE_UNDECODABLE_GAP;
+  const probe_reason came_to = EndRequest(stream, *request, message);
+  if (came_to == PROBE_UNDECODABLE_MALFORMED) return came_to;
+  AbortUpTo(stream, connection, *request);
+  Remove(stream, connection, *request);
+  return came_to;
+}
+
+/// A broker answers in the order of the requests: what was sent before had its answer in bytes that were lost.
+void Stitcher::AbortUpTo(sdk::Stream stream, Connection& connection, const Request& request) {
+  while (connection.oldest != &request) {
+    if (connection.oldest->exchange != 0) stream.Abort(connection.oldest->exchange, PROBE_ABORTED_GAP);
+    Remove(stream, connection, *connection.oldest);
+  }
+}
+
+probe_reason Stitcher::EndRequest(sdk::Stream stream, Request& request, const Message& message) {
+  const RequestHead& head = request.head;
+  if (head.key == kMetadata && IsKnownLayout(head.key, head.version)) {
+    const ParseState state =
+        ParseMetadataResponse(message.bytes, head.version, message.cut,
+                              [this](const NamedTopic& topic) { names_.Learn(topic.id, topic.name); });
+    if (state != ParseState::kOk) return PROBE_UNDECODABLE_MALFORMED;
+  }
+  if (request.exchange == 0) return PROBE_IGNORED_CONFIGURED;
+  if (head.key == kProduce) return EndProduce(stream, request, message);
+  if (head.key == kFetch) return EndFetch(stream, request, message);
+  return EndOther(stream, request, message);
+}
+
+/// How many messages there were stands in the request, what became of them in the response.
+probe_reason Stitcher::EndProduce(sdk::Stream stream, Request& request, const Message& message) {
+  if (ParseProduceResponse(message.bytes, request.head.version, message.cut, &topics_) != ParseState::kOk)
+    return PROBE_UNDECODABLE_MALFORMED;
+  if (topics_.count == 0) {
+    stream.Abort(request.exchange, PROBE_ABORTED_GAP);
+    return kUsed;
+  }
+  for (std::size_t i = 0; i < topics_.count; ++i) {
+    Topic& topic = topics_.items[i];
+    const Topic* sent = Like(request.topics, topic);
+    topic.batches = sent == nullptr ? Batches{.counted = false} : sent->batches;
+    if (sent != nullptr && sent->partitions != topic.partitions) topic.batches.counted = false;
+  }
+  EmitTopics(stream, request, {topics_.items.data(), topics_.count},
+             {.request = request, .end_ns = message.arrival.end_ns, .has_batches = true, .links = request.links});
+  return kUsed;
+}
+
+probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Message& message) {
+  if (ParseFetchResponse(message.bytes, request.head.version, message.cut, &topics_) != ParseState::kOk)
+    return PROBE_UNDECODABLE_MALFORMED;
+  Topic* const begin = topics_.items.data();
+  const bool only_topic = topics_.complete && topics_.count == 1;
+  Topic* const end = std::remove_if(begin, begin + topics_.count, IsEmpty);
+  for (Topic* topic = begin; topic != end; ++topic) {
+    if (topic->batches.has_offset) topic->offset = topic->batches.offset;
+  }
+  Operation base{.request = request,
+                 .end_ns = message.arrival.end_ns,
+                 .has_batches = true,
+                 .links = {topics_.links.data(), topics_.link_count},
+                 .error = ErrorName(topics_.error)};
+  if (begin != end) {
+    EmitTopics(stream, request, {begin, end}, base);
+    return kUsed;
+  }
+  if (!topics_.complete) base.has_batches = false;  // what there is was cut off
+  base.exchange = request.exchange;
+  base.topic = only_topic ? begin : nullptr;
+  emitter_.Emit(stream, base);
+  return kUsed;
+}
+
+probe_reason Stitcher::EndOther(sdk::Stream stream, Request& request, const Message& message) {
+  const std::int16_t error = ErrorOf(message.bytes, request.head.key, request.head.version);
+  emitter_.Emit(stream, {.request = request,
+                         .exchange = request.exchange,
+                         .end_ns = message.arrival.end_ns,
+                         .error = ErrorName(error)});
+  return kUsed;
+}
+
+/// The first span is the request's own exchange; the others begin and end now.
+void Stitcher::EmitTopics(sdk::Stream stream, const Request& request, std::span<const Topic> topics, Operation base) {
+  const std::string_view error = base.error;
+  for (const Topic& topic : topics) {
+    const bool first = &topic == topics.data();
+    base.exchange = first ? request.exchange : Emitter::Begin(stream, request.kind, request.arrival, false);
+    base.topic = &topic;
+    base.error = topic.error == 0 ? error : ErrorName(topic.error);
+    emitter_.Emit(stream, base);
+  }
+}
+
+// --- no response ----------------------------------------------------------------------------------------------------
+
+void Stitcher::EndWithoutResponse(sdk::Stream stream, Request& request, std::string_view error, std::uint64_t end_ns) {
+  if (request.exchange == 0) return;
+  const bool messages = UseOf(request.head.key) == Use::kMessages;
+  Operation base{.request = request,
+                 .exchange = request.exchange,
+                 .end_ns = end_ns,
+                 .has_batches = messages,
+                 .links = request.links,
+                 .error = error};
+  if (!request.topics.empty()) return EmitTopics(stream, request, request.topics, base);
+  base.has_batches = false;
+  emitter_.Emit(stream, base);
+}
+
+/// A consumer that closes while it polls has not failed: that poll has no end to tell of.
+void Stitcher::EndAtClose(sdk::Stream stream, Request& request, std::uint32_t reason, std::uint64_t ktime_ns) {
+  const bool orderly = reason == PROBE_CLOSE_LOCAL || reason == PROBE_CLOSE_PEER;
+  switch (reason) {
+    case PROBE_CLOSE_UNLOAD: return stream.Abort(request.exchange, PROBE_ABORTED_UNLOAD);
+    case PROBE_CLOSE_EVICTED: return stream.Abort(request.exchange, PROBE_EVICTED_MEMORY);
+    case PROBE_CLOSE_HANDED_OVER: return stream.Abort(request.exchange, PROBE_ABORTED_CLOSE);
+    default: break;
+  }
+  if (request.doubtful) return stream.Abort(request.exchange, PROBE_ABORTED_GAP);
+  if (orderly && request.head.key != kProduce) return stream.Abort(request.exchange, PROBE_ABORTED_CLOSE);
+  EndWithoutResponse(stream, request, FailureOf(reason), ktime_ns);
+}
+
+void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
+  for (Direction& d : connection.directions) {
+    if (!d.buffer.empty()) pins_.Unpin(d.start.generation);
+    d.buffer.Release(stream);
+  }
+  while (connection.oldest != nullptr) {
+    if (connection.oldest->exchange != 0) EndAtClose(stream, *connection.oldest, reason, ktime_ns);
+    Remove(stream, connection, *connection.oldest);
+  }
+}
+
+void Stitcher::Remove(sdk::Stream stream, Connection& connection, Request& request) {
+  pins_.Unpin(request.arrival.generation);
+  DropRequest(stream, connection, request);
+}
+
+}  // namespace probed::mod::kafka
