@@ -51,6 +51,7 @@ KFK_INLINE int kfk_recognise(const unsigned char *bytes, unsigned length) {
   if (size > KFK_MOST_SIZE || size + KFK_SIZE_BYTES < KFK_REQUEST_BYTES) return KFK_NOT;
   if (length >= 6 && kfk_u16(bytes + 4) > KFK_MOST_KEY) return KFK_NOT;
   if (length >= 8 && kfk_u16(bytes + 6) > KFK_MOST_VERSION) return KFK_NOT;
+  if (length >= 8 && kfk_u32(bytes + 4) == 0) return KFK_NOT; /* Produce 0 is of 2012; ZooKeeper begins so */
   if (length >= 9 && bytes[8] & 0x80) return KFK_NOT;
   if (length < KFK_REQUEST_BYTES) return KFK_MORE;
   const unsigned client = kfk_u16(bytes + 12);

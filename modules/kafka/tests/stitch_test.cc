@@ -1,0 +1,369 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Conversations, each whole, byte by byte, with a hole at every place, and packed as the kernel program packs them; then
+// what is special about connections.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "api/sdk/generations.h"
+#include "api/sdk/testing/drive.h"
+#include "modules/kafka/tests/packed.h"
+#include "modules/kafka/tests/writer.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace probed::mod::kafka {
+namespace {
+
+using namespace testing;  // NOLINT: the messages of this folder
+using namespace std::string_literals;
+using sdk::testing::Driver;
+using sdk::testing::FeedWithHole;
+using sdk::testing::Received;
+using sdk::testing::RecordedSpan;
+using sdk::testing::Sent;
+using sdk::testing::SplitAtEveryByte;
+using sdk::testing::Step;
+using sdk::testing::StreamDriver;
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::IsSubsetOf;
+
+constexpr std::uint64_t kMs = 1'000'000;
+constexpr Uuid kOrders = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+constexpr Uuid kPayments = {9};
+const std::string kParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+constexpr std::string_view kAll = R"({"server_spans":true,"group_spans":true,"cluster_spans":true})";
+
+/// As the client sees it, and its spans in their order.
+struct Conversation {
+  std::string name;
+  std::vector<Step> steps;
+  std::vector<std::string> spans;
+};
+
+std::string HeartbeatRequest(int correlation) {
+  return Sized(RequestHeader(12, 4, true, correlation) +
+               Writer(true).String("group-1").I32(5).String("member").NullString().Tags().bytes());
+}
+std::string HeartbeatResponse(int correlation, int error) {
+  return Sized(ResponseHeader(true, correlation) + Writer(true).I32(0).I16(error).Tags().bytes());
+}
+std::string CommitRequest(int correlation) {
+  return Sized(RequestHeader(8, 7, false, correlation) +
+               Writer().String("group-1").I32(5).String("member").NullString().Count(0).bytes());
+}
+std::string CommitResponse(int correlation, int error) {
+  return Sized(ResponseHeader(false, correlation) +
+               Writer().I32(0).Count(1).String("orders").Count(2).I32(0).I16(0).I32(1).I16(error).bytes());
+}
+
+/// What a test compares: name, kind, partition, messages, offset, key, group, error.
+std::string Line(const RecordedSpan& span) {
+  std::string out = span.name + " kind=" + std::to_string(span.kind);
+  const std::vector<std::pair<std::string, std::string>> shown = {
+      {"p", "messaging.destination.partition.id"}, {"n", "messaging.batch.message_count"},
+      {"o", "kafka.offset"},                       {"k", "kafka.message.key"},
+      {"t", "kafka.message.tombstone"},            {"g", "messaging.consumer.group.name"}};
+  for (const auto& [letter, key] : shown) out += span.Has(key) ? " " + letter + "=" + span.Get(key) : "";
+  for (const std::string& link : span.links) out += " link=" + link.substr(0, 4);
+  return span.error_type.empty() ? out : out + " error=" + span.error_type;
+}
+
+std::vector<std::string> Lines(const std::vector<RecordedSpan>& spans) {
+  std::vector<std::string> out(spans.size());
+  std::transform(spans.begin(), spans.end(), out.begin(), Line);
+  return out;
+}
+
+const std::vector<Conversation>& Conversations() {
+  static const std::vector<Conversation> all = {
+      {"ProduceOneTopic",
+       {Sent(ProduceRequest(9, 1, {{"orders", {{2, Batch({{.key = "k1"}})}}}})),
+        Received(ProduceResponse(9, 1, {{"orders", {{2, "", 0, 500}}}}))},
+       {"send orders kind=4 p=2 n=1 o=500 k=k1"}},
+      {"ProduceTwoTopicsOneFails",
+       {Sent(ProduceRequest(7, 1,
+                            {{"orders", {{0, Batch({{}, {}})}, {1, Batch({{}})}}}, {"payments", {{0, Batch({{}})}}}})),
+        Received(ProduceResponse(7, 1, {{"payments", {{0, "", 19, -1}}}, {"orders", {{0}, {1}}}}))},
+       {"send payments kind=4 p=0 n=1 error=NOT_ENOUGH_REPLICAS", "send orders kind=4 n=3"}},
+      {"ProduceWithTraceContexts",
+       {Sent(ProduceRequest(9, 1, {{"orders", {{0, Batch({{.headers = {{"traceparent", kParent}}}, {}})}}}})),
+        Received(ProduceResponse(9, 1, {{"orders", {{0}}}}))},
+       {"send orders kind=3 p=0 n=2 link=0af7"}},
+      {"ManyInFlight",
+       {Sent(ProduceRequest(9, 1, {{"a", {{0, Batch({{}})}}}}) + ProduceRequest(9, 2, {{"b", {{0, Batch({{}, {}})}}}}) +
+             FetchRequest(12, 3)),
+        Received(ProduceResponse(9, 1, {{"a", {{0, "", 0, 10}}}}) + ProduceResponse(9, 2, {{"b", {{0, "", 0, 20}}}})),
+        Received(FetchResponse(12, 3, {{"c", {{0, Batch({{}}, 30)}}}}))},
+       {"send a kind=4 p=0 n=1 o=10", "send b kind=4 p=0 n=2", "poll c kind=3 p=0 n=1 o=30"}},
+      {"FetchOfThreeTopicsOneEmpty",
+       {Sent(FetchRequest(12, 9)),
+        Received(FetchResponse(12, 9,
+                               {{"a", {{0, Batch({{}, {}}, 5)}, {1, CompressedBatch(10, 100)}}},
+                                {"b", {{0, ""}}},
+                                {"c", {{4, "", 1}}}}))},
+       {"poll a kind=3 n=12", "poll c kind=3 p=4 n=0 error=OFFSET_OUT_OF_RANGE"}},
+      {"EmptyFetches",
+       {Sent(FetchRequest(12, 9)), Received(FetchResponse(12, 9, {})), Sent(FetchRequest(4, 10)),
+        Received(FetchResponse(4, 10, {{"a", {{0, ""}}}}))},
+       {"poll 192.0.2.10:40000 kind=3 n=0", "poll a kind=3 p=0 n=0"}},
+      {"FetchSessionError",
+       {Sent(FetchRequest(12, 9)), Received(FetchResponse(12, 9, {}, 70))},
+       {"poll 192.0.2.10:40000 kind=3 n=0 error=FETCH_SESSION_ID_NOT_FOUND"}},
+      {"TopicIdsFromMetadata",
+       {Sent(MetadataRequest(12, 1)), Received(MetadataResponse(12, 1, {{"orders", {}, kOrders}})),
+        Sent(FetchRequest(17, 2)),
+        Received(FetchResponse(17, 2, {{"", {{0, Batch({{}})}}, kOrders}, {"", {{0, Batch({{}})}}, kPayments}})),
+        Sent(ProduceRequest(13, 3, {{"", {{0, Batch({{}})}}, kOrders}})),
+        Received(ProduceResponse(13, 3, {{"", {{0, "", 0, 8}}, kOrders}}))},
+       {"metadata 192.0.2.10:40000 kind=3", "poll orders kind=3 p=0 n=1 o=0",
+        "poll 192.0.2.10:40000 kind=3 p=0 n=1 o=0", "send orders kind=4 p=0 n=1 o=8"}},
+      {"Group",
+       {Sent(HeartbeatRequest(1)), Received(HeartbeatResponse(1, 27)), Sent(CommitRequest(2)),
+        Received(CommitResponse(2, 25))},
+       {"heartbeat 192.0.2.10:40000 kind=3 g=group-1 error=REBALANCE_IN_PROGRESS",
+        "commit 192.0.2.10:40000 kind=3 g=group-1 error=UNKNOWN_MEMBER_ID"}},
+      {"FireAndForget",
+       {Sent(ProduceRequest(9, 1, {{"a", {{0, Batch({{}})}}}, {"b", {{0, Batch({{}, {}})}}}}, 0)),
+        Sent(FetchRequest(12, 2)), Received(FetchResponse(12, 2, {{"a", {{0, Batch({{.value = std::nullopt}}, 3)}}}}))},
+       {"send a kind=4 p=0 n=1", "send b kind=4 p=0 n=2", "poll a kind=3 p=0 n=1 o=3 t=true"}},
+      {"SizeInAReadOfItsOwn",
+       {Sent(FetchRequest(12, 2).substr(0, 4)), Sent(FetchRequest(12, 2).substr(4)),
+        Received(FetchResponse(12, 2, {{"a", {{0, Batch({{}})}}}}).substr(0, 4)),
+        Received(FetchResponse(12, 2, {{"a", {{0, Batch({{}})}}}}).substr(4))},
+       {"poll a kind=3 p=0 n=1 o=0"}},
+  };
+  return all;
+}
+
+void ExpectClean(Driver& driver) {
+  EXPECT_EQ(driver.host.LedgerProblem(), "");
+  EXPECT_EQ(driver.host.in_flight(), 0U);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+  EXPECT_EQ(driver.OldestGeneration(), sdk::Pins::kNone);
+}
+
+class KafkaConversation : public ::testing::TestWithParam<Conversation> {};
+
+TEST_P(KafkaConversation, Whole) {
+  Driver driver(probe_module_entry, kAll);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  for (const Step& step : GetParam().steps) stream.Feed(step);
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAreArray(GetParam().spans));
+  stream.Close(PROBE_CLOSE_LOCAL);
+  ExpectClean(driver);
+}
+
+TEST_P(KafkaConversation, SplitAtEveryByte) {
+  Driver driver(probe_module_entry, kAll);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  for (const Step& step : SplitAtEveryByte(GetParam().steps)) stream.Feed(step);
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAreArray(GetParam().spans));
+  stream.Close(PROBE_CLOSE_LOCAL);
+  ExpectClean(driver);
+}
+
+/// A hole takes spans away, or what they say of messages; it never makes one up.
+std::string WithoutDetails(const std::string& line) { return line.substr(0, line.find(" kind=")); }
+
+bool IsPartOf(const std::string& line, const std::string& whole) {
+  std::size_t at = 0;
+  while (at < line.size()) {
+    const std::size_t end = std::min(line.find(' ', at), line.size());
+    const std::string word = line.substr(at, end - at);
+    if ((" " + whole + " ").find(" " + word + " ") == std::string::npos) return false;
+    at = end + 1;
+  }
+  return true;
+}
+
+TEST_P(KafkaConversation, WithAHoleAnywhere) {
+  const Conversation& conversation = GetParam();
+  const std::size_t total = sdk::testing::TotalBytes(conversation.steps);
+  for (const std::size_t length : {1U, 7U, 100U}) {
+    for (std::size_t at = 0; at < total; ++at) {
+      SCOPED_TRACE(std::to_string(at) + " " + std::to_string(length));
+      Driver driver(probe_module_entry, kAll);
+      StreamDriver stream = driver.NewStream();
+      stream.Open();
+      FeedWithHole(stream, conversation.steps, at, length);
+      stream.Close(PROBE_CLOSE_LOCAL);
+      ExpectClean(driver);
+      for (const std::string& line : Lines(driver.host.spans)) {
+        const bool failed = line.find("error=connection_closed") != std::string::npos;
+        const bool known = std::any_of(conversation.spans.begin(), conversation.spans.end(), [&](const auto& whole) {
+          return failed ? WithoutDetails(line) == WithoutDetails(whole) : IsPartOf(line, whole);
+        });
+        EXPECT_TRUE(known) << line;
+      }
+    }
+  }
+}
+
+TEST_P(KafkaConversation, AsTheKernelPacksIt) {
+  for (std::size_t piece = 1; piece <= 64; ++piece) {
+    SCOPED_TRACE(piece);
+    Driver driver(probe_module_entry, kAll);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    Packer packer(16384);
+    for (const Step& step : GetParam().steps) {
+      for (std::size_t at = 0; at < step.bytes.size(); at += piece)
+        packer.Segment(stream, step.direction, step.bytes.substr(at, piece));
+    }
+    EXPECT_THAT(Lines(driver.host.spans), ElementsAreArray(GetParam().spans));
+    stream.Close(PROBE_CLOSE_LOCAL);
+    ExpectClean(driver);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, KafkaConversation, ::testing::ValuesIn(Conversations()),
+                         [](const auto& info) { return info.param.name; });
+
+class KafkaConnection : public ::testing::Test {
+ protected:
+  explicit KafkaConnection(std::string_view config = kAll) : driver(probe_module_entry, config) { stream.Open(); }
+  Driver driver;
+  StreamDriver stream = driver.NewStream();
+};
+
+class KafkaDefaults : public KafkaConnection {
+ protected:
+  KafkaDefaults() : KafkaConnection("{}") {}
+};
+
+TEST_F(KafkaConnection, LongPollIsDurationAndNoError) {
+  stream.Send(FetchRequest(12, 1));
+  const std::uint64_t begin = stream.now_ns;
+  stream.now_ns += 500 * kMs;
+  stream.Receive(FetchResponse(12, 1, {}));
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_EQ(driver.host.spans[0].start_ns, begin);
+  EXPECT_EQ(driver.host.spans[0].end_ns - begin, 501 * kMs);
+  EXPECT_EQ(driver.host.spans[0].status, PROBE_STATUS_UNSET);
+}
+
+TEST_F(KafkaConnection, MeasuresAsTheConventionsSay) {
+  stream.Send(ProduceRequest(9, 1, {{"a", {{0, Batch({{}, {}})}}}}) + FetchRequest(12, 2));
+  stream.Receive(ProduceResponse(9, 1, {{"a", {{0}}}}));
+  stream.Receive(FetchResponse(12, 2, {{"a", {{0, Batch({{}, {}, {}})}}}}));
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.spans[0].measurements.at("messaging.client.sent.messages"), 2);
+  EXPECT_EQ(driver.host.spans[1].measurements.at("messaging.client.consumed.messages"), 3);
+  EXPECT_NEAR(driver.host.spans[1].measurements.at("messaging.client.operation.duration"), 0.002, 1e-9);
+  EXPECT_EQ(driver.host.spans[0].Get("messaging.operation.type"), "send");
+  EXPECT_EQ(driver.host.spans[1].Get("messaging.operation.type"), "receive");
+  EXPECT_EQ(driver.host.spans[0].Get("messaging.system.name"), "kafka");
+  EXPECT_EQ(driver.host.spans[0].Get("messaging.client.id"), "client-1");
+  EXPECT_EQ(driver.host.spans[0].Get("server.address"), "192.0.2.10");
+}
+
+TEST_F(KafkaConnection, BrokersHaveServerSpans) {
+  stream.Receive(ProduceRequest(9, 1, {{"a", {{0, Batch({{}, {}})}}}}));
+  stream.Send(ProduceResponse(9, 1, {{"a", {{0}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("send a kind=2 p=0 n=2"));
+  EXPECT_EQ(driver.host.spans[0].Get("server.address"), "192.0.2.1");
+  EXPECT_EQ(driver.host.spans[0].Get("client.address"), "192.0.2.10");
+  EXPECT_TRUE(driver.host.spans[0].measurements.empty());
+}
+
+TEST_F(KafkaDefaults, OptionalSpansAreOff) {
+  stream.Send(HeartbeatRequest(1));
+  stream.Receive(HeartbeatResponse(1, 0));
+  StreamDriver broker = driver.NewStream();
+  broker.Open();
+  broker.Receive(ProduceRequest(9, 1, {{"a", {{0, Batch({{}, {}})}}}}));
+  broker.Send(ProduceResponse(9, 1, {{"a", {{0}}}}));
+  EXPECT_TRUE(driver.host.spans.empty());
+  EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_CONFIGURED), 4U);
+}
+
+TEST_F(KafkaConnection, JoinedInTheMiddle) {
+  stream.Receive(FetchResponse(12, 40, {{"a", {{0, Batch({{}})}}}}).substr(20));  // of a request nobody saw
+  stream.Send("half a request"s + FetchRequest(12, 41));
+  stream.Receive(FetchResponse(12, 41, {{"a", {{0, Batch({{}})}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 p=0 n=1 o=0"));
+  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_GAP), 1U);
+}
+
+TEST_F(KafkaConnection, ResponseOfNobodyIsCounted) {
+  stream.Send(FetchRequest(12, 41));
+  stream.Receive(FetchResponse(12, 40, {{"a", {{0, Batch({{}})}}}}));
+  stream.Receive(FetchResponse(12, 41, {{"a", {{0, Batch({{}})}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 p=0 n=1 o=0"));
+  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_GAP), 1U);
+}
+
+TEST_F(KafkaConnection, AnswersComeInOrderSoTheOneBeforeWasLost) {
+  stream.Send(FetchRequest(12, 1) + FetchRequest(12, 2));
+  stream.Receive(FetchResponse(12, 2, {}));
+  EXPECT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_GAP), 1U);
+}
+
+TEST_F(KafkaConnection, BodiesMayBeLeftInTheKernel) {
+  const std::string request = ProduceRequest(9, 1, {{"a", {{0, Batch({{.value = std::string(5000, 'x')}, {}})}}}});
+  stream.Feed(Sent(request.substr(0, 600), 1000));
+  stream.Skip(PROBE_SENT, static_cast<std::uint32_t>(request.size() - 1600));
+  const std::uint64_t sent = stream.now_ns;
+  stream.Receive(ProduceResponse(9, 1, {{"a", {{0}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("send a kind=4 p=0 n=2"));
+  EXPECT_LT(driver.host.spans[0].start_ns, sent);
+  stream.Close(PROBE_CLOSE_LOCAL);
+  ExpectClean(driver);
+}
+
+TEST_F(KafkaConnection, WhatIsCutIsNotCounted) {
+  const std::string batch = Batch({{.value = std::string(1000, 'x')}});
+  const std::string response = FetchResponse(12, 1, {{"a", {{0, batch + batch}}}});
+  stream.Send(FetchRequest(12, 1));
+  stream.Feed(Received(response.substr(0, 600), static_cast<std::uint32_t>(response.size() - 600)));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 p=0"));
+}
+
+TEST_F(KafkaConnection, ClosedWhileWaiting) {
+  for (const auto& [reason, produce, error] : std::vector<std::tuple<probe_close_reason, bool, std::string>>{
+           {PROBE_CLOSE_LOCAL, true, "connection_closed"}, {PROBE_CLOSE_PEER, true, "connection_closed"},
+           {PROBE_CLOSE_RESET, true, "connection_reset"},  {PROBE_CLOSE_TIMEOUT, false, "timeout"},
+           {PROBE_CLOSE_RESET, false, "connection_reset"}, {PROBE_CLOSE_LOCAL, false, ""},
+           {PROBE_CLOSE_UNLOAD, true, ""}}) {
+    Driver own(probe_module_entry, kAll);
+    StreamDriver closing = own.NewStream();
+    closing.Open();
+    closing.Send(produce ? ProduceRequest(9, 1, {{"a", {{0, Batch({{}})}}}}) : FetchRequest(12, 1));
+    closing.Close(reason);
+    ExpectClean(own);
+    ASSERT_EQ(own.host.spans.size(), error.empty() ? 0U : 1U);
+    if (!error.empty()) EXPECT_EQ(own.host.spans[0].error_type, error);
+  }
+}
+
+TEST_F(KafkaConnection, NotMine) {
+  for (int i = 0; i < 16; ++i) stream.Receive("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(stream.raw()->not_mine);
+}
+
+TEST_F(KafkaConnection, ForgetsTheOldestOfTooManyWithoutAnswer) {
+  for (int i = 0; i < 2000; ++i) stream.Send(FetchRequest(12, i));
+  EXPECT_EQ(driver.host.Aborts(PROBE_EVICTED_MEMORY), 2000U - 1024U);
+  stream.Close(PROBE_CLOSE_LOCAL);
+  ExpectClean(driver);
+}
+
+TEST_F(KafkaConnection, RefusesConfigurations) {
+  EXPECT_EQ(driver.Check(R"({"capture_bytes": 511})").size(), 1U);
+  EXPECT_EQ(driver.Check(R"({"capture_bytes": 131073})").size(), 1U);
+  EXPECT_EQ(driver.Check(R"({"server_spans": 1})").size(), 1U);
+  EXPECT_TRUE(driver.Check("{}").empty());
+}
+
+}  // namespace
+}  // namespace probed::mod::kafka
