@@ -3,7 +3,7 @@
  *
  * Follows the messages of a direction by their sizes and plans what of a segment is shipped: of each message its first
  * bytes, the rest is left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
- * __u64.
+ * __u64 and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0).
  *
  * A place is a boundary when the message before ended there. Where the boundary is lost (bytes that no hook showed, a
  * connection older than the daemon) all is shipped until a segment begins like a message; the decoder searches too.
@@ -14,12 +14,12 @@
 #include "modules/kafka/bpf/kafka_classify.h"
 
 enum {
-  KFK_MOST_PIECE = 16384,       /* of one record */
-  KFK_MESSAGES = 8,             /* of one record */
-  KFK_NEAR_CORRELATION = 1024,  /* a response is at most so many requests behind */
-  KFK_KNOWN = 0x80,             /* kfk_way.state: `left` is true */
-  KFK_HAVE = 0x03,              /* kfk_way.state: bytes of an unfinished size */
-  KFK_REQUEST = 3               /* verdict of kfk_begin: KFK_YES, and its correlation id is at byte 8 */
+  KFK_MOST_PIECE = 16384,      /* of one record */
+  KFK_MESSAGES = 8,            /* of one record */
+  KFK_NEAR_CORRELATION = 1024, /* a response is at most so many requests behind */
+  KFK_KNOWN = 0x80,            /* kfk_way.state: `left` is true */
+  KFK_HAVE = 0x03,             /* kfk_way.state: bytes of an unfinished size */
+  KFK_REQUEST = 3              /* verdict of kfk_begin: KFK_YES, and its correlation id is at byte 8 */
 };
 
 /* One direction between two segments. Zeroed memory: nothing seen yet. */
@@ -72,9 +72,9 @@ KFK_INLINE int kfk_look(const __u8 *bytes, __u32 size, __u32 correlation) {
   return correlation - kfk_u32(bytes + 4) <= KFK_NEAR_CORRELATION ? KFK_YES : KFK_NOT;
 }
 
-/* A place where a message may begin. `bytes`: eight, of which `count` are there, of `total` of the segment; `limit`: how
- * much of a message is shipped; `correlation`: the last request's of the other direction. KFK_NOT: nothing is known of
- * this place; KFK_MORE: the size goes on in the next segment. */
+/* A place where a message may begin. `bytes`: eight, of which `count` are there, of `total` of the segment; `limit`:
+ * how much of a message is shipped; `correlation`: the last request's of the other direction. KFK_NOT: nothing is known
+ * of this place; KFK_MORE: the size goes on in the next segment. */
 KFK_INLINE int kfk_begin(struct kfk_way *way, const __u8 *bytes, __u32 count, __u32 total, __u32 limit,
                          __u32 correlation) {
   const __u32 have = way->state & KFK_HAVE;
@@ -125,6 +125,64 @@ KFK_INLINE void kfk_take_all(struct kfk_way *way, __u32 rest, struct kfk_plan *p
   kfk_forget(way);
   plan->want += take;
   plan->total += take;
+}
+
+/* A segment while a record of it is planned. */
+struct kfk_run {
+  struct kfk_stream *stream;
+  void *source; /* kfk_peek8's */
+  __u64 offset; /* of the segment's first byte */
+  __u32 total;  /* its bytes */
+  __u32 limit;  /* how much of a message is shipped */
+  __u32 direction;
+  __u32 skip; /* where the record begins in the segment */
+  struct kfk_plan plan;
+};
+
+static __u64 kfk_peek8(void *source, __u32 place);
+
+/* One message, or what there is of it. Whether the record may go on. */
+KFK_INLINE int kfk_step(struct kfk_run *run) {
+  struct kfk_way *way = &run->stream->ways[run->direction & 1];
+  const struct kfk_way *other = &run->stream->ways[~run->direction & 1];
+  const __u32 place = run->skip + run->plan.total;
+  const __u32 rest = run->total - place;
+  int verdict = KFK_NOT;
+  if (way->left) return kfk_take(way, rest, &run->plan);
+  /* What is behind a place nobody knows is not known either; and so is what follows a size that was gathered before
+   * the stream became this module's. */
+  if (way->state & KFK_KNOWN || !(place || run->offset == KFK_SIZE_BYTES)) {
+    const __u64 word = kfk_peek8(run->source, place);
+    verdict = kfk_begin(way, (const __u8 *)&word, kfk_least(rest, 8), run->total, run->limit, other->correlation);
+  }
+  if (verdict == KFK_MORE) {
+    run->plan.want += rest;
+    run->plan.total += rest;
+    return 0;
+  }
+  if (verdict == KFK_NOT) {
+    kfk_take_all(way, rest, &run->plan);
+    return 0;
+  }
+  if (verdict == KFK_REQUEST && rest >= 12) {
+    const __u64 word = kfk_peek8(run->source, place + 8);
+    way->correlation = kfk_u32((const __u8 *)&word);
+  }
+  return kfk_take(way, rest, &run->plan);
+}
+
+/* What the segment's next record is. False: none, nobody need know of bytes in the middle of what is left out. Those at
+ * its end are the message's end. */
+KFK_INLINE int kfk_plan_record(struct kfk_run *run) {
+  struct kfk_way *way = &run->stream->ways[run->direction & 1];
+  const __u64 end = run->offset + run->total;
+  const __u64 at = kfk_resume(way, run->offset, end);
+  run->skip = (__u32)(at - run->offset);
+  for (__u32 i = 0; i < KFK_MESSAGES; i++) {
+    if (!kfk_step(run) || run->skip + run->plan.total >= run->total) break;
+  }
+  way->at = at + run->plan.total;
+  return run->plan.want || !way->left || way->at != end;
 }
 
 #endif

@@ -27,7 +27,8 @@ class Texts {
 
 std::size_t TextBytes(const Request& request, const Topics& topics) {
   std::size_t bytes = request.head.client_id.size() + request.group.size();
-  for (std::size_t i = 0; i < topics.count; ++i) bytes += topics.items[i].name.size() + topics.items[i].batches.key.size();
+  for (std::size_t i = 0; i < topics.count; ++i)
+    bytes += topics.items[i].name.size() + topics.items[i].batches.key.size();
   for (std::size_t i = 0; i < topics.link_count; ++i) bytes += topics.links[i].state.len;
   return bytes;
 }

@@ -50,7 +50,7 @@ struct Request {
   probe_span_kind kind = PROBE_SPAN_CLIENT;
   RequestHead head;
   std::string_view group;
-  bool complete = true;  // `topics` are all of them
+  bool complete = true;   // `topics` are all of them
   bool doubtful = false;  // bytes were lost that may have been the response
   std::span<Topic> topics;
   std::span<probe_trace_context_t> links;
@@ -65,7 +65,13 @@ struct Connection {
   std::uint32_t waiting = 0;
   std::uint32_t undecodable = 0;       // records since the last message, while there was none at all
   bool spoke = false;                  // a request was seen
+  bool confirmed = false;              // and the response to one: `requests` is certain
   std::uint8_t requests = PROBE_SENT;  // direction of requests; meaningless until `spoke`
+
+  /// What waits may have been answered by bytes that were lost.
+  void Doubt() {
+    for (Request* request = oldest; request != nullptr; request = request->next) request->doubtful = true;
+  }
 };
 
 /// Copies what outlives the bytes of a request into the stream's memory. nullptr: there is none.

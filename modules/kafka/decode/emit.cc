@@ -119,7 +119,7 @@ void Emitter::Addresses(sdk::Stream stream, const Request& request) {
 
 void Emitter::Messages(const Operation& operation) {
   const Topic* topic = operation.topic;
-  if (topic != nullptr && topic->partitions == 1)
+  if (topic != nullptr && topic->partitions == 1 && topic->seen == 1)
     span_.String(keys_.partition, NumberText(topic->partition, span_.scratch()));
   if (!operation.has_batches) return;
   const Batches batches = topic == nullptr ? Batches{} : topic->batches;

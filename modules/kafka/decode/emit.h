@@ -47,8 +47,8 @@ struct Operation {
   const Request& request;
   std::uint64_t exchange = 0;
   std::uint64_t end_ns = 0;
-  const Topic* topic = nullptr;  // nullptr: of no topic, or of an unknown one
-  bool has_batches = false;      // it moves messages, of which topic->batches (nullptr: none) tells
+  const Topic* topic = nullptr;                    // nullptr: of no topic, or of an unknown one
+  bool has_batches = false;                        // it moves messages, of which topic->batches (nullptr: none) tells
   std::span<const probe_trace_context_t> links{};  // of all its topics
   std::string_view error{};
 };

@@ -32,18 +32,26 @@ Topic* BeginTopic(WireReader& r, std::int16_t version, Topics* out) {
   return topic;
 }
 
+/// How many partitions follow.
+std::int64_t BeginPartitions(WireReader& r, Topic& topic) {
+  const std::int64_t count = r.ArrayCount();
+  topic.partitions = static_cast<std::uint32_t>(count);
+  return count;
+}
+
 void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error) {
-  if (topic.partitions++ == 0) topic.partition = partition;
+  if (topic.seen++ == 0) topic.partition = partition;
   if (topic.error == 0) topic.error = error;
 }
 
-/// The length of records and what is there of them.
-void TakeRecords(WireReader& r, Topics& topics, Topic& topic) {
+/// The length of records and what is there of them. False: not even the length is.
+bool TakeRecords(WireReader& r, Topics& topics, Topic& topic) {
   const std::int64_t length = r.BytesLength();
-  if (!r.ok() || length <= 0) return;
+  if (!r.ok() || length <= 0) return r.ok();
   const std::string_view there = r.TakeUpTo(length);
   ReadRecords(there, static_cast<std::uint64_t>(length), topics, &topic.batches);
   if (there.size() < static_cast<std::uint64_t>(length)) r.Fail();
+  return true;
 }
 
 /// What is left when reading ended at the cut. A message that ends in the records of its last partition was read as
@@ -55,17 +63,19 @@ ParseState Settle(WireReader& r, bool cut, bool only_the_end_missing, Topics* ou
   return ParseState::kOk;
 }
 
-/// One partition of a Produce request or a Fetch response, up to its records and what follows them.
-using ReadPartition = void (*)(WireReader& r, std::int16_t version, Topics& topics, Topic& topic);
+/// One partition of a Produce request or a Fetch response, up to its records and what follows them. False: it ends
+/// before them.
+using ReadPartition = bool (*)(WireReader& r, std::int16_t version, Topics& topics, Topic& topic);
 
-void ReadProducedPartition(WireReader& r, std::int16_t, Topics& topics, Topic& topic) {
+bool ReadProducedPartition(WireReader& r, std::int16_t, Topics& topics, Topic& topic) {
   const std::int32_t partition = r.Int32();
   if (r.ok()) NotePartition(topic, partition, 0);
-  TakeRecords(r, topics, topic);
+  const bool reached = TakeRecords(r, topics, topic);
   r.Tags();
+  return reached;
 }
 
-void ReadFetchedPartition(WireReader& r, std::int16_t version, Topics& topics, Topic& topic) {
+bool ReadFetchedPartition(WireReader& r, std::int16_t version, Topics& topics, Topic& topic) {
   const std::int32_t partition = r.Int32();
   const std::int16_t error = r.Int16();
   if (r.ok()) NotePartition(topic, partition, error);
@@ -79,8 +89,9 @@ void ReadFetchedPartition(WireReader& r, std::int16_t version, Topics& topics, T
     }
   }
   if (version >= 11) r.Skip(4);  // preferred read replica
-  TakeRecords(r, topics, topic);
+  const bool reached = TakeRecords(r, topics, topic);
   r.Tags();
+  return reached;
 }
 
 /// Topics with partitions that hold records. Whether only the end of the very last one is missing.
@@ -88,11 +99,10 @@ bool ReadTopics(WireReader& r, std::int16_t version, ReadPartition read, Topics*
   Topic spare;  // what there is no room for
   for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok(); --topics) {
     Topic* topic = BeginTopic(r, version, out);
-    const std::int64_t count = r.ArrayCount();
     if (topic == nullptr) topic = &spare;
-    for (std::int64_t left = count; left > 0 && r.ok(); --left) {
-      read(r, version, *out, *topic);
-      if (!r.ok()) return left == 1 && topics == 1 && topic->partitions == static_cast<std::uint64_t>(count);
+    for (std::int64_t left = BeginPartitions(r, *topic); left > 0 && r.ok(); --left) {
+      const bool reached = read(r, version, *out, *topic);
+      if (!r.ok()) return reached && left == 1 && topics == 1;
     }
     r.Tags();
   }
@@ -119,7 +129,7 @@ void ReadProduceAnswer(WireReader& r, std::int16_t version, Topic& topic) {
   }
   r.Tags();
   if (!r.ok()) return;
-  if (topic.partitions == 0) topic.offset = offset;
+  if (topic.seen == 0) topic.offset = offset;
   NotePartition(topic, partition, error);
 }
 
@@ -189,8 +199,10 @@ ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bo
   for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok(); --topics) {
     Topic* topic = BeginTopic(r, version, out);
     if (topic == nullptr) topic = &spare;
-    for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok(); --left) ReadProduceAnswer(r, version, *topic);
+    for (std::int64_t left = BeginPartitions(r, *topic); left > 0 && r.ok(); --left)
+      ReadProduceAnswer(r, version, *topic);
     r.Tags();
+    if (!r.ok() && topic != &spare) --out->count;  // how the rest of it ended is not known
   }
   if (version >= 1) r.Skip(4);  // throttle time
   r.Tags();

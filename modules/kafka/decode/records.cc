@@ -110,7 +110,8 @@ void ReadRecords(std::string_view bytes, std::uint64_t length, Topics& topics, B
   std::uint64_t left = length;
   while (left != 0) {
     BatchHead head;
-    if (bytes.size() < kHeadSize && left < kHeadSize) return;  // the broker cuts a fetch anywhere: clients drop the rest
+    if (bytes.size() < kHeadSize && left < kHeadSize)
+      return;  // the broker cuts a fetch anywhere: clients drop the rest
     if (!ReadHead(bytes, &head)) {
       out->counted = false;  // an older format, or out of what was captured
       return;

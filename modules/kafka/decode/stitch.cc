@@ -36,8 +36,18 @@ const Topic* Like(std::span<const Topic> topics, const Topic& wanted) {
   return found == topics.end() ? nullptr : &*found;
 }
 
-bool IsEmpty(const Topic& topic) {
-  return topic.error == 0 && topic.batches.counted && topic.batches.messages == 0;
+/// Brought nothing, as far as can be seen. A topic of which only the name is there may well have been empty.
+bool IsEmpty(const Topic& topic, bool complete) {
+  return topic.error == 0 && topic.batches.messages == 0 && (topic.batches.counted || !complete);
+}
+
+/// Whether responses may have come that were not seen as such.
+bool MayHaveAnswered(const Connection& connection) {
+  constexpr std::size_t kHead = 8;  // size and correlation id
+  const Direction& d = connection.directions[connection.requests == PROBE_SENT ? PROBE_RECEIVED : PROBE_SENT];
+  if (!d.started) return false;
+  return d.searching ||
+         (d.buffer.size() >= kHead && FindRequest(connection, CorrelationOf(d.buffer.view().substr(4))) == nullptr);
 }
 
 std::string_view FailureOf(std::uint32_t close_reason) {
@@ -47,8 +57,10 @@ std::string_view FailureOf(std::uint32_t close_reason) {
 
 }  // namespace
 
+/// Before any response met its request, what was taken for a request may have been none.
 probe_reason Stitcher::OnMessage(sdk::Stream stream, Connection& connection, const Message& message) {
-  const bool is_request = !connection.spoke || message.arrival.direction == connection.requests;
+  const bool is_request = !connection.spoke || message.arrival.direction == connection.requests ||
+                          (!connection.confirmed && FindRequest(connection, CorrelationOf(message.bytes)) == nullptr);
   return is_request ? OnRequest(stream, connection, message) : OnResponse(stream, connection, message);
 }
 
@@ -60,6 +72,7 @@ probe_reason Stitcher::OnRequest(sdk::Stream stream, Connection& connection, con
   topics_.Clear();
   if (ParseRequestHead(message.bytes, &request.head, &body) != ParseState::kOk) return PROBE_UNDECODABLE_MALFORMED;
   if (!ReadRequest(message, body, &request)) return PROBE_UNDECODABLE_MALFORMED;
+  if (connection.spoke && connection.requests != message.arrival.direction) DropAll(stream, connection);
   connection.spoke = true;
   connection.requests = message.arrival.direction;
   request.arrival = message.arrival;
@@ -110,6 +123,7 @@ probe_reason Stitcher::OnResponse(sdk::Stream stream, Connection& connection, co
   if (request == nullptr) return PROBE_UNDECODABLE_GAP;
   const probe_reason came_to = EndRequest(stream, *request, message);
   if (came_to == PROBE_UNDECODABLE_MALFORMED) return came_to;
+  connection.confirmed = true;
   AbortUpTo(stream, connection, *request);
   Remove(stream, connection, *request);
   return came_to;
@@ -119,6 +133,14 @@ probe_reason Stitcher::OnResponse(sdk::Stream stream, Connection& connection, co
 void Stitcher::AbortUpTo(sdk::Stream stream, Connection& connection, const Request& request) {
   while (connection.oldest != &request) {
     if (connection.oldest->exchange != 0) stream.Abort(connection.oldest->exchange, PROBE_ABORTED_GAP);
+    Remove(stream, connection, *connection.oldest);
+  }
+}
+
+/// These were no requests.
+void Stitcher::DropAll(sdk::Stream stream, Connection& connection) {
+  while (connection.oldest != nullptr) {
+    if (connection.oldest->exchange != 0) stream.Abort(connection.oldest->exchange, PROBE_ABORTED_UNMATCHED);
     Remove(stream, connection, *connection.oldest);
   }
 }
@@ -161,7 +183,8 @@ probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Mess
     return PROBE_UNDECODABLE_MALFORMED;
   Topic* const begin = topics_.items.data();
   const bool only_topic = topics_.complete && topics_.count == 1;
-  Topic* const end = std::remove_if(begin, begin + topics_.count, IsEmpty);
+  Topic* const end = std::remove_if(begin, begin + topics_.count,
+                                    [this](const Topic& topic) { return IsEmpty(topic, topics_.complete); });
   for (Topic* topic = begin; topic != end; ++topic) {
     if (topic->batches.has_offset) topic->offset = topic->batches.offset;
   }
@@ -183,10 +206,9 @@ probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Mess
 
 probe_reason Stitcher::EndOther(sdk::Stream stream, Request& request, const Message& message) {
   const std::int16_t error = ErrorOf(message.bytes, request.head.key, request.head.version);
-  emitter_.Emit(stream, {.request = request,
-                         .exchange = request.exchange,
-                         .end_ns = message.arrival.end_ns,
-                         .error = ErrorName(error)});
+  emitter_.Emit(
+      stream,
+      {.request = request, .exchange = request.exchange, .end_ns = message.arrival.end_ns, .error = ErrorName(error)});
   return kUsed;
 }
 
@@ -233,6 +255,7 @@ void Stitcher::EndAtClose(sdk::Stream stream, Request& request, std::uint32_t re
 }
 
 void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
+  if (MayHaveAnswered(connection)) connection.Doubt();
   for (Direction& d : connection.directions) {
     if (!d.buffer.empty()) pins_.Unpin(d.start.generation);
     d.buffer.Release(stream);

@@ -66,6 +66,7 @@ class Stitcher {
   void EndWithoutResponse(sdk::Stream stream, Request& request, std::string_view error, std::uint64_t end_ns);
   void EndAtClose(sdk::Stream stream, Request& request, std::uint32_t reason, std::uint64_t ktime_ns);
   void AbortUpTo(sdk::Stream stream, Connection& connection, const Request& request);
+  void DropAll(sdk::Stream stream, Connection& connection);
   void Remove(sdk::Stream stream, Connection& connection, Request& request);
 
   // stitch_stream.cc

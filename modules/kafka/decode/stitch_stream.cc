@@ -4,8 +4,9 @@
 // Messages in a stream: each has its size in front. Where bytes are missing:
 //
 //  * A message whose end is missing is read as far as it is there; where it ends is known all the same.
-//  * A hole over a message's end loses the boundary. The next bytes that look like a request, or like the response to a
-//    request that waits, are taken for one, as on a connection that is older than the daemon.
+//  * A hole over a message's end loses the boundary. The next record that begins like a request, or like the response
+//  to
+//    a request that waits, is taken for one, as on a connection that is older than the daemon.
 #include <algorithm>
 
 #include "modules/kafka/bpf/kafka_classify.h"
@@ -128,25 +129,27 @@ void Stitcher::ReadMessages(Reading& r, std::string_view view, std::uint64_t kep
 
 int Stitcher::LookAt(const Reading& r, std::string_view view) {
   const Connection& connection = r.connection;
-  if (connection.spoke && r.direction != connection.requests) return LookAtResponse(connection, view);
+  if (connection.spoke && r.direction != connection.requests) {
+    const int verdict = LookAtResponse(connection, view);
+    if (verdict != KFK_NOT || connection.confirmed) return verdict;
+  }
   unsigned char head[KFK_HEAD_BYTES] = {};
   const std::size_t length = std::min<std::size_t>(view.size(), sizeof(head));
   std::copy_n(view.data(), length, head);
   return kfk_recognise(head, static_cast<unsigned>(length));
 }
 
-/// Where in `view` a message begins, or may yet be seen to; its size: nowhere.
+/// Where in `view` a message begins, or may yet be seen to: in front, or nowhere (its size). Messages begin where calls
+/// do; inside of one, among many zeros, much looks like a message that is none.
 std::size_t Stitcher::Search(Reading& r, std::string_view view) {
-  for (std::size_t at = 0; at < view.size(); ++at) {
-    const int verdict = LookAt(r, view.substr(at));
-    if (verdict == KFK_NOT) continue;
-    r.d.searching = verdict != KFK_YES;
-    if (at != 0) r.idle = PROBE_UNDECODABLE_GAP;
-    r.kept |= verdict == KFK_MORE && at == 0;
-    return at;
+  const int verdict = view.empty() ? KFK_MORE : LookAt(r, view);
+  if (verdict == KFK_NOT) {
+    r.idle = PROBE_UNDECODABLE_GAP;
+    return view.size();
   }
-  r.idle = PROBE_UNDECODABLE_GAP;
-  return view.size();
+  r.d.searching = verdict != KFK_YES;
+  r.kept |= r.d.searching;
+  return 0;
 }
 
 /// A whole message with its size, or the beginning of a cut one.
@@ -197,8 +200,7 @@ void Stitcher::SkipHole(Reading& r, std::uint64_t to, bool timed) {
 /// Unknown messages went by.
 void Stitcher::LoseBoundary(Reading& r) {
   r.d.searching = true;
-  if (!r.connection.spoke || r.direction == r.connection.requests) return;
-  for (Request* request = r.connection.oldest; request != nullptr; request = request->next) request->doubtful = true;
+  if (r.connection.spoke && r.direction != r.connection.requests) r.connection.Doubt();
 }
 
 void Stitcher::Drop(Reading& r) {

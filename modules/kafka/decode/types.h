@@ -41,9 +41,10 @@ struct Batches {
 struct Topic {
   std::string_view name;  // empty: not known
   Uuid id{};
-  bool by_id = false;  // it was named by `id`
-  std::uint32_t partitions = 0;
-  std::int32_t partition = 0;  // the only one, where it is one
+  bool by_id = false;            // it was named by `id`
+  std::uint32_t partitions = 0;  // that the message has; not all may have been seen
+  std::uint32_t seen = 0;
+  std::int32_t partition = 0;  // the first; meaningless when none was seen
   std::int16_t error = 0;      // the first
   std::int64_t offset = -1;    // a Produce response: of its first message
   Batches batches;
@@ -56,8 +57,8 @@ struct Topics {
 
   std::size_t count = 0;
   std::size_t link_count = 0;
-  bool complete = true;   // all topics of the message are here, with all their partitions
-  std::int16_t acks = 1;  // of a Produce request
+  bool complete = true;    // all topics of the message are here, with all their partitions
+  std::int16_t acks = 1;   // of a Produce request
   std::int16_t error = 0;  // of the whole response
   std::array<Topic, kMost> items;
   std::array<probe_trace_context_t, kMostLinks> links;

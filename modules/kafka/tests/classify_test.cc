@@ -54,17 +54,17 @@ TEST(KafkaClassify, LeavesResponsesToTheirRequests) {
 TEST(KafkaClassify, LeavesOthersAlone) {
   EXPECT_EQ(Recognised("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), KFK_NOT);
   EXPECT_EQ(Recognised("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), KFK_NOT);
-  EXPECT_EQ(Recognised("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), KFK_NOT);               // TLS
+  EXPECT_EQ(Recognised("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), KFK_NOT);                      // TLS
   EXPECT_EQ(Recognised("\x00\x00\x00\x4e\x00\x03\x00\x00user\0postgres\0database\0x\0\0"s), KFK_NOT);  // PostgreSQL
-  EXPECT_EQ(Recognised("\x00\x00\x00\x08\x04\xd2\x16\x2f"s), KFK_NOT);                           // its SSLRequest
+  EXPECT_EQ(Recognised("\x00\x00\x00\x08\x04\xd2\x16\x2f"s), KFK_NOT);                                 // its SSLRequest
   EXPECT_EQ(Recognised("\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"s), KFK_NOT);  // HTTP/2 SETTINGS
   EXPECT_EQ(Recognised("\x00\x00\x00\x2d\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x75\x30"s +
                        std::string(29, '\0')),
             KFK_NOT);  // ZooKeeper
   EXPECT_EQ(Recognised(std::string(64, '\0')), KFK_NOT);
-  EXPECT_EQ(Recognised(Sized(RequestHeader(93, 0, true, 1) + "x")), KFK_NOT);       // no such request
-  EXPECT_EQ(Recognised(Sized(RequestHeader(1, 25, true, 1) + "x")), KFK_NOT);       // no such version
-  EXPECT_EQ(Recognised(Sized(RequestHeader(1, 12, true, -1) + "x")), KFK_NOT);      // a negative correlation id
+  EXPECT_EQ(Recognised(Sized(RequestHeader(93, 0, true, 1) + "x")), KFK_NOT);          // no such request
+  EXPECT_EQ(Recognised(Sized(RequestHeader(1, 25, true, 1) + "x")), KFK_NOT);          // no such version
+  EXPECT_EQ(Recognised(Sized(RequestHeader(1, 12, true, -1) + "x")), KFK_NOT);         // a negative correlation id
   EXPECT_EQ(Recognised(Sized(RequestHeader(1, 12, true, 1, "a\nb") + "x")), KFK_NOT);  // no text
 }
 

@@ -1,19 +1,27 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Segments as the kernel program ships them: the loop of kafka.bpf.c over the same header, with ordinary memory in place
-// of the traced process's.
+// Segments as the kernel program ships them, with ordinary memory in place of the traced process's.
 #pragma once
 
 #include <linux/types.h>
 
-#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "api/sdk/testing/drive.h"
 #include "modules/kafka/bpf/kafka_walk.h"
+
+static __u64 kfk_peek8(void* source, __u32 place) {
+  const auto& bytes = *static_cast<std::string_view*>(source);
+  char word[8] = {};
+  if (place < bytes.size()) bytes.copy(word, sizeof(word), place);
+  __u64 out = 0;
+  std::memcpy(&out, word, sizeof(out));
+  return out;
+}
 
 namespace probed::mod::kafka::testing {
 
@@ -23,64 +31,37 @@ class Packer {
 
   std::uint64_t shipped = 0;  // bytes
   std::uint64_t records = 0;
+  std::uint32_t most_want = 0;  // bytes of the longest record
+  bool stuck = false;           // a plan that leads nowhere, or out of the segment
 
   void Segment(sdk::testing::StreamDriver& stream, std::uint8_t direction, std::string_view bytes) {
+    for (std::size_t done = 0; done < bytes.size() && !stuck;) done += Record(stream, direction, bytes, done);
     offset_[direction] += bytes.size();
-    for (std::size_t skip = 0; skip < bytes.size();) skip += Record(stream, direction, bytes, skip);
   }
 
  private:
   std::size_t Record(sdk::testing::StreamDriver& stream, std::uint8_t direction, std::string_view bytes,
-                     std::size_t skip) {
-    kfk_way& way = state_.ways[direction];
-    const std::uint64_t begin = offset_[direction] - bytes.size();
-    const std::uint64_t at = kfk_resume(&way, begin, offset_[direction]);
-    EXPECT_EQ(at, begin + skip);
-    kfk_plan plan{};
-    for (int i = 0; i < KFK_MESSAGES; ++i) {
-      const bool more = Step(direction, bytes, skip, &plan) != 0;
-      if (!more || skip + plan.total >= bytes.size()) break;
-    }
-    way.at = at + plan.total;
-    EXPECT_GT(plan.total, 0U);
-    EXPECT_LE(plan.want, static_cast<std::uint32_t>(KFK_MOST_PIECE));
-    EXPECT_LE(skip + plan.total, bytes.size());
-    if (plan.want == 0 && way.left != 0 && way.at == offset_[direction]) {
+                     std::size_t done) {
+    kfk_run run{};
+    run.stream = &state_;
+    run.source = &bytes;
+    run.offset = offset_[direction];
+    run.total = static_cast<__u32>(bytes.size());
+    run.limit = limit_;
+    run.direction = direction;
+    const bool ships = kfk_plan_record(&run) != 0;
+    const kfk_plan& plan = run.plan;
+    stuck = run.skip != done || plan.total == 0 || plan.want > plan.total || run.skip + plan.total > bytes.size();
+    if (stuck) return 0;
+    if (!ships) {
       stream.Lose(direction, plan.total);
-    } else {
-      stream.Feed({direction, std::string(bytes.substr(skip, plan.want)), plan.total - plan.want});
-      shipped += plan.want;
-      ++records;
+      return plan.total;
     }
+    stream.Feed({direction, std::string(bytes.substr(run.skip, plan.want)), plan.total - plan.want});
+    shipped += plan.want;
+    if (plan.want > most_want) most_want = plan.want;
+    ++records;
     return plan.total;
-  }
-
-  int Step(std::uint8_t direction, std::string_view bytes, std::size_t skip, kfk_plan* plan) {
-    kfk_way& way = state_.ways[direction];
-    const std::size_t place = skip + plan->total;
-    const auto rest = static_cast<std::uint32_t>(bytes.size() - place);
-    if (way.left != 0) return kfk_take(&way, rest, plan);
-    const bool unknown = (way.state & KFK_KNOWN) == 0;
-    if (unknown && (place != 0 || offset_[direction] - bytes.size() == KFK_SIZE_BYTES)) {
-      kfk_take_all(&way, rest, plan);
-      return 0;
-    }
-    __u8 word[8] = {};
-    bytes.copy(reinterpret_cast<char*>(word), sizeof(word), place);
-    const int verdict = kfk_begin(&way, word, std::min(rest, 8U), static_cast<__u32>(bytes.size()), limit_,
-                                  state_.ways[direction ^ 1U].correlation);
-    if (verdict == KFK_MORE) {
-      plan->want += rest;
-      plan->total += rest;
-      return 0;
-    }
-    if (verdict == KFK_NOT) {
-      kfk_take_all(&way, rest, plan);
-      return 0;
-    }
-    if (verdict == KFK_REQUEST && rest >= 12)
-      way.correlation = kfk_u32(reinterpret_cast<const __u8*>(bytes.data()) + place + 8);
-    return kfk_take(&way, rest, plan);
   }
 
   std::uint32_t limit_;

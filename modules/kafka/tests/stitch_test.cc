@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Conversations, each whole, byte by byte, with a hole at every place, and packed as the kernel program packs them; then
-// what is special about connections.
+// Conversations, each whole, byte by byte, with a hole at every place, and packed as the kernel program packs them;
+// then what is special about connections.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -32,7 +32,6 @@ using sdk::testing::Step;
 using sdk::testing::StreamDriver;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
-using ::testing::IsSubsetOf;
 
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr Uuid kOrders = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
@@ -66,10 +65,12 @@ std::string CommitResponse(int correlation, int error) {
 /// What a test compares: name, kind, partition, messages, offset, key, group, error.
 std::string Line(const RecordedSpan& span) {
   std::string out = span.name + " kind=" + std::to_string(span.kind);
-  const std::vector<std::pair<std::string, std::string>> shown = {
-      {"p", "messaging.destination.partition.id"}, {"n", "messaging.batch.message_count"},
-      {"o", "kafka.offset"},                       {"k", "kafka.message.key"},
-      {"t", "kafka.message.tombstone"},            {"g", "messaging.consumer.group.name"}};
+  const std::vector<std::pair<std::string, std::string>> shown = {{"p", "messaging.destination.partition.id"},
+                                                                  {"n", "messaging.batch.message_count"},
+                                                                  {"o", "kafka.offset"},
+                                                                  {"k", "kafka.message.key"},
+                                                                  {"t", "kafka.message.tombstone"},
+                                                                  {"g", "messaging.consumer.group.name"}};
   for (const auto& [letter, key] : shown) out += span.Has(key) ? " " + letter + "=" + span.Get(key) : "";
   for (const std::string& link : span.links) out += " link=" + link.substr(0, 4);
   return span.error_type.empty() ? out : out + " error=" + span.error_type;
@@ -104,10 +105,9 @@ const std::vector<Conversation>& Conversations() {
        {"send a kind=4 p=0 n=1 o=10", "send b kind=4 p=0 n=2", "poll c kind=3 p=0 n=1 o=30"}},
       {"FetchOfThreeTopicsOneEmpty",
        {Sent(FetchRequest(12, 9)),
-        Received(FetchResponse(12, 9,
-                               {{"a", {{0, Batch({{}, {}}, 5)}, {1, CompressedBatch(10, 100)}}},
-                                {"b", {{0, ""}}},
-                                {"c", {{4, "", 1}}}}))},
+        Received(FetchResponse(
+            12, 9,
+            {{"a", {{0, Batch({{}, {}}, 5)}, {1, CompressedBatch(10, 100)}}}, {"b", {{0, ""}}}, {"c", {{4, "", 1}}}}))},
        {"poll a kind=3 n=12", "poll c kind=3 p=4 n=0 error=OFFSET_OUT_OF_RANGE"}},
       {"EmptyFetches",
        {Sent(FetchRequest(12, 9)), Received(FetchResponse(12, 9, {})), Sent(FetchRequest(4, 10)),
@@ -171,7 +171,8 @@ TEST_P(KafkaConversation, SplitAtEveryByte) {
   ExpectClean(driver);
 }
 
-/// A hole takes spans away, or what they say of messages; it never makes one up.
+/// A hole takes spans away, or what they say of messages; it never makes one up. The kind may follow from a trace
+/// context that is in the hole.
 std::string WithoutDetails(const std::string& line) { return line.substr(0, line.find(" kind=")); }
 
 bool IsPartOf(const std::string& line, const std::string& whole) {
@@ -179,7 +180,9 @@ bool IsPartOf(const std::string& line, const std::string& whole) {
   while (at < line.size()) {
     const std::size_t end = std::min(line.find(' ', at), line.size());
     const std::string word = line.substr(at, end - at);
-    if ((" " + whole + " ").find(" " + word + " ") == std::string::npos) return false;
+    const bool weaker =
+        word == "192.0.2.10:40000" || word.rfind("kind=", 0) == 0;  // the topic, too, may be in the hole
+    if (!weaker && (" " + whole + " ").find(" " + word + " ") == std::string::npos) return false;
     at = end + 1;
   }
   return true;
@@ -219,6 +222,7 @@ TEST_P(KafkaConversation, AsTheKernelPacksIt) {
       for (std::size_t at = 0; at < step.bytes.size(); at += piece)
         packer.Segment(stream, step.direction, step.bytes.substr(at, piece));
     }
+    EXPECT_FALSE(packer.stuck);
     EXPECT_THAT(Lines(driver.host.spans), ElementsAreArray(GetParam().spans));
     stream.Close(PROBE_CLOSE_LOCAL);
     ExpectClean(driver);
@@ -226,7 +230,7 @@ TEST_P(KafkaConversation, AsTheKernelPacksIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, KafkaConversation, ::testing::ValuesIn(Conversations()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& one) { return one.param.name; });
 
 class KafkaConnection : public ::testing::Test {
  protected:
@@ -288,10 +292,22 @@ TEST_F(KafkaDefaults, OptionalSpansAreOff) {
 
 TEST_F(KafkaConnection, JoinedInTheMiddle) {
   stream.Receive(FetchResponse(12, 40, {{"a", {{0, Batch({{}})}}}}).substr(20));  // of a request nobody saw
-  stream.Send("half a request"s + FetchRequest(12, 41));
+  stream.Send("half a request");
+  stream.Send(FetchRequest(12, 41));
   stream.Receive(FetchResponse(12, 41, {{"a", {{0, Batch({{}})}}}}));
   EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 p=0 n=1 o=0"));
-  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_GAP), 1U);
+  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_GAP), 2U);
+}
+
+/// A response may read like a request: the correlation id of one of the first has room for an api key and a version.
+TEST_F(KafkaConnection, FindsOutWhoAsks) {
+  stream.Receive(
+      Sized("\x00\x00\x00\x07\x00\x00\x00\x00\xff\xff"s + Writer().NullString().I16(1).I32(0).Count(0).bytes()));
+  EXPECT_EQ(driver.host.in_flight(), 1U);
+  stream.Send(FetchRequest(12, 41));
+  stream.Receive(FetchResponse(12, 41, {{"a", {{0, Batch({{}})}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 p=0 n=1 o=0"));
+  EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_UNMATCHED), 1U);
 }
 
 TEST_F(KafkaConnection, ResponseOfNobodyIsCounted) {
@@ -330,11 +346,14 @@ TEST_F(KafkaConnection, WhatIsCutIsNotCounted) {
 }
 
 TEST_F(KafkaConnection, ClosedWhileWaiting) {
-  for (const auto& [reason, produce, error] : std::vector<std::tuple<probe_close_reason, bool, std::string>>{
-           {PROBE_CLOSE_LOCAL, true, "connection_closed"}, {PROBE_CLOSE_PEER, true, "connection_closed"},
-           {PROBE_CLOSE_RESET, true, "connection_reset"},  {PROBE_CLOSE_TIMEOUT, false, "timeout"},
-           {PROBE_CLOSE_RESET, false, "connection_reset"}, {PROBE_CLOSE_LOCAL, false, ""},
-           {PROBE_CLOSE_UNLOAD, true, ""}}) {
+  for (const auto& [reason, produce, error] :
+       std::vector<std::tuple<probe_close_reason, bool, std::string>>{{PROBE_CLOSE_LOCAL, true, "connection_closed"},
+                                                                      {PROBE_CLOSE_PEER, true, "connection_closed"},
+                                                                      {PROBE_CLOSE_RESET, true, "connection_reset"},
+                                                                      {PROBE_CLOSE_TIMEOUT, false, "timeout"},
+                                                                      {PROBE_CLOSE_RESET, false, "connection_reset"},
+                                                                      {PROBE_CLOSE_LOCAL, false, ""},
+                                                                      {PROBE_CLOSE_UNLOAD, true, ""}}) {
     Driver own(probe_module_entry, kAll);
     StreamDriver closing = own.NewStream();
     closing.Open();
@@ -342,7 +361,8 @@ TEST_F(KafkaConnection, ClosedWhileWaiting) {
     closing.Close(reason);
     ExpectClean(own);
     ASSERT_EQ(own.host.spans.size(), error.empty() ? 0U : 1U);
-    if (!error.empty()) EXPECT_EQ(own.host.spans[0].error_type, error);
+    if (error.empty()) continue;
+    EXPECT_EQ(own.host.spans[0].error_type, error);
   }
 }
 
@@ -356,6 +376,37 @@ TEST_F(KafkaConnection, ForgetsTheOldestOfTooManyWithoutAnswer) {
   EXPECT_EQ(driver.host.Aborts(PROBE_EVICTED_MEMORY), 2000U - 1024U);
   stream.Close(PROBE_CLOSE_LOCAL);
   ExpectClean(driver);
+}
+
+/// Large messages and small ones in segments of all lengths: their heads are shipped, and all are counted.
+TEST_F(KafkaConnection, PacksLongMessagesByTheirHeads) {
+  constexpr std::uint32_t kLimit = 700;
+  constexpr int kMessages = 40;
+  for (const std::size_t piece : {4U, 100U, 701U, 4096U, 20000U, 100000U}) {
+    SCOPED_TRACE(piece);
+    Driver own(probe_module_entry, kAll);
+    StreamDriver client = own.NewStream();
+    client.Open();
+    Packer packer(kLimit);
+    std::string requests;
+    std::string responses;
+    for (int i = 0; i < kMessages; ++i) {
+      const std::string value(static_cast<std::size_t>(i) * 500, 'x');
+      requests += ProduceRequest(9, i, {{"a", {{0, Batch({{.value = value}, {}})}}}});
+      responses += ProduceResponse(9, i, {{"a", {{0}}}});
+    }
+    for (std::size_t at = 0; at < requests.size(); at += piece)
+      packer.Segment(client, PROBE_SENT, std::string_view(requests).substr(at, piece));
+    for (std::size_t at = 0; at < responses.size(); at += piece)
+      packer.Segment(client, PROBE_RECEIVED, std::string_view(responses).substr(at, piece));
+    EXPECT_FALSE(packer.stuck);
+    EXPECT_LE(packer.most_want, static_cast<std::uint32_t>(KFK_MOST_PIECE));
+    EXPECT_LE(packer.shipped, kLimit * kMessages + responses.size());
+    EXPECT_THAT(Lines(own.host.spans),
+                ::testing::AllOf(::testing::SizeIs(kMessages), ::testing::Each("send a kind=4 p=0 n=2")));
+    client.Close(PROBE_CLOSE_LOCAL);
+    ExpectClean(own);
+  }
 }
 
 TEST_F(KafkaConnection, RefusesConfigurations) {

@@ -46,9 +46,7 @@ class Writer {
     return Raw(bytes);
   }
   Writer& NullBytes() { return flexible_ ? Unsigned(0) : I32(-1); }
-  Writer& Count(std::size_t count) {
-    return flexible_ ? Unsigned(count + 1) : I32(static_cast<std::int64_t>(count));
-  }
+  Writer& Count(std::size_t count) { return flexible_ ? Unsigned(count + 1) : I32(static_cast<std::int64_t>(count)); }
   Writer& Id(const Uuid& id) { return Raw({reinterpret_cast<const char*>(id.data()), id.size()}); }
   /// An empty section of tagged fields, or one with a field nobody knows.
   Writer& Tags(bool one = false) {

@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Arbitrary bytes as records of one connection. An input is a list of records: a control byte, a length byte, the bytes.
+// After each input every exchange must have ended and all memory been given back.
+//
+//   control: 0x01 direction   0x02 a size in front   0x04 the last third is skipped   0x08 a hole before it
+//            0x10 the head of a request in front: its key and version are the next two bytes   0x20 of a response
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "api/sdk/generations.h"
+#include "api/sdk/testing/drive.h"
+#include "modules/kafka/decode/api.h"
+#include "modules/kafka/tests/writer.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace {
+
+using probed::mod::kafka::IsFlexible;
+using probed::mod::kafka::testing::RequestHeader;
+using probed::mod::kafka::testing::Sized;
+using probed::mod::kafka::testing::Writer;
+using probed::sdk::testing::Driver;
+using probed::sdk::testing::StreamDriver;
+
+constexpr int kCorrelation = 7;
+
+std::string RecordOf(std::uint8_t control, std::string_view bytes) {
+  std::string out;
+  if ((control & 0x10U) != 0 && bytes.size() >= 2) {
+    const auto key = static_cast<std::int16_t>(bytes[0] & 0x7f);
+    const auto version = static_cast<std::int16_t>(bytes[1] & 0x1f);
+    out = RequestHeader(key, version, IsFlexible(key, version), kCorrelation);
+    bytes.remove_prefix(2);
+  } else if ((control & 0x20U) != 0) {
+    out = Writer().I32(kCorrelation).bytes();
+  }
+  out.append(bytes);
+  return (control & 0x32U) != 0 ? Sized(out) : out;
+}
+
+void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
+  const std::string record = RecordOf(control, bytes);
+  const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? record.size() / 3 : 0);
+  const std::uint8_t direction = (control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED;
+  if ((control & 0x08U) != 0) stream.Lose(direction, bytes.size());
+  stream.Feed({direction, record.substr(0, record.size() - cut), cut});
+}
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Driver driver(probe_module_entry, R"({"server_spans":true,"group_spans":true,"cluster_spans":true})");
+  StreamDriver stream = driver.NewStream();
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (size % 3 != 0) stream.Open();
+  while (input.size() >= 2) {
+    const auto control = static_cast<std::uint8_t>(input[0]);
+    const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
+    input.remove_prefix(2);
+    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
+    input.remove_prefix(bytes.size());
+    FeedRecord(stream, control, bytes);
+    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
+  }
+  stream.Close(static_cast<probe_close_reason>(size % 7));
+  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
+  Require(driver.host.in_flight() == 0, "an exchange stayed open");
+  Require(driver.host.bytes() == 0, "memory was not given back");
+  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  return 0;
+}
