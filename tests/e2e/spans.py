@@ -7,6 +7,7 @@ import json
 
 SERVER = 2
 CLIENT = 3
+PRODUCER = 4
 
 
 def plain(value):

@@ -3,7 +3,8 @@
  *
  * Follows the messages of a direction by their sizes and plans what of a segment is shipped: of each message its first
  * bytes, the rest is left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
- * __u64 and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0).
+ * __u64 and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0). Words are little
+ * endian, as all machines the daemon runs on.
  *
  * A place is a boundary when the message before ended there. Where the boundary is lost (bytes that no hook showed, a
  * connection older than the daemon) all is shipped until a segment begins like a message; the decoder searches too.
@@ -48,6 +49,7 @@ KFK_INLINE void kfk_forget(struct kfk_way *way) {
   way->left = 0;
   way->tail = 0;
   way->state = 0;
+  way->partial[0] = way->partial[1] = way->partial[2] = 0;
 }
 
 /* Where in [begin, end) to go on. Bytes that were missed inside a message do no harm. */
@@ -64,45 +66,42 @@ KFK_INLINE __u64 kfk_resume(struct kfk_way *way, __u64 begin, __u64 end) {
   return begin;
 }
 
-/* The eight bytes at a message's beginning, of which all are there. */
-KFK_INLINE int kfk_look(const __u8 *bytes, __u32 size, __u32 correlation) {
-  if (size <= KFK_MOST_SIZE && size + KFK_SIZE_BYTES >= KFK_REQUEST_BYTES &&
-      kfk_is_key(kfk_u16(bytes + 4), kfk_u16(bytes + 6)))
+/* A message's first eight bytes, all of them there: a request, a response, or none. */
+KFK_INLINE int kfk_look(__u64 word, __u32 size, __u32 correlation) {
+  const __u32 behind = __builtin_bswap32((__u32)(word >> 32));
+  if (size <= KFK_MOST_SIZE && size + KFK_SIZE_BYTES >= KFK_REQUEST_BYTES && kfk_is_key(behind >> 16, behind & 0xffff))
     return KFK_REQUEST;
-  return correlation - kfk_u32(bytes + 4) <= KFK_NEAR_CORRELATION ? KFK_YES : KFK_NOT;
+  return correlation - behind <= KFK_NEAR_CORRELATION ? KFK_YES : KFK_NOT;
 }
 
-/* A place where a message may begin. `bytes`: eight, of which `count` are there, of `total` of the segment; `limit`:
- * how much of a message is shipped; `correlation`: the last request's of the other direction. KFK_NOT: nothing is known
- * of this place; KFK_MORE: the size goes on in the next segment. */
-KFK_INLINE int kfk_begin(struct kfk_way *way, const __u8 *bytes, __u32 count, __u32 total, __u32 limit,
-                         __u32 correlation) {
+/* A place where a message may begin. `word`: the bytes there, of which `count` (at most eight) are the segment's, the
+ * others 0; `total`: of the segment; `limit`: how much of a message is shipped; `correlation`: the last request's of
+ * the other direction. KFK_NOT: nothing is known of this place; KFK_MORE: the size goes on in the next segment. */
+KFK_INLINE int kfk_begin(struct kfk_way *way, __u64 word, __u32 count, __u32 total, __u32 limit, __u32 correlation) {
   const __u32 have = way->state & KFK_HAVE;
-  __u8 head[8] = {};
-  for (__u32 i = 0; i < 8; i++) {
-    if (i < have)
-      head[i] = i < 3 ? way->partial[i] : 0;
-    else if (i - have < count)
-      head[i] = bytes[(i - have) & 7];
-  }
+  const __u32 before = (__u32)way->partial[0] | (__u32)way->partial[1] << 8 | (__u32)way->partial[2] << 16;
+  const __u64 head = have ? before | word << (have * 8) : word;
   if (have + count < KFK_SIZE_BYTES) {
     if (!(way->state & KFK_KNOWN)) return KFK_NOT;
-    for (__u32 i = 0; i < 3; i++) way->partial[i] = head[i];
+    way->partial[0] = (__u8)head;
+    way->partial[1] = (__u8)(head >> 8);
+    way->partial[2] = (__u8)(head >> 16);
     way->state = (__u8)(KFK_KNOWN | (have + count));
     return KFK_MORE;
   }
-  const __u32 size = kfk_u32(head);
+  const __u32 size = __builtin_bswap32((__u32)head);
   int verdict = KFK_YES;
   if (size < 4 || size > KFK_MOST_RESPONSE)
     verdict = KFK_NOT;
   else if (!have && count >= 8)
-    verdict = kfk_look(head, size, correlation);
+    verdict = kfk_look(word, size, correlation);
   else if (!(way->state & KFK_KNOWN) && total != KFK_SIZE_BYTES) /* many read the size on its own */
     verdict = KFK_NOT;
   if (verdict == KFK_NOT) return KFK_NOT;
   way->left = size + KFK_SIZE_BYTES - have;
   way->tail = size + KFK_SIZE_BYTES > limit ? size + KFK_SIZE_BYTES - limit : 0;
   way->state = KFK_KNOWN;
+  way->partial[0] = way->partial[1] = way->partial[2] = 0;
   return verdict;
 }
 
@@ -153,7 +152,7 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
    * the stream became this module's. */
   if (way->state & KFK_KNOWN || !(place || run->offset == KFK_SIZE_BYTES)) {
     const __u64 word = kfk_peek8(run->source, place);
-    verdict = kfk_begin(way, (const __u8 *)&word, kfk_least(rest, 8), run->total, run->limit, other->correlation);
+    verdict = kfk_begin(way, word, kfk_least(rest, 8), run->total, run->limit, other->correlation);
   }
   if (verdict == KFK_MORE) {
     run->plan.want += rest;
@@ -165,8 +164,7 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
     return 0;
   }
   if (verdict == KFK_REQUEST && rest >= 12) {
-    const __u64 word = kfk_peek8(run->source, place + 8);
-    way->correlation = kfk_u32((const __u8 *)&word);
+    way->correlation = __builtin_bswap32((__u32)kfk_peek8(run->source, place + 8));
   }
   return kfk_take(way, rest, &run->plan);
 }

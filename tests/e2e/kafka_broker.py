@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""An Apache Kafka broker (KRaft, from Maven) for all tests of a class, and what a case of the kafka module needs."""
+
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from grpc_pairs import Missing, fetch, program
+from harness import BUILD_DIR, LiveCase, accepts, end, free_port, wait_for
+from peers import SERVERS
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+log.dirs={folder}/data
+num.partitions=1
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+JAVA_OPTIONS = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+READY_S = 60
+
+
+def class_path():
+    """Where the broker's jars are; fetched once for a build folder."""
+    folder = BUILD_DIR / "kafka"
+    pom = SERVERS / "kafka" / "pom.xml"
+    kept = folder / "pom.xml"
+    if not kept.exists() or kept.read_bytes() != pom.read_bytes():
+        maven = program("mvn")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        command = [maven, "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={folder}/lib"]
+        fetch("the Maven artifacts", list(map(str, command)), cwd=folder)
+        shutil.copy(pom, kept)
+    return f"{folder}/lib/*"
+
+
+class Broker:
+    def __init__(self):
+        java, path = program("java"), class_path()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-kafka."))
+        self.port, controller = free_port(), free_port()
+        self.process = None
+        config = self.folder / "broker.properties"
+        config.write_text(PROPERTIES.format(port=self.port, controller=controller, folder=self.folder))
+        self.address = f"127.0.0.1:{self.port}"
+        try:
+            with open(self.folder / "broker.log", "ab") as log:
+                subprocess.run([java, "-cp", path, "kafka.tools.StorageTool", "format", "-t", "probedprobedprobedprob",
+                                "-c", config], stdout=log, stderr=log, check=True)
+                self.process = subprocess.Popen([java, *JAVA_OPTIONS, "-cp", path, "kafka.Kafka", config],
+                                                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            wait_for("the broker to listen", lambda: accepts(self.port), READY_S)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        if self.process is not None:
+            end(self.process, 60)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class KafkaCase(LiveCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            cls.broker = Broker()
+        except Missing as reason:
+            print(f"SKIPPED: {cls.__name__}: {reason}")
+            raise unittest.SkipTest(str(reason)) from None
+        cls.addClassCleanup(cls.broker.stop)
+
+    def kafka_daemon(self, config=None, broker=False):
+        """Looks at the broker's port; at the broker itself only if told to."""
+        targets = [{"name": "kafka", "ports": [self.broker.port]}]
+        if not broker:
+            targets.append({"name": "not_the_broker", "exclude": True, "pids": [self.broker.process.pid]})
+        modules = [{"name": "kafka", "config": config}] if config else []
+        daemon = self.start_daemon(targets=targets, modules=modules)
+        if not config:
+            daemon.load("kafka")
+        return daemon
+
+    def assert_nothing_lost(self, daemon):
+        self.assertEqual(daemon.losses(), {})
