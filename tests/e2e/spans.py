@@ -39,6 +39,7 @@ class Span:
     resource: dict
     status: dict
     trace_state: str = ""
+    links: list = dataclasses.field(default_factory=list)  # (trace id, span id)
 
     @property
     def milliseconds(self):
@@ -68,7 +69,8 @@ def spans_of(message):
                 yield Span(span["name"], span["kind"], span["traceId"], span["spanId"], span.get("parentSpanId", ""),
                            int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"]),
                            attributes(span.get("attributes", [])), resource, span.get("status", {}),
-                           span.get("traceState", ""))
+                           span.get("traceState", ""),
+                           [(link["traceId"], link["spanId"]) for link in span.get("links", [])])
 
 
 class SpanFile:

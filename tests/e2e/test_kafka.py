@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Producers and consumers of a real broker."""
 
-import json
 import subprocess
 import unittest
 
 from harness import wait_for
-from kafka_broker import KafkaCase
-from spans import CLIENT, PRODUCER
+from kafka_broker import KafkaCase, class_path
+from peers import PYTHON, SERVERS
+from spans import CLIENT, PRODUCER, SERVER
 
 MESSAGES = 10_000
 
@@ -18,27 +18,112 @@ def messages(spans):
     return sum(span.attributes["messaging.batch.message_count"] for span in spans)
 
 
-class Kcat(KafkaCase):
-    """librdkafka: leaves ids of topics and sizes of reads to its own taste."""
-
+class Clients(KafkaCase):
     def kcat(self, *arguments, text=None):
         command = [self.need("kcat"), "-b", self.broker.address, *arguments]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True)
 
-    def test_ten_thousand(self):
+    def python(self, library, action, topic, count, *options):
+        """Lines of servers/kafka_clients.py."""
+        module = {"confluent": "confluent_kafka", "python": "kafka"}[library]
+        if subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode != 0:
+            print(f"SKIPPED: {self.id()}: Python has no {module}")
+            self.skipTest(f"Python has no {module}")
+        command = [PYTHON, SERVERS / "kafka_clients.py", library, action, self.broker.address, topic, count, *options]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=90)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.split()
+
+    def assert_moved(self, daemon, topic, count):
+        """As many messages in spans of both kinds, and nothing lost on the way."""
+        wait_for("all fetched", lambda: messages(daemon.spans(name=f"poll {topic}")) >= count)
+        sent, polled = daemon.spans(name=f"send {topic}"), daemon.spans(name=f"poll {topic}")
+        self.assertEqual((messages(sent), messages(polled)), (count, count))
+        self.assertEqual({(span.kind, span.attributes["messaging.operation.type"]) for span in sent}, {(PRODUCER, "send")})
+        self.assertEqual({(span.kind, span.attributes["messaging.operation.type"]) for span in polled},
+                         {(CLIENT, "receive")})
+        for span in sent + polled:
+            self.assertEqual(span.attributes["messaging.system.name"], "kafka")
+            self.assertEqual(span.attributes["server.port"], self.broker.port)
+            self.assertEqual(span.attributes["messaging.destination.partition.id"], "0")
+        self.assert_nothing_lost(daemon)
+
+    def test_kcat(self):
         daemon = self.kafka_daemon()
-        self.kcat("-P", "-t", "many", text="".join(f"message {number}\n" for number in range(MESSAGES)))
-        consumed = self.kcat("-C", "-t", "many", "-o", "beginning", "-c", str(MESSAGES), "-q",
+        self.kcat("-P", "-t", "kcat", text="".join(f"message {number}\n" for number in range(MESSAGES)))
+        consumed = self.kcat("-C", "-t", "kcat", "-o", "beginning", "-c", str(MESSAGES), "-q",
                              "-X", "fetch.message.max.bytes=8192").stdout
         self.assertEqual(len(consumed.splitlines()), MESSAGES)
-        wait_for("all fetched", lambda: messages(daemon.spans(name="poll many")) >= MESSAGES)
-        sent = daemon.spans(name="send many")
-        self.assertEqual(messages(sent), MESSAGES)
-        self.assertEqual({span.kind for span in sent}, {PRODUCER})
-        polled = daemon.spans(name="poll many")
-        self.assertEqual(messages(polled), MESSAGES)
-        self.assertEqual({span.kind for span in polled}, {CLIENT})
+        self.assert_moved(daemon, "kcat", MESSAGES)
+
+    def test_kcat_compressed(self):
+        daemon = self.kafka_daemon()
+        self.kcat("-P", "-t", "gzip", "-z", "gzip", text="".join(f"message {number}\n" for number in range(MESSAGES)))
+        self.kcat("-C", "-t", "gzip", "-o", "beginning", "-c", str(MESSAGES), "-q", "-X", "fetch.message.max.bytes=8192")
+        self.assert_moved(daemon, "gzip", MESSAGES)
+
+    def test_confluent(self):
+        daemon = self.kafka_daemon({"group_spans": True})
+        self.assertEqual(self.python("confluent", "produce", "confluent", MESSAGES).count("ok"), MESSAGES)
+        self.python("confluent", "consume", "confluent", MESSAGES, "fetch.message.max.bytes=8192")
+        self.assert_moved(daemon, "confluent", MESSAGES)
+        commits = [span for span in daemon.spans() if span.attributes["messaging.operation.name"] == "commit"]
+        self.assertGreater(len(commits), 0)
+        self.assertEqual({span.attributes["messaging.consumer.group.name"] for span in commits}, {"confluent"})
+
+    def test_kafka_python(self):
+        daemon = self.kafka_daemon()
+        self.assertEqual(self.python("python", "produce", "python", MESSAGES).count("ok"), MESSAGES)
+        self.python("python", "consume", "python", MESSAGES, "max_partition_fetch_bytes=8192")
+        self.assert_moved(daemon, "python", MESSAGES)
+
+    def java(self, tool, *arguments, text=None):
+        java = [self.need("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", class_path()]
+        command = [*java, f"org.apache.kafka.tools.{tool}", "--bootstrap-server", self.broker.address, *arguments]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=90, check=True)
+
+    def test_java(self):
+        """Names topics by their ids: the names come from Metadata."""
+        daemon = self.kafka_daemon()
+        self.java("ConsoleProducer", "--topic", "java", text="".join(f"message {n}\n" for n in range(MESSAGES)))
+        consumed = self.java("consumer.ConsoleConsumer", "--topic", "java", "--from-beginning", "--max-messages",
+                             str(MESSAGES), "--consumer-property", "max.partition.fetch.bytes=8192").stdout
+        self.assertEqual(len(consumed.splitlines()), MESSAGES)
+        self.assert_moved(daemon, "java", MESSAGES)
+
+    def test_trace_contexts_become_links(self):
+        daemon = self.kafka_daemon()
+        self.python("confluent", "produce", "links", 1, "headers=yes")
+        self.python("confluent", "consume", "links", 1)
+        (sent,) = daemon.wait_spans(1, name="send links")
+        polled = [span for span in daemon.wait_spans(1, name="poll links")
+                  if span.attributes["messaging.batch.message_count"] == 1]
+        self.assertEqual(sent.kind, CLIENT)  # what created the message is elsewhere
+        self.assertEqual([sent.attributes["kafka.offset"], polled[0].attributes["kafka.offset"]], [0, 0])
+        for span in (sent, polled[0]):
+            self.assertEqual(span.links, [("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")])
+
+    def test_errors_have_names(self):
+        self.python("confluent", "create", "strict", 1, "min.insync.replicas=2")
+        daemon = self.kafka_daemon()
+        self.python("confluent", "produce", "strict", 1, "acks=all", "retries=0")
+        (span, *_) = daemon.wait_spans(1, name="send strict")
+        self.assertEqual(span.attributes["error.type"], "NOT_ENOUGH_REPLICAS")
         self.assert_nothing_lost(daemon)
+
+    def test_fire_and_forget(self):
+        daemon = self.kafka_daemon()
+        self.python("confluent", "produce", "forget", 100, "acks=0")
+        wait_for("all sent", lambda: messages(daemon.spans(name="send forget")) >= 100)
+        self.assertEqual(messages(daemon.spans(name="send forget")), 100)
+        self.assert_nothing_lost(daemon)
+
+    def test_broker(self):
+        daemon = self.kafka_daemon({"server_spans": True}, broker=True)
+        self.python("confluent", "produce", "broker", 1000)
+        wait_for("all sent", lambda: messages(daemon.spans(name="send broker", kind=SERVER)) >= 1000)
+        self.assertEqual(messages(daemon.spans(name="send broker", kind=SERVER)), 1000)
+        self.assertEqual(messages(daemon.spans(name="send broker", kind=PRODUCER)), 1000)
 
 
 if __name__ == "__main__":

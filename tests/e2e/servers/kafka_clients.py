@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""Python clients of a broker: kafka_clients.py LIBRARY ACTION ADDRESS TOPIC COUNT [OPTION=VALUE...], a line a result."""
+
+import sys
+
+TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def confluent_produce(address, topic, count, headers="", **options):
+    import confluent_kafka
+    producer = confluent_kafka.Producer({"bootstrap.servers": address, **options})
+    results = []
+    for number in range(count):
+        producer.produce(topic, f"message {number}".encode(), headers={"traceparent": TRACEPARENT} if headers else None,
+                         on_delivery=lambda error, _: results.append(error.name() if error else "ok"))
+        producer.poll(0)
+    producer.flush(30)
+    print("\n".join(results))
+
+
+def confluent_consume(address, topic, count, **options):
+    import confluent_kafka
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": address, "group.id": "confluent",
+                                         "auto.offset.reset": "earliest", **options})
+    consumer.subscribe([topic])
+    got = 0
+    while got < count:
+        got += len([one for one in consumer.consume(1000, 1.0) if one.error() is None])
+    consumer.commit(asynchronous=False)
+    consumer.close()
+    print(got)
+
+
+def python_produce(address, topic, count, **options):
+    import kafka
+    producer = kafka.KafkaProducer(bootstrap_servers=address, linger_ms=20,
+                                   **{key: int(value) for key, value in options.items()})
+    sent = [producer.send(topic, f"message {number}".encode(), key=b"k") for number in range(count)]
+    producer.flush(30)
+    producer.close()
+    for one in sent:
+        print(type(one.exception).__name__ if one.failed() else "ok")
+
+
+def python_consume(address, topic, count, **options):
+    import kafka
+    consumer = kafka.KafkaConsumer(topic, bootstrap_servers=address, group_id="python", auto_offset_reset="earliest",
+                                   **{key: int(value) for key, value in options.items()})
+    got = 0
+    while got < count:
+        got += sum(len(batch) for batch in consumer.poll(1000).values())
+    consumer.close()
+    print(got)
+
+
+def confluent_create(address, topic, count, **options):
+    """`count` partitions; the options are the topic's."""
+    import confluent_kafka.admin
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": address})
+    new = confluent_kafka.admin.NewTopic(topic, num_partitions=count, replication_factor=1, config=options)
+    admin.create_topics([new])[topic].result(30)
+    print("created")
+
+
+if __name__ == "__main__":
+    library, action, where, name, number = sys.argv[1:6]
+    globals()[f"{library}_{action}"](where, name, int(number), **dict(one.split("=", 1) for one in sys.argv[6:]))
