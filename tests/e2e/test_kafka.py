@@ -5,7 +5,7 @@
 import subprocess
 import unittest
 
-from harness import wait_for
+from harness import end, wait_for
 from kafka_broker import KafkaCase, class_path
 from peers import PYTHON, SERVERS
 from spans import CLIENT, PRODUCER, SERVER
@@ -104,12 +104,44 @@ class Clients(KafkaCase):
             self.assertEqual(span.links, [("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")])
 
     def test_errors_have_names(self):
-        self.python("confluent", "create", "strict", 1, "min.insync.replicas=2")
+        self.python("confluent", "create", "strict", 1, "max.message.bytes=10")
         daemon = self.kafka_daemon()
-        self.python("confluent", "produce", "strict", 1, "acks=all", "retries=0")
+        self.assertEqual(self.python("confluent", "produce", "strict", 1), ["MSG_SIZE_TOO_LARGE"])
         (span, *_) = daemon.wait_spans(1, name="send strict")
-        self.assertEqual(span.attributes["error.type"], "NOT_ENOUGH_REPLICAS")
+        self.assertEqual(span.attributes["error.type"], "MESSAGE_TOO_LARGE")
         self.assert_nothing_lost(daemon)
+
+    def test_long_poll_is_no_error(self):
+        self.python("confluent", "create", "quiet", 1)
+        daemon = self.kafka_daemon()
+        self.kcat("-C", "-t", "quiet", "-e", "-q")
+        waiting = subprocess.Popen([self.need("kcat"), "-b", self.broker.address, "-C", "-t", "quiet", "-q",
+                                    "-X", "fetch.wait.max.ms=300"], stdout=subprocess.DEVNULL)
+        self.addCleanup(end, waiting)
+        empty = daemon.wait_spans(4, messaging__operation__name="poll")
+        end(waiting)
+        self.assertGreater(max(span.milliseconds for span in empty), 250)
+        self.assertEqual({span.attributes["messaging.batch.message_count"] for span in empty}, {0})
+        self.assertEqual({span.status.get("code", 0) for span in empty}, {0})
+        self.assert_nothing_lost(daemon)
+
+    def test_older_than_the_daemon(self):
+        """From the first message on that begins after the module was loaded."""
+        self.python("confluent", "create", "older", 1)
+        producer = subprocess.Popen([self.need("kcat"), "-b", self.broker.address, "-P", "-t", "older", "-l", "-",
+                                     "-X", "linger.ms=0"], stdin=subprocess.PIPE, text=True)
+        self.addCleanup(end, producer)
+        self.addCleanup(producer.stdin.close)
+        producer.stdin.write("before\n")
+        producer.stdin.flush()
+        self.kcat("-C", "-t", "older", "-c", "1", "-o", "beginning", "-q")
+        daemon = self.kafka_daemon()
+        for number in range(10):
+            producer.stdin.write(f"message {number}\n")
+            producer.stdin.flush()
+        wait_for("all sent", lambda: messages(daemon.spans(name="send older")) >= 10)
+        self.assertEqual(messages(daemon.spans(name="send older")), 10)
+        self.assertEqual({span.kind for span in daemon.spans(name="send older")}, {PRODUCER})
 
     def test_fire_and_forget(self):
         daemon = self.kafka_daemon()
