@@ -128,17 +128,21 @@ class Clients(KafkaCase):
     def test_older_than_the_daemon(self):
         """From the first message on that begins after the module was loaded."""
         self.python("confluent", "create", "older", 1)
-        producer = subprocess.Popen([self.need("kcat"), "-b", self.broker.address, "-P", "-t", "older", "-l", "-",
-                                     "-X", "linger.ms=0"], stdin=subprocess.PIPE, text=True)
+        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, "older", 0]
+        producer = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(end, producer)
+        self.addCleanup(producer.stdout.close)
         self.addCleanup(producer.stdin.close)
-        producer.stdin.write("before\n")
-        producer.stdin.flush()
-        self.kcat("-C", "-t", "older", "-c", "1", "-o", "beginning", "-q")
-        daemon = self.kafka_daemon()
-        for number in range(10):
-            producer.stdin.write(f"message {number}\n")
+
+        def produce():
+            producer.stdin.write("message\n")
             producer.stdin.flush()
+            self.assertEqual(producer.stdout.readline(), "0\n")
+
+        produce()
+        daemon = self.kafka_daemon()
+        for _ in range(10):
+            produce()
         wait_for("all sent", lambda: messages(daemon.spans(name="send older")) >= 10)
         self.assertEqual(messages(daemon.spans(name="send older")), 10)
         self.assertEqual({span.kind for span in daemon.spans(name="send older")}, {PRODUCER})

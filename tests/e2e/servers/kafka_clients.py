@@ -19,6 +19,15 @@ def confluent_produce(address, topic, count, headers="", **options):
     print("\n".join(results))
 
 
+def confluent_lines(address, topic, count, **options):
+    """A message a line of the standard input, answered when the broker has it."""
+    import confluent_kafka
+    producer = confluent_kafka.Producer({"bootstrap.servers": address, **options})
+    for line in iter(sys.stdin.readline, ""):
+        producer.produce(topic, line.encode())
+        print(producer.flush(30), flush=True)
+
+
 def confluent_consume(address, topic, count, **options):
     import confluent_kafka
     consumer = confluent_kafka.Consumer({"bootstrap.servers": address, "group.id": "confluent",
