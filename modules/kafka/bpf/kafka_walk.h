@@ -90,10 +90,9 @@ KFK_INLINE int kfk_begin(struct kfk_way *way, __u64 word, __u32 count, __u32 tot
     return KFK_MORE;
   }
   const __u32 size = __builtin_bswap32((__u32)head);
+  if (size < 4 || size > KFK_MOST_RESPONSE) return KFK_NOT;
   int verdict = KFK_YES;
-  if (size < 4 || size > KFK_MOST_RESPONSE)
-    verdict = KFK_NOT;
-  else if (!have && count >= 8)
+  if (!have && count >= 8)
     verdict = kfk_look(word, size, correlation);
   else if (!(way->state & KFK_KNOWN) && total != KFK_SIZE_BYTES) /* many read the size on its own */
     verdict = KFK_NOT;

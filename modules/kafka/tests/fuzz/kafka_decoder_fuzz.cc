@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Arbitrary bytes as records of one connection. An input is a list of records: a control byte, a length byte, the bytes.
-// After each input every exchange must have ended and all memory been given back.
+// Arbitrary bytes as records of one connection. An input is a list of records: a control byte, a length byte, the
+// bytes. After each input every exchange must have ended and all memory been given back.
 //
 //   control: 0x01 direction   0x02 a size in front   0x04 the last third is skipped   0x08 a hole before it
 //            0x10 the head of a request in front: its key and version are the next two bytes   0x20 of a response
