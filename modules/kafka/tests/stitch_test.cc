@@ -13,6 +13,7 @@
 #include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
 #include "modules/kafka/tests/packed.h"
+#include "modules/kafka/tests/recorded.h"
 #include "modules/kafka/tests/writer.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -138,6 +139,36 @@ const std::vector<Conversation>& Conversations() {
         Received(FetchResponse(12, 2, {{"a", {{0, Batch({{}})}}}}).substr(0, 4)),
         Received(FetchResponse(12, 2, {{"a", {{0, Batch({{}})}}}}).substr(4))},
        {"poll a kind=3 p=0 n=1 o=0"}},
+      {"RecordedKcatProduces",
+       StepsOf(kKcatProduces),
+       {"api_versions 192.0.2.10:40000 kind=3", "metadata 192.0.2.10:40000 kind=3", "metadata 192.0.2.10:40000 kind=3",
+        "send orders kind=4 p=0 n=3"}},
+      {"RecordedKcatConsumes",
+       StepsOf(kKcatConsumes),
+       {"api_versions 192.0.2.10:40000 kind=3", "metadata 192.0.2.10:40000 kind=3", "metadata 192.0.2.10:40000 kind=3",
+        "poll orders kind=3 p=0 n=3"}},
+      {"RecordedJavaProduces",
+       StepsOf(kJavaProduces),
+       {"api_versions 192.0.2.10:40000 kind=3", "send 192.0.2.10:40000 kind=4 p=0 n=2"}},
+      {"RecordedJavaConsumes",
+       StepsOf(kJavaConsumes),
+       {"api_versions 192.0.2.10:40000 kind=3", "metadata 192.0.2.10:40000 kind=3", "poll orders kind=3 p=0 n=5"}},
+      {"RecordedJavaGroup",
+       StepsOf(kJavaGroup),
+       {"api_versions 192.0.2.10:40000 kind=3",
+        "join_group 192.0.2.10:40000 kind=3 g=console-consumer-91604 error=MEMBER_ID_REQUIRED",
+        "join_group 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "sync_group 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "heartbeat 192.0.2.10:40000 kind=3 g=console-consumer-91604",
+        "leave_group 192.0.2.10:40000 kind=3 g=console-consumer-91604"}},
   };
   return all;
 }
