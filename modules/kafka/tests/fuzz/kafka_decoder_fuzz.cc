@@ -6,15 +6,12 @@
 //
 //   control: 0x01 direction   0x02 a size in front   0x04 the last third is skipped   0x08 a hole before it
 //            0x10 the head of a request in front: its key and version are the next two bytes   0x20 of a response
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/fuzz.h"
 #include "modules/kafka/decode/api.h"
 #include "modules/kafka/tests/writer.h"
 
@@ -27,6 +24,8 @@ using probed::mod::kafka::testing::RequestHeader;
 using probed::mod::kafka::testing::Sized;
 using probed::mod::kafka::testing::Writer;
 using probed::sdk::testing::Driver;
+using probed::sdk::testing::FeedRecords;
+using probed::sdk::testing::RequireNothingLeft;
 using probed::sdk::testing::StreamDriver;
 
 constexpr int kCorrelation = 7;
@@ -53,32 +52,17 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
   stream.Feed({direction, record.substr(0, record.size() - cut), cut});
 }
 
-void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, R"({"server_spans":true,"group_spans":true,"cluster_spans":true})");
   StreamDriver stream = driver.NewStream();
-  std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 3 != 0) stream.Open();
-  while (input.size() >= 2) {
-    const auto control = static_cast<std::uint8_t>(input[0]);
-    const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
-    input.remove_prefix(2);
-    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
-    input.remove_prefix(bytes.size());
-    FeedRecord(stream, control, bytes);
-    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
-  }
+  FeedRecords(
+      driver, {reinterpret_cast<const char*>(data), size}, 2,
+      [](const std::uint8_t* head) { return std::size_t{head[1]}; },
+      [&](std::uint8_t control, std::string_view bytes) { FeedRecord(stream, control, bytes); });
   stream.Close(static_cast<probe_close_reason>(size % 7));
-  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
-  Require(driver.host.in_flight() == 0, "an exchange stayed open");
-  Require(driver.host.bytes() == 0, "memory was not given back");
-  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  RequireNothingLeft(driver);
   return 0;
 }
