@@ -37,6 +37,9 @@ wanted() {
   if [ "$version" = 12 ]; then list debian-12-backports; fi
   command -v go >/dev/null || echo golang-go
   command -v node >/dev/null || echo nodejs
+  command -v npm >/dev/null || echo npm
+  command -v javac >/dev/null || echo default-jdk-headless
+  command -v mvn >/dev/null || echo maven
 }
 
 missing() {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/dns/decode/stitch.h"
 
+#include "api/sdk/close_failure.h"
 #include "modules/dns/decode/parse.h"
 
 namespace probed::mod::dns {
@@ -35,8 +36,7 @@ Arrival ArrivalOf(const probe_datagram_t& datagram) {
 
 /// Who closes the socket of datagrams gave up waiting; of a connection either end may have.
 std::string_view FailureOf(const Lookup& lookup, std::uint32_t close_reason) {
-  if (!lookup.over_stream || close_reason == PROBE_CLOSE_TIMEOUT) return kTimeout;
-  return close_reason == PROBE_CLOSE_RESET ? "connection_reset" : "connection_closed";
+  return lookup.over_stream ? sdk::CloseFailure(close_reason) : kTimeout;
 }
 
 }  // namespace

@@ -6,20 +6,10 @@
 
 #include <algorithm>
 
+#include "api/sdk/close_failure.h"
 #include "modules/grpc/bpf/h2_frames.h"
 
 namespace probed::mod::grpc {
-namespace {
-
-std::string_view FailureOf(std::uint32_t close_reason) {
-  switch (close_reason) {
-    case PROBE_CLOSE_RESET: return "connection_reset";
-    case PROBE_CLOSE_TIMEOUT: return "timeout";
-    default: return "connection_closed";
-  }
-}
-
-}  // namespace
 
 void Stitcher::Enter(sdk::Stream stream, Connection& connection) {
   stream_ = stream;
@@ -90,7 +80,7 @@ void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t
     while (c_->calls.oldest() != nullptr)
       Drop(c_->calls.oldest(), reason == PROBE_CLOSE_UNLOAD ? PROBE_ABORTED_UNLOAD : PROBE_ABORTED_CLOSE);
   } else {
-    const Ending ending{.kind = Ending::Kind::kClosed, .ktime_ns = ktime_ns, .failure = FailureOf(reason)};
+    const Ending ending{.kind = Ending::Kind::kClosed, .ktime_ns = ktime_ns, .failure = sdk::CloseFailure(reason)};
     while (Call* call = c_->calls.oldest()) Finish(call, ending);
   }
   Leave();

@@ -6,16 +6,10 @@
 
 #include <algorithm>
 
+#include "api/sdk/close_failure.h"
+
 namespace probed::mod::http {
 namespace {
-
-std::string_view FailureOf(std::uint32_t close_reason) {
-  switch (close_reason) {
-    case PROBE_CLOSE_RESET: return "connection_reset";
-    case PROBE_CLOSE_TIMEOUT: return "timeout";
-    default: return "connection_closed";
-  }
-}
 
 void NoteAddresses(Connection& connection, const probe_open_t& open) {
   connection.peer.Set(open.peer);
@@ -112,7 +106,7 @@ void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t
       EndMessage(d);
     }
     NoteCutResponse(d);
-    while (c_->queue.front() != nullptr) FinishFront(ktime_ns, FailureOf(reason));
+    while (c_->queue.front() != nullptr) FinishFront(ktime_ns, sdk::CloseFailure(reason));
   }
   Leave();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/sdk/close_failure.h"
 #include "modules/kafka/decode/api.h"
 #include "modules/kafka/decode/parse.h"
 
@@ -48,11 +49,6 @@ bool MayHaveAnswered(const Connection& connection) {
   if (!d.started) return false;
   return d.searching ||
          (d.buffer.size() >= kHead && FindRequest(connection, CorrelationOf(d.buffer.view().substr(4))) == nullptr);
-}
-
-std::string_view FailureOf(std::uint32_t close_reason) {
-  if (close_reason == PROBE_CLOSE_TIMEOUT) return "timeout";
-  return close_reason == PROBE_CLOSE_RESET ? "connection_reset" : "connection_closed";
 }
 
 }  // namespace
@@ -251,7 +247,7 @@ void Stitcher::EndAtClose(sdk::Stream stream, Request& request, std::uint32_t re
   }
   if (request.doubtful) return stream.Abort(request.exchange, PROBE_ABORTED_GAP);
   if (orderly && request.head.key != kProduce) return stream.Abort(request.exchange, PROBE_ABORTED_CLOSE);
-  EndWithoutResponse(stream, request, FailureOf(reason), ktime_ns);
+  EndWithoutResponse(stream, request, sdk::CloseFailure(reason), ktime_ns);
 }
 
 void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {

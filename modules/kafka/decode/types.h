@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "api/module/probe_types.h"
+#include "api/sdk/host.h"
 #include "modules/kafka/decode/wire.h"
 
 namespace probed::mod::kafka {

@@ -6,6 +6,7 @@
 // tells an alert from a Finished is that it is shorter.
 #include <algorithm>
 
+#include "api/sdk/close_failure.h"
 #include "modules/tls/decode/certificate.h"
 #include "modules/tls/decode/names.h"
 #include "modules/tls/decode/parse.h"
@@ -23,14 +24,6 @@ constexpr std::uint16_t kMostEncryptedAlert = 19;
 constexpr std::uint16_t kShortAlert = 11;  // with the tag of 8 of AES_128_CCM_8
 
 bool IsAlert(std::uint16_t length) { return length == kMostEncryptedAlert || length == kShortAlert; }
-
-std::string_view FailureOf(std::uint32_t close_reason) {
-  switch (close_reason) {
-    case PROBE_CLOSE_TIMEOUT: return "timeout";
-    case PROBE_CLOSE_RESET: return "connection_reset";
-    default: return "connection_closed";
-  }
-}
 
 bool HasEphemeralCurve(std::uint16_t cipher) { return CipherName(cipher).find("_ECDHE_") != std::string_view::npos; }
 
@@ -167,7 +160,7 @@ void Stitcher::EndAtClose(sdk::Stream stream, Connection& connection, std::uint3
     case PROBE_CLOSE_UNLOAD: return stream.Abort(handshake.exchange, PROBE_ABORTED_UNLOAD);
     case PROBE_CLOSE_EVICTED: return stream.Abort(handshake.exchange, PROBE_EVICTED_MEMORY);
     case PROBE_CLOSE_HANDED_OVER: return stream.Abort(handshake.exchange, PROBE_ABORTED_CLOSE);
-    default: return emitter_.End(stream, handshake, FailureOf(reason), ktime_ns);
+    default: return emitter_.End(stream, handshake, sdk::CloseFailure(reason), ktime_ns);
   }
 }
 
