@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/utsname.h>
 
@@ -159,6 +160,7 @@ Status Object::Load() {
     break;
   }
   logs_->clear();
+  malloc_trim(0);  // the logs and the kernel's types: several MiB, not needed before the next object
   return result == 0 ? OkStatus() : KernelError("the kernel refused", failed, -result, tail);
 }
 
