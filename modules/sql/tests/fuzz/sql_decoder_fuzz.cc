@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Arbitrary bytes as a connection. An input is a list of records: a control byte, a length byte, the bytes. After each
+// input every exchange must have ended and all memory been given back.
+//
+//   control: 0x01 direction   0x02 a hole before it   0x04 its last third is not there   0x08 the bytes are the payload
+//            of a message whose type is the first of them   0x10 startup and welcome before it
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "api/sdk/generations.h"
+#include "api/sdk/testing/drive.h"
+#include "modules/sql/tests/conversations.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace {
+
+using probed::mod::sql::testing::Startup;
+using probed::mod::sql::testing::Typed;
+using probed::mod::sql::testing::Welcome;
+using probed::sdk::testing::Driver;
+using probed::sdk::testing::StreamDriver;
+
+void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
+  const std::uint8_t direction = (control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED;
+  if ((control & 0x10U) != 0) {
+    stream.Send(Startup());
+    stream.Receive(Welcome());
+  }
+  if ((control & 0x02U) != 0) stream.Lose(direction, bytes.size() + 1);
+  std::string record(bytes);
+  if ((control & 0x08U) != 0 && !record.empty()) record = Typed(record[0], record.substr(1));
+  const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? record.size() / 3 : 0);
+  stream.Feed({direction, record.substr(0, record.size() - cut), cut});
+}
+
+void Require(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Driver driver(probe_module_entry, R"({"server_spans":true,"returned_rows":true,"capture_bytes":64})");
+  if (size % 5 == 0) driver.host.memory_limit = 4096;
+  StreamDriver stream = driver.NewStream();
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (size % 2 != 0) stream.Open();
+  while (input.size() >= 2) {
+    const auto control = static_cast<std::uint8_t>(input[0]);
+    const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
+    input.remove_prefix(2);
+    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
+    input.remove_prefix(bytes.size());
+    FeedRecord(stream, control, bytes);
+    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
+  }
+  stream.Close(static_cast<probe_close_reason>(size % 7));
+  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
+  Require(driver.host.in_flight() == 0, "an exchange stayed open");
+  Require(driver.host.bytes() == 0, "memory was not given back");
+  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  return 0;
+}
