@@ -254,6 +254,16 @@ TEST_F(Pg, RowsThatAreNotThereAreCounted) {
   EXPECT_THAT(Lines(), ElementsAre("SELECT big #2"));
 }
 
+TEST_F(Pg, PasswordsAreNotThere) {
+  stream_.Send(Startup());
+  stream_.Receive(Typed('R', U32(3)));
+  stream_.Feed({PROBE_SENT, Typed('p', Z("secret")).substr(0, 5), 7});
+  stream_.Receive(Welcome());
+  stream_.Send(Query("SELECT 1"));
+  stream_.Receive(Complete("SELECT 1") + Ready());
+  EXPECT_THAT(Lines(), ElementsAre("SELECT"));
+}
+
 TEST_F(Pg, LongStatementIsCut) {
   Connect();
   driver_.Configure(R"({"capture_bytes":64})", 2);
