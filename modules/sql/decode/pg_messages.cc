@@ -96,4 +96,17 @@ bool LooksLikeMessages(Side side, std::string_view bytes) {
   return true;
 }
 
+bool EndsReady(std::string_view bytes) {
+  constexpr std::size_t kReady = kHeader + 1;
+  constexpr std::size_t kMostComplete = 48;
+  if (bytes.size() < kReady || !bytes.substr(bytes.size() - kReady).starts_with(std::string_view("Z\0\0\0\5", 5)))
+    return false;
+  bytes.remove_suffix(kReady);
+  for (std::size_t back = kHeader + 2; back <= std::min(bytes.size(), kMostComplete); ++back) {
+    const std::string_view complete = bytes.substr(bytes.size() - back);
+    if (complete[0] == 'C' && pg_u32(Data(complete) + 1) + 1 == back && complete.back() == '\0') return true;
+  }
+  return false;
+}
+
 }  // namespace probed::mod::sql::pg

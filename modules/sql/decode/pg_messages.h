@@ -46,4 +46,7 @@ std::string_view SqlState(std::string_view body);
 /// them.
 bool LooksLikeMessages(Side side, std::string_view bytes);
 
+/// Whether `bytes` of a server end with CommandComplete and ReadyForQuery, whatever is in front of them.
+bool EndsReady(std::string_view bytes);
+
 }  // namespace probed::mod::sql::pg

@@ -139,6 +139,9 @@ bool Stitcher::FindPlace(Reading& r, std::string_view view) {
     return true;
   }
   Unpair(r.stream, r.c);
+  if (r.c.front == 0 || SideOf(r) == Side::kFront || !EndsReady(view)) return false;
+  r.d.lost = false;  // it ends with one
+  r.c.ready = r.used = true;
   return false;
 }
 

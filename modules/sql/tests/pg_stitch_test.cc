@@ -300,6 +300,17 @@ TEST_F(Pg, AnswerThatCannotBeEndsTrust) {
   EXPECT_THAT(Lines(), ElementsAre("SELECT b"));
 }
 
+TEST_F(Pg, TakenUpWhereTheServerIsReady) {
+  Connect();
+  stream_.Send(Query("SELECT * FROM a"));
+  stream_.Lose(PROBE_RECEIVED, 5000);
+  stream_.Receive("the rest of a row" + Row() + Complete("SELECT 99") + Ready());
+  EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 1U);
+  stream_.Send(Query("SELECT * FROM b"));
+  stream_.Receive(Complete("SELECT 1") + Ready());
+  EXPECT_THAT(Lines(), ElementsAre("SELECT b"));
+}
+
 TEST_F(Pg, ForeignBytesAreGivenUp) {
   for (int i = 0; i < 8; ++i) stream_.Receive("HTTP/1.1 200 OK\r\n");
   EXPECT_TRUE(stream_.raw()->not_mine);
