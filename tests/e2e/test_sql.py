@@ -97,6 +97,16 @@ class Postgres(SqlCase):
                          {"select song": 1000, "update song": 1000, "select plays": 1000})
         self.assert_nothing_lost(daemon)
 
+    def test_large_results_and_copy(self):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "returned_rows=true")
+        rows = "select repeat('x', 3000) from generate_series(1, 2000)"
+        self.psql(rows, f"copy ({rows}) to stdout", "select 1 from song where id = 1")
+        found = daemon.wait_spans(3, seconds=30, settle=0.5)
+        self.assertEqual([(span.name, span.attributes.get("db.response.returned_rows")) for span in found],
+                         [("select", 2000), ("copy select", None), ("select song", 1)])
+        self.assert_nothing_lost(daemon)
+
     def test_connection_older_than_the_daemon(self):
         self.postgres()
         client = subprocess.Popen([self.postgres_program("psql"), "-X", "-q", "-A", "-t"], stdin=subprocess.PIPE,

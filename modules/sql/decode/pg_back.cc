@@ -65,11 +65,27 @@ void Stitcher::TakeAnswer(Reading& r, const Message& message) {
   }
   if (!Awaits(c, Step::kQuery, Step::kExecute)) return Unpair(r.stream, c);
   if (message.type == 'D') {
-    ++c.first->rows;
+    ++c.first->rows_here;
     c.first->has_rows = true;
   }
   const bool ends = message.type == 'C' || message.type == 's' || message.type == 'I';
+  if (ends) CountRows(*c.first, message);
   if (ends && c.first->step == Step::kExecute) Finish(r);
+}
+
+/// At the end of a statement: those that were seen, or what the server says of it.
+void Stitcher::CountRows(Operation& operation, const Message& message) {
+  std::string_view body = message.body;
+  std::string_view tag;
+  std::int64_t rows = static_cast<std::int64_t>(operation.rows_here);
+  if (operation.passed) {
+    rows = message.type == 'C' && TakeString(&body, &tag) ? RowsOf(tag) : -1;
+    if (tag.starts_with("SELECT") || tag.starts_with("FETCH")) operation.has_rows = true;
+    if (rows < 0) operation.has_rows = false;
+  }
+  if (rows > 0) operation.rows += static_cast<std::uint64_t>(rows);
+  operation.rows_here = 0;
+  operation.passed = false;
 }
 
 void Stitcher::Confirm(Reading& r, Step step) {

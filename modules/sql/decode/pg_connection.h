@@ -24,6 +24,7 @@ struct Direction {
   std::uint64_t skip;        // bytes of a message that are not looked at
   bool started;              // `expected` is set
   bool lost;                 // no boundary is known
+  bool missing;              // a hole was announced, and no record since
 };
 
 /// What a client sent and waits for.
@@ -37,11 +38,13 @@ struct Operation {
   std::uint64_t exchange = 0;  // of Query and Execute
   Arrival arrival{};
   std::uint64_t rows = 0;
+  std::uint64_t rows_here = 0;  // of the statement at hand
   StatusCode code{};
   std::uint32_t name_size = 0;
   Step step = Step::kSync;
   bool failed = false;
   bool has_rows = false;
+  bool passed = false;   // not all rows of the statement at hand were seen
   bool unknown = false;  // executes a statement that was prepared before it could be seen
   bool named = false;    // Parse or Close of a statement: `replaced` is to come back if it fails
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "api/sdk/text.h"
 #include "modules/sql/bpf/pg_classify.h"
 
 namespace probed::mod::sql::pg {
@@ -14,6 +15,7 @@ constexpr std::string_view kFrontTypes = "BCDEFHPQSXcdfp";
 constexpr std::string_view kBackTypes = "123ACDEGHIKNRSTVWZcdnstv";
 constexpr std::size_t kErrorFields = 256;  // severity and SQLSTATE come first
 constexpr std::size_t kMostMessage = std::size_t{1} << 30U;
+constexpr std::size_t kMostTag = 64;
 constexpr int kEnoughMessages = 3;
 
 const unsigned char* Data(std::string_view view) { return reinterpret_cast<const unsigned char*>(view.data()); }
@@ -27,6 +29,7 @@ bool IsType(Side side, char type) {
 std::size_t MostNeeded(Side side, char type, std::size_t text_bytes) {
   if (side == Side::kBack) {
     if (type == 'E' || type == 'N') return kHeader + kErrorFields;
+    if (type == 'C') return kHeader + kMostTag;
     return type == 'Z' ? kHeader + 1 : kHeader;
   }
   switch (type) {
@@ -77,6 +80,13 @@ std::string_view SqlState(std::string_view body) {
     return good ? value : std::string_view{};
   }
   return {};
+}
+
+std::int64_t RowsOf(std::string_view tag) {
+  std::uint64_t rows = 0;
+  const std::size_t blank = tag.rfind(' ');
+  if (blank == std::string_view::npos || !sdk::ParseDecimal(tag.substr(blank + 1), &rows)) return -1;
+  return static_cast<std::int64_t>(rows);
 }
 
 bool LooksLikeMessages(Side side, std::string_view bytes) {

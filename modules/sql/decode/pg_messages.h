@@ -42,6 +42,9 @@ std::string_view StartupParameter(std::string_view parameters, std::string_view 
 /// SQLSTATE of ErrorResponse and NoticeResponse; empty: none.
 std::string_view SqlState(std::string_view body);
 
+/// Rows of CommandComplete's tag: "SELECT 5", "INSERT 0 5". -1: it says none.
+std::int64_t RowsOf(std::string_view tag);
+
 /// Whether `bytes` can be where a message of this side begins, by themselves: messages up to their end, or enough of
 /// them.
 bool LooksLikeMessages(Side side, std::string_view bytes);

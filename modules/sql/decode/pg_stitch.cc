@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 
-#include "modules/sql/bpf/pg_classify.h"
+#include "modules/sql/bpf/pg_walk.h"
 
 namespace probed::mod::sql::pg {
 namespace {
@@ -51,7 +51,8 @@ void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe
   Direction& d = connection.directions[direction];
   BeginDirection(connection, d, segment.offset);
   Reading r{stream, connection, d, direction, segment};
-  if (segment.offset > d.expected) SkipHole(stream, connection, d, segment.offset);
+  d.missing = false;
+  if (segment.offset > d.expected) PassOrLose(r);
   const std::uint64_t known = std::min<std::uint64_t>(d.expected - segment.offset, segment.captured);
   std::string_view bytes(reinterpret_cast<const char*>(segment.bytes), segment.captured);
   bytes.remove_prefix(static_cast<std::size_t>(known));
@@ -61,12 +62,21 @@ void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe
   Settle(r);
 }
 
-void Stitcher::OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
+void Stitcher::OnGap(sdk::Stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
                      std::uint64_t length) {
   Direction& d = connection.directions[direction == PROBE_SENT ? PROBE_SENT : PROBE_RECEIVED];
   if (connection.given_away) return;
   BeginDirection(connection, d, offset);
-  SkipHole(stream, connection, d, offset + length);
+  d.missing = offset + length > d.expected + d.skip;  // the next record says what was in it
+}
+
+/// Bytes in front of the record are missing: rows that the kernel left out, or others.
+void Stitcher::PassOrLose(Reading& r) {
+  Direction& d = r.d;
+  if ((r.segment.hint & PG_HINT_PASSED) == 0 || d.lost || d.skip != 0 || !d.buffer.empty())
+    return SkipHole(r.stream, r.c, d, r.segment.offset);
+  d.expected = r.segment.offset;
+  if (r.c.front != 0 && SideOf(r) == Side::kBack && r.c.first != nullptr) r.c.first->passed = true;
 }
 
 /// Says what became of the record, and gives a stream up that never showed a message.
@@ -235,6 +245,9 @@ void Stitcher::Keep(Reading& r, std::string_view rest, const Arrival& start) {
 }
 
 void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
+  for (const Direction& d : connection.directions) {
+    if (d.missing) Unpair(stream, connection);
+  }
   while (connection.first != nullptr) EndAtClose(stream, connection, reason, ktime_ns);
   connection.statements.Clear(stream);
   connection.portals.Clear(stream);

@@ -57,6 +57,7 @@ class Stitcher {
   bool FindPlace(Reading& r, std::string_view view);
   /// False: it takes more bytes.
   static bool LearnSides(Reading& r, std::string_view view);
+  void PassOrLose(Reading& r);
   void SkipHole(sdk::Stream stream, Connection& c, Direction& d, std::uint64_t to);
   void LoseBoundary(sdk::Stream stream, Connection& c, Direction& d);
   void Keep(Reading& r, std::string_view rest, const Arrival& start);
@@ -87,6 +88,7 @@ class Stitcher {
   void Confirm(Reading& r, Step step);
   void FailGroup(Reading& r, std::string_view code);
   void Finish(Reading& r);
+  static void CountRows(Operation& operation, const Message& message);
   static bool Awaits(const Connection& c, Step a, Step b);
   void Undo(sdk::Stream stream, Connection& c, Operation& operation);
   void Emit(sdk::Stream stream, Connection& c, const Operation& operation, std::string_view error,

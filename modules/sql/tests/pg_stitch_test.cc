@@ -9,6 +9,7 @@
 
 #include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "modules/sql/bpf/pg_walk.h"
 #include "modules/sql/tests/conversations.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -262,6 +263,32 @@ TEST_F(Pg, PasswordsAreNotThere) {
   stream_.Send(Query("SELECT 1"));
   stream_.Receive(Complete("SELECT 1") + Ready());
   EXPECT_THAT(Lines(), ElementsAre("SELECT"));
+}
+
+TEST_F(Pg, RowsLeftOutByTheKernel) {
+  Connect();
+  stream_.Send(Query("SELECT * FROM big"));
+  stream_.Receive(Columns() + Row() + Row());
+  stream_.Lose(PROBE_RECEIVED, 100'000);
+  stream_.Feed({PROBE_RECEIVED, Row() + Complete("SELECT 700") + Ready(), 0, 0, PG_HINT_PASSED});
+  stream_.Send(Query("COPY big TO STDOUT"));
+  stream_.Receive(Typed('H', "x") + Typed('d', "y"));
+  stream_.Lose(PROBE_RECEIVED, 100'000);
+  stream_.Feed({PROBE_RECEIVED, Typed('c', "") + Complete("COPY 700") + Ready(), 0, 0, PG_HINT_PASSED});
+  EXPECT_THAT(Lines(), ElementsAre("SELECT big #700", "COPY big"));
+}
+
+TEST_F(Pg, AnswerThatWasLostIsNoneAtTheEnd) {
+  StreamDriver other = driver_.NewStream();
+  other.Open();
+  other.Send(Startup());
+  other.Receive(Welcome());
+  other.Send(Query("SELECT 1"));
+  other.Lose(PROBE_RECEIVED, 50);
+  other.Receive("x");
+  other.Close(PROBE_CLOSE_PEER);
+  EXPECT_THAT(Lines(), IsEmpty());
+  EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 1U);
 }
 
 TEST_F(Pg, LongStatementIsCut) {

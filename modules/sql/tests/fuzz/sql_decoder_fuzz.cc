@@ -6,6 +6,7 @@
 //
 //   control: 0x01 direction   0x02 a hole before it   0x04 its last third is not there   0x08 the bytes are the payload
 //            of a message whose type is the first of them   0x10 startup and welcome before it
+//            0x20 the kernel says that rows were passed over before it
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +16,7 @@
 
 #include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "modules/sql/bpf/pg_walk.h"
 #include "modules/sql/tests/conversations.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -37,7 +39,8 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
   std::string record(bytes);
   if ((control & 0x08U) != 0 && !record.empty()) record = Typed(record[0], record.substr(1));
   const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? record.size() / 3 : 0);
-  stream.Feed({direction, record.substr(0, record.size() - cut), cut});
+  const std::uint8_t hint = (control & 0x20U) != 0 ? PG_HINT_PASSED : 0;
+  stream.Feed({direction, record.substr(0, record.size() - cut), cut, 0, hint});
 }
 
 void Require(bool condition, const char* what) {
