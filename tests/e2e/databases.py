@@ -48,6 +48,17 @@ class SqlCase(LiveCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return self.server
 
+    def turn_on_tls(self):
+        key, cert = self.data / "server.key", self.data / "server.crt"
+        subprocess.run([self.need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop",
+                        "-keyout", key, "-out", cert], check=True, capture_output=True)
+        user = pwd.getpwnam("postgres")
+        os.chown(key, user.pw_uid, user.pw_gid)
+        key.chmod(0o600)
+        self.assertEqual(self.psql_admin("alter system set ssl = on").returncode, 0)
+        self.assertEqual(self.psql_admin("select pg_reload_conf()").returncode, 0)
+        wait_for("TLS", lambda: self.psql("select 1", PGSSLMODE="require").returncode == 0)
+
     def psql_admin(self, text):
         command = [self.postgres_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60,

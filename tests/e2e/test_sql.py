@@ -107,6 +107,16 @@ class Postgres(SqlCase):
                          [("select", 2000), ("copy select", None), ("select song", 1)])
         self.assert_nothing_lost(daemon)
 
+    def test_over_tls(self):
+        """The client asks for TLS in the protocol; its plaintext comes back from the tls module."""
+        self.postgres()
+        self.turn_on_tls()
+        daemon = self.sql_daemon()
+        daemon.load("tls")
+        self.assertEqual(self.psql("select title from song where id = 3", PGSSLMODE="require").stdout, "title 3\n")
+        (span,) = daemon.wait_spans(1, settle=0.5, name="select song")
+        self.assertEqual(span.attributes["db.query.text"], "select title from song where id = ?")
+
     def test_connection_older_than_the_daemon(self):
         self.postgres()
         client = subprocess.Popen([self.postgres_program("psql"), "-X", "-q", "-A", "-t"], stdin=subprocess.PIPE,
