@@ -40,7 +40,7 @@ class Postgres(SqlCase):
         daemon = self.start_daemon(targets=[{"name": "psql", "exe": [self.postgres_program("psql")]}])
         daemon.load("sql")
         self.assertEqual(self.psql("select title from song where id = 3", host=self.data).stdout, "title 3\n")
-        if "sock" not in daemon.ctl("modules").stdout + daemon.log():
+        if "capture backend sock" not in daemon.log():
             self.skipTest("unix streams need the backend sock")
         (span,) = daemon.wait_spans(1, settle=0.5)
         self.assertEqual((span.name, span.attributes["db.namespace"]), ("select song", "shop"))
@@ -58,7 +58,7 @@ class Postgres(SqlCase):
         self.postgres()
         daemon = self.sql_daemon(servers=True)
         self.psql("select title from song where id = 3")
-        wait_for("records of the server", lambda: daemon.counters().get(("module:sql", "submitted"), 1))
+        wait_for("records of the server", lambda: daemon.counters().get(("module:sql", "submitted"), 0))
         self.assertEqual(daemon.spans(), [])
 
     def exact(self, mode, clients=1):
