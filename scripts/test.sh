@@ -96,7 +96,7 @@ run_sanitizer() {
 
 # In every run: the unit tests under ASan and UBSan. Those over gRPC (control, client) only with --full: building them
 # takes longer than all others together.
-NOT_SANITIZED='^(adjacency|app_test|control_test|cli_.*|python_example_test)$'
+NOT_SANITIZED='^(adjacency|protocol_table|app_test|control_test|cli_.*|python_example_test)$'
 export LSAN_OPTIONS=suppressions=$PWD/scripts/lib/lsan.supp
 sanitized_tests() { ctest --test-dir build/asan-ubsan -N -L unit -E "$NOT_SANITIZED" | sed -n 's/^ *Test *#[0-9]*: //p'; }
 build_sanitized() {

@@ -74,6 +74,26 @@ class Generations {
   std::atomic<Node*> head_{nullptr};
 };
 
+/// Find of one shard, which nearly always asks for the generation it asked for last. [shard]
+template <class Config>
+class LastGeneration {
+ public:
+  explicit LastGeneration(const Generations<Config>& all) : all_(all) {}
+
+  const Config* Find(std::uint32_t generation) {
+    if (config_ == nullptr || generation_ != generation) {
+      config_ = all_.Find(generation);
+      generation_ = generation;
+    }
+    return config_;
+  }
+
+ private:
+  const Generations<Config>& all_;
+  const Config* config_ = nullptr;
+  std::uint32_t generation_ = 0;
+};
+
 /// Open exchanges per generation of one shard. [shard] More generations at once than there are rows share the last row
 /// under the lowest of their numbers: the answer errs towards keeping a configuration longer.
 class Pins {

@@ -36,7 +36,7 @@ PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into i
   const __u32 next = pb_hook(sk, length, flags, direction); \
   if (next == PB_DONE) return 0;                            \
   bpf_tail_call(ctx, &progs, next);                         \
-  pb_hook_missed(next);                                     \
+  pb_hook_missed(sk, next);                                 \
   return 0
 
 /* --- backend sock (6.3 and newer) ----------------------------------------------------------------------------- */

@@ -149,9 +149,12 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
   return pb_unowned(&segment, line);
 }
 
-/* The program named was not there: its module has none for this, or is being unloaded. */
-static __always_inline void pb_hook_missed(__u32 program) {
+/* The program named was not there: its module has none for this, or is being unloaded. What the socket remembers may be
+ * wrong, where a CPU reads words in another order than they were written: it is asked again. */
+static __always_inline void pb_hook_missed(struct sock *sk, __u32 program) {
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
   struct pb_counters *line = pb_core_line();
+  if (state) state->raw.route = 0;
   if (!line) return;
   if (program % PB_SLOT_PROGRAMS != PB_CLASSIFY) line->hooked++;
   line->unclassified++;

@@ -83,7 +83,7 @@ Status DiscoveryLoop::SetTargets(const std::vector<config::Target>& targets) {
   std::vector<std::string> names;
   names.reserve(targets.size());
   for (const config::Target& target : targets) names.push_back(target.service_name);
-  std::atomic_store(&service_names_, std::make_shared<const std::vector<std::string>>(std::move(names)));
+  service_names_.store(std::make_shared<const std::vector<std::string>>(std::move(names)));
   if (targets_changed_) targets_changed_();
   return OkStatus();
 }

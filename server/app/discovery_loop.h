@@ -45,7 +45,7 @@ class DiscoveryLoop final : public state::TargetPort {
   bool IsTarget(std::uint32_t pid);
 
   /// Service names by rule index, for the shards. [any]
-  std::shared_ptr<const std::vector<std::string>> service_names() const { return std::atomic_load(&service_names_); }
+  std::shared_ptr<const std::vector<std::string>> service_names() const { return service_names_.load(); }
 
   /// What the kernel told of a process. [discovery]
   void OnEvent(const pb_process& event);
@@ -69,7 +69,8 @@ class DiscoveryLoop final : public state::TargetPort {
   std::unique_ptr<discovery::TargetMatcher> matcher_;
   std::function<void()> targets_changed_;
   std::function<void(std::uint32_t)> exec_;
-  std::shared_ptr<const std::vector<std::string>> service_names_ = std::make_shared<const std::vector<std::string>>();
+  std::atomic<std::shared_ptr<const std::vector<std::string>>> service_names_ =
+      std::make_shared<const std::vector<std::string>>();
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

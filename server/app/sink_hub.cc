@@ -94,7 +94,7 @@ std::optional<unsigned> SinkHub::FreeScrapeBit() const {
 
 /// What the routes give to this sink. On the endpoint's thread.
 std::string SinkHub::Render(pipeline::ReaderId reader, unsigned bit) {
-  const std::shared_ptr<const pipeline::RouteTable> table = std::atomic_load(&scrape_table_);
+  const std::shared_ptr<const pipeline::RouteTable> table = scrape_table_.load();
   exporter::MetricSnapshot snapshot = metrics_.Collect(reader, clock_.UtcNs());
   std::erase_if(snapshot.metrics, [&](const exporter::Metric& metric) {
     const pipeline::RouteDecision decision =
@@ -161,14 +161,14 @@ void SinkHub::Republish() {
   const auto resolve = [this](std::string_view name) -> std::optional<unsigned> {
     return sinks_.Bit(std::string(name));
   };
-  std::atomic_store(&table_, std::make_shared<const pipeline::RouteTable>(routes_, resolve, all));
+  table_.store(std::make_shared<const pipeline::RouteTable>(routes_, resolve, all));
   pipeline::SinkMask scraped = 0;
   for (const auto& [name, scrape] : scrapes_) scraped |= pipeline::SinkMask{1} << scrape.bit;
   const auto resolve_scrape = [this](std::string_view name) -> std::optional<unsigned> {
     const auto found = scrapes_.find(std::string(name));
     return found == scrapes_.end() ? std::nullopt : std::optional(found->second.bit);
   };
-  std::atomic_store(&scrape_table_, std::make_shared<const pipeline::RouteTable>(routes_, resolve_scrape, scraped));
+  scrape_table_.store(std::make_shared<const pipeline::RouteTable>(routes_, resolve_scrape, scraped));
   wanted_(cumulative, delta != 0);
 }
 

@@ -5,6 +5,7 @@
 // here. Publishes the route table that shards read. [control] unless noted.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,7 +41,7 @@ class SinkHub final : public state::SinkPort, public state::RoutePort {
   void Deliver(pipeline::SinkMask mask, const exporter::BatchPtr& batch);
   /// Routes and encodes a metric snapshot. [metrics]
   void DeliverMetrics(config::Temporality temporality, const exporter::MetricSnapshot& snapshot);
-  std::shared_ptr<const pipeline::RouteTable> routes() const { return std::atomic_load(&table_); }  // [any]
+  std::shared_ptr<const pipeline::RouteTable> routes() const { return table_.load(); }  // [any]
   exporter::TailRing& tail() { return tail_; }
   void Stop(std::chrono::seconds deadline);
 
@@ -67,10 +68,10 @@ class SinkHub final : public state::SinkPort, public state::RoutePort {
   std::map<std::string, Scrape> scrapes_;
   std::vector<config::Route> routes_;
   std::vector<std::string> names_;  // of push sinks
-  std::shared_ptr<const pipeline::RouteTable> table_;
+  std::atomic<std::shared_ptr<const pipeline::RouteTable>> table_;
   // The same routes, over the sinks that are scraped: with bits of their own, because nothing is ever sent to them, and
   // a span that is routed to nothing else has no sink.
-  std::shared_ptr<const pipeline::RouteTable> scrape_table_;
+  std::atomic<std::shared_ptr<const pipeline::RouteTable>> scrape_table_;
 };
 
 }  // namespace probed::app

@@ -13,22 +13,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "rounds=${3:-200}" > "$work/measure.conf"
 for index in $(seq 0 9); do echo "n$index.www.test A"; done > "$work/names"
-cat > "$work/unbound.conf" <<'C'
-server:
-  interface: 127.0.0.1@5300
-  username: ""
-  chroot: ""
-  directory: "/tmp"
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  num-threads: 1
-  module-config: "iterator"
-  local-zone: "www.test." redirect
-  local-data: "www.test. 60 IN A 192.0.2.1"
-remote-control:
-  control-enable: no
-C
 cat > "$work/probed.yaml" <<'C'
 daemon: {http_listen: ""}
 modules: [{name: dns}]
@@ -36,5 +20,5 @@ targets: [{name: server, exe: [/bin/unbound]}]
 C
 "$here/../kernels/run_vm.sh" "$version" "$here/../kernels/dns_measure_init.sh" --timeout 600 --build "$build" \
   --add "$here/agent_probed.sh=/bin/agent_probed.sh" --add "$work/probed.yaml=/etc/probed.yaml" \
-  --add "$work/measure.conf=/etc/measure.conf" --add "$work/names=/etc/names" --add "$work/unbound.conf=/etc/unbound.conf" \
+  --add "$work/measure.conf=/etc/measure.conf" --add "$work/names=/etc/names" --add "$here/../kernels/unbound.conf=/etc/unbound.conf" \
   --add "$(command -v dnsperf)=/bin/dnsperf" --add "$(PATH=$PATH:/usr/sbin command -v unbound)=/bin/unbound"

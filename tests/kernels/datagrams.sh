@@ -18,23 +18,7 @@ trap 'rm -rf "$work"' EXIT
 echo "$backends" > "$work/backends"
 for index in $(seq 0 9); do echo "n$index.www.test A"; done > "$work/names"
 gcc -std=c11 -O2 -o "$work/dns_vectors" "$here/../e2e/servers/dns_vectors.c"
-cat > "$work/unbound.conf" <<'C'
-server:
-  interface: 127.0.0.1@5300
-  username: ""
-  chroot: ""
-  directory: "/tmp"
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  num-threads: 1
-  module-config: "iterator"
-  local-zone: "www.test." redirect
-  local-data: "www.test. 60 IN A 192.0.2.1"
-remote-control:
-  control-enable: no
-C
 "$here/run_vm.sh" "$version" "$here/datagrams_init.sh" --fast --timeout 400 --build "$build" \
-  --add "$work/backends=/etc/backends" --add "$work/unbound.conf=/etc/unbound.conf" \
+  --add "$work/backends=/etc/backends" --add "$here/unbound.conf=/etc/unbound.conf" \
   --add "$work/dns_vectors=/bin/dns_vectors" --add "$work/names=/etc/names" --add "$(command -v dnsperf)=/bin/dnsperf" \
   --add "$(PATH=$PATH:/usr/sbin command -v unbound)=/bin/unbound"

@@ -23,8 +23,7 @@ ask() {
 # per PID BEFORE COUNT: what the process ran since then, per call.
 per() { awk "BEGIN {printf \"%.1f\", ($(cpu_of "$1") - $2) / $3}"; }
 
-# measure: sets grpc and nginx, instructions of the server per call. A connection of
-# its own each time.
+# measure: sets grpc and nginx, instructions of the server per call. A connection of its own each time.
 measure() {
   rm -f /run/commands
   mkfifo /run/commands

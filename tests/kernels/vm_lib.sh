@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Inside the VM: mounts, nginx, agents under test, CPU times. Sourced by the init scripts (busybox sh).
+# Inside the VM: mounts, nginx, agents under test, CPU times; a daemon with a file sink and what is expected of it.
+# Sourced by the init scripts (busybox sh).
 
 vm_start() {
   mount -t proc none /proc
@@ -65,3 +66,58 @@ agent_stop() {
 
 # agent_pid: the daemon if the agent's script has started one, else the agent itself.
 agent_pid() { pidof probed || echo $agent; }
+
+# --- a daemon with a file sink -----------------------------------------------------------------------------------
+
+socket=/run/probed.sock
+status=0
+
+ctl() { probectl --socket $socket "$@"; }
+
+# daemon_start STATE_FOLDER < CONFIGURATION: ends the run if it does not answer.
+daemon_start() {
+  rm -f /tmp/spans.json
+  cat > /tmp/probed.yaml
+  probed --config /tmp/probed.yaml --socket $socket --module-dir /modules --state-dir "$1" > /run/probed.log 2>&1 &
+  probed=$!
+  for attempt in $(seq 150); do
+    ctl modules > /run/out 2>&1 && return
+    sleep 0.2
+  done
+  echo "the daemon does not answer"
+  cat /run/probed.log
+  vm_stop 1
+}
+
+# Numbers of programs, maps and links; the kernel frees them a grace period later.
+bpf_objects() { for kind in prog map link; do bpftool $kind show | grep -cE '^[0-9]+:'; done | xargs; }
+wait_bpf_objects() {
+  for attempt in $(seq 50); do
+    [ "$(bpf_objects)" = "$1" ] && break
+    sleep 0.1
+  done
+}
+
+# count PATTERN: how often it is in the file sink. wait_count PATTERN COUNT: up to 30 s for that many; prints them.
+count() { grep -o "$1" /tmp/spans.json 2>/dev/null | wc -l; }
+wait_count() {
+  for attempt in $(seq 150); do
+    [ "$(count "$1")" -ge "$2" ] && break
+    sleep 0.2
+  done
+  count "$1"
+}
+
+# expect WHAT WANTED FOUND: sets status. With several backends, backend names the one at hand.
+expect() {
+  if [ "$2" = "$3" ]; then echo "ok   ${backend:+$backend }$1: $3"; return; fi
+  echo "FAIL ${backend:+$backend }$1: expected $2, got $3"
+  status=1
+  return 1
+}
+
+daemon_stop() {
+  kill -TERM $probed
+  wait $probed
+  expect "exit of the daemon" 0 $?
+}

@@ -41,4 +41,35 @@ inline probe_host_t NullHost() {
   return host;
 }
 
+/// A module with its default configuration and one shard, on the null host.
+class NullModule {
+ public:
+  explicit NullModule(const probe_module_entry_t& entry) : entry_(entry), host_(NullHost()) {
+    probe_config_t* config = nullptr;
+    Check(entry_.create(&host_, &module_));
+    Check(entry_.prepare(module_, {"{}", 2}, nullptr, &config));
+    entry_.commit(module_, config, 1);
+    Check(entry_.shard_start(module_, 0, nullptr, &shard_));
+  }
+  NullModule(const NullModule&) = delete;
+  ~NullModule() {
+    entry_.shard_stop(shard_);
+    entry_.destroy(module_);
+  }
+
+  probe_shard_t* shard() const { return shard_; }
+  /// A stream is never null, and the null host does not look at it.
+  probe_stream_t* stream() { return reinterpret_cast<probe_stream_t*>(this); }
+
+ private:
+  static void Check(probe_result_t result) {
+    if (result != PROBE_OK) std::abort();
+  }
+
+  const probe_module_entry_t& entry_;
+  const probe_host_t host_;
+  probe_module_t* module_ = nullptr;
+  probe_shard_t* shard_ = nullptr;
+};
+
 }  // namespace probed::sdk::testing

@@ -67,18 +67,17 @@ static __always_inline int h2_skip(struct probed_segment *segment, struct h2_dir
   return PROBED_SKIPPED;
 }
 
-/* Points the walk at position `at` of the call's buffer. False: it cannot be read. */
-static __always_inline bool h2_aim(const struct probed_segment *segment, struct h2_walk *walk, __u32 at) {
+/* Points the walk at position `at` of the call's buffer, or at its iovecs (then h2_seek finds the position). */
+static __always_inline void h2_aim(const struct probed_segment *segment, struct h2_walk *walk, __u32 at) {
   const struct pb_buffer *buffer = segment->at.buffer;
   walk->rest = probed_total(segment) - at;
   if (!buffer->segments) {
     walk->address = buffer->base + at;
     walk->piece = walk->rest;
-    return true;
+    return;
   }
   walk->vector = buffer->base;
   walk->vectors = buffer->segments;
-  return true;
 }
 
 /* The first iovecs, up to the one that holds position `at`. */

@@ -68,6 +68,18 @@ static __always_inline const void *h2_user(__u64 address) {
 
 static __always_inline __u32 h2_least(__u32 a, __u32 b) { return a < b ? a : b; }
 
+/* Eight bytes wherever they lie. In the kernel one load, for clang would make eight of a copy; tests run it where a
+ * load must be aligned. */
+#ifdef __bpf__
+static __always_inline __u64 h2_word(const __u8 *bytes) { return *(const __u64 *)bytes; }
+#else
+static __always_inline __u64 h2_word(const __u8 *bytes) {
+  __u64 word;
+  __builtin_memcpy(&word, bytes, sizeof(word));
+  return word;
+}
+#endif
+
 static __always_inline void h2_pass(struct h2_walk *walk, struct h2_direction *way, __u32 count) {
   walk->address += count;
   walk->piece -= count;
@@ -160,7 +172,7 @@ static __always_inline long h2_head(struct h2_walk *walk, struct h2_direction *w
   }
   walk->out += H2_HEAD_BYTES;
   h2_pass(walk, way, H2_HEAD_BYTES);
-  return h2_begin_frame(walk, way, *(const __u64 *)head);
+  return h2_begin_frame(walk, way, h2_word(head));
 }
 
 static __always_inline long h2_payload(struct h2_walk *walk, struct h2_direction *way, __u8 *to, __u32 most) {
@@ -213,7 +225,7 @@ enum {
 static __always_inline void h2_keep_head(struct h2_direction *way, const __u8 *bytes, __u32 count) {
   const __u32 shift = 64 - count * 8;
   way->have = (__u8)count;
-  way->head = *(const __u64 *)bytes << shift >> shift;
+  way->head = h2_word(bytes) << shift >> shift;
 }
 
 /* Walks `walk->rest` bytes (at most `most`) that lie at `bytes`, where no head is half read. What is walked of them
@@ -226,11 +238,11 @@ static __always_inline void h2_read(const __u8 *bytes, __u32 most, struct h2_wal
   __u32 at = way->left;
   __u32 begun = 0;
   if (!at && length >= H2_HEAD_BYTES && *(const __u32 *)bytes == H2_PREFACE_WORD_LOW) {
-    head = *(const __u64 *)bytes;
+    head = h2_word(bytes);
     at = H2_PREFACE_BYTES;
   }
   for (__u32 i = 0; i < H2_READ_FRAMES && at + H2_HEAD_BYTES <= length; i++) {
-    head = *(const __u64 *)(bytes + pb_clamp(at, most));
+    head = h2_word(bytes + pb_clamp(at, most));
     begun = at;
     if (h2_type_of(head) <= H2_RST_STREAM) h2_count_frame(walk, head, length - at);
     at += H2_HEAD_BYTES + (__builtin_bswap32((__u32)head) >> 8);

@@ -12,6 +12,18 @@ namespace {
 constexpr std::string_view kSystem = "grpc";
 constexpr std::string_view kOtherMethod = "_OTHER";
 
+probe_exchange_t ExchangeAt(const Connection& connection, const FrameStart& start) {
+  probe_exchange_t exchange{};
+  exchange.struct_size = sizeof(exchange);
+  exchange.kind = connection.is_server() ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT;
+  exchange.start_ns = start.ktime_ns;
+  exchange.cookie = start.cookie;
+  exchange.offset = start.offset;
+  exchange.end_offset = start.offset;
+  exchange.layer = connection.layer;
+  return exchange;
+}
+
 bool IsGrpc(Content content) {
   return content == Content::kGrpc || content == Content::kGrpcWeb || content == Content::kGrpcWebText;
 }
@@ -82,28 +94,14 @@ bool Emitter::IsRpc(const Connection& connection, const Call& call) const {
 }
 
 std::uint64_t Emitter::BeginUnknown(sdk::Stream stream, const Connection& connection, const FrameStart& start) {
-  probe_exchange_t exchange{};
-  exchange.struct_size = sizeof(exchange);
-  exchange.kind = connection.is_server() ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT;
-  exchange.start_ns = start.ktime_ns;
-  exchange.cookie = start.cookie;
-  exchange.offset = start.offset;
-  exchange.end_offset = start.offset;
-  exchange.layer = connection.layer;
-  return stream.Begin(exchange);
+  return stream.Begin(ExchangeAt(connection, start));
 }
 
 std::uint64_t Emitter::Begin(sdk::Stream stream, const Connection& connection, const FrameStart& start,
                              const Block& block, std::uint64_t end_offset, bool alone) {
-  probe_exchange_t exchange{};
-  exchange.struct_size = sizeof(exchange);
-  exchange.kind = connection.is_server() ? PROBE_SPAN_SERVER : PROBE_SPAN_CLIENT;
-  exchange.start_ns = start.ktime_ns;
-  exchange.cookie = start.cookie;
-  exchange.offset = start.offset;
+  probe_exchange_t exchange = ExchangeAt(connection, start);
   exchange.end_offset = end_offset;
   exchange.wire_sequence = start.wire_sequence;
-  exchange.layer = connection.layer;
   // The thread that writes for several calls at once says nothing about any of them.
   if (alone) exchange.cause = start.cause;
   exchange.remote = block.fields().trace;

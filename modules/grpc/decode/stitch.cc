@@ -29,20 +29,12 @@ void Stitcher::Enter(sdk::Stream stream, Connection& connection) {
   requests_ = 0;
   failure_ = PROBE_REASON_COUNT;
   connection.memory.Use(stream);
-  if (connection.stream == nullptr) Remember(stream, connection);
-}
-
-void Stitcher::Remember(sdk::Stream stream, Connection& connection) {
-  connection.stream = stream.raw();
-  connection.next = connections_;
-  if (connections_ != nullptr) connections_->previous = &connection;
-  connections_ = &connection;
+  connections_.Enter(connection, stream.raw());
 }
 
 /// Takes the connection out of the list and gives its memory back.
 void Stitcher::Leave() {
-  (c_->previous == nullptr ? connections_ : c_->previous->next) = c_->next;
-  if (c_->next != nullptr) c_->next->previous = c_->previous;
+  connections_.Leave(*c_);
   for (Direction& d : c_->directions) {
     d.hpack.Close();
     d.block.Release(stream_);
@@ -106,14 +98,6 @@ void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t
 
 // --- calls --------------------------------------------------------------------------------------------------------
 
-const Config* Stitcher::ConfigFor(std::uint32_t generation) {
-  if (cached_config_ == nullptr || cached_generation_ != generation) {
-    cached_config_ = configs_.Find(generation);
-    cached_generation_ = generation;
-  }
-  return cached_config_;
-}
-
 /// An exchange that is opened only to say that it is lost: the ledger counts it.
 void Stitcher::CountLost(const FrameStart& start, probe_reason reason) {
   stream_.Abort(emitter_.BeginUnknown(stream_, *c_, start), reason);
@@ -122,7 +106,7 @@ void Stitcher::CountLost(const FrameStart& start, probe_reason reason) {
 /// Opens the call whose request is the block at hand. nullptr: it is of no interest, or there is no memory.
 Call* Stitcher::Begin(Direction& d) {
   const BlockState& state = d.under_way;
-  const Config* config = ConfigFor(state.start.generation);
+  const Config* config = configs_.Find(state.start.generation);
   if (c_->calls.size() >= kMaxOpen) Drop(c_->calls.oldest(), PROBE_EVICTED_MEMORY);
   const bool alone = c_->calls.size() == 0 && ++requests_ == 1;
   const std::uint64_t exchange = emitter_.Begin(stream_, *c_, state.start, d.block, at_, alone);

@@ -20,6 +20,7 @@
 
 #include "api/sdk/generations.h"
 #include "api/sdk/host.h"
+#include "api/sdk/open_streams.h"
 #include "modules/grpc/config.h"
 #include "modules/grpc/decode/connection.h"
 #include "modules/grpc/decode/emit.h"
@@ -42,16 +43,15 @@ class Stitcher {
   /// Ends what is open on all connections.
   template <class Wrap>
   void Flush(Wrap wrap) {
-    for (Connection* c = connections_; c != nullptr; c = c->next) {
-      Enter(wrap(c->stream), *c);
-      while (c->calls.oldest() != nullptr) Drop(c->calls.oldest(), PROBE_ABORTED_UNLOAD);
-    }
+    connections_.ForEach([&](Connection& c) {
+      Enter(wrap(c.stream), c);
+      while (c.calls.oldest() != nullptr) Drop(c.calls.oldest(), PROBE_ABORTED_UNLOAD);
+    });
   }
   std::uint32_t OldestGeneration() const { return pins_.Oldest(); }
 
  private:
   void Enter(sdk::Stream stream, Connection& connection);
-  void Remember(sdk::Stream stream, Connection& connection);
   void Leave();
   void Settle();
 
@@ -101,14 +101,10 @@ class Stitcher {
   void Forget(Call* call);
   void CountLost(const FrameStart& start, probe_reason reason);
 
-  const Config* ConfigFor(std::uint32_t generation);
-
-  const sdk::Generations<Config>& configs_;
+  sdk::LastGeneration<Config> configs_;
   sdk::Pins pins_;
   Emitter emitter_;
-  Connection* connections_ = nullptr;
-  const Config* cached_config_ = nullptr;
-  std::uint32_t cached_generation_ = 0;
+  sdk::OpenStreams<Connection> connections_;
 
   // The call under way.
   sdk::Stream stream_{nullptr, nullptr};

@@ -43,7 +43,7 @@ void Stitcher::LoseBlock(Direction& d) {
 }
 
 Block::Wanted Stitcher::WantedOf(const Direction& d) {
-  const Config* config = ConfigFor(d.under_way.start.generation);
+  const Config* config = configs_.Find(d.under_way.start.generation);
   if (config == nullptr) return {nullptr, 0};
   const bool request = c_->request_direction >= 0 && IsRequestSide(d);
   if (request) return {&config->http.request_headers, config->http.capture_bytes};

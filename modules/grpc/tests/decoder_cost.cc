@@ -4,10 +4,10 @@
 // Instructions per unary call, decoding and attributes, without the host: run under callgrind with
 // --toggle-collect='PairOfRecords*' and divide by the number of calls.
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "api/module/probe_module.h"
+#include "api/sdk/testing/null_host.h"
 #include "modules/grpc/tests/frames.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -15,23 +15,6 @@ extern "C" const probe_module_entry_t probe_module_entry;
 namespace {
 
 using namespace probed::mod::grpc::testing;  // NOLINT: the frames of this folder
-
-// A host that does nothing: what is left is the module.
-probe_host_t NullHost() {
-  probe_host_t host{};
-  host.struct_size = sizeof(host);
-  host.intern_key = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
-  host.intern_instrument = [](probe_host_context_t*, probe_str_t) { return std::uint32_t{1}; };
-  host.log = [](probe_host_context_t*, std::uint32_t, probe_str_t) {};
-  host.stream_alloc = [](probe_stream_t*, std::size_t size) { return std::calloc(1, size); };
-  host.stream_free = [](probe_stream_t*, void* memory, std::size_t) { std::free(memory); };
-  host.exchange_begin = [](probe_stream_t*, const probe_exchange_t*) { return std::uint64_t{1}; };
-  host.emit_span = [](probe_stream_t*, const probe_span_t*) { return probe_result_t{PROBE_OK}; };
-  host.exchange_abort = [](probe_stream_t*, std::uint64_t, std::uint32_t) {};
-  host.count = [](probe_stream_t*, std::uint32_t) {};
-  host.not_mine = [](probe_stream_t*) {};
-  return host;
-}
 
 struct Wire {
   probe_shard_t* shard = nullptr;
@@ -63,17 +46,8 @@ extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, pr
 }
 
 int main() {
-  const probe_host_t host = NullHost();
-  probe_module_t* module = nullptr;
-  probe_config_t* config = nullptr;
-  Wire wire;
-  if (probe_module_entry.create(&host, &module) != PROBE_OK) return 1;
-  if (probe_module_entry.prepare(module, {"{}", 2}, nullptr, &config) != PROBE_OK) return 1;
-  probe_module_entry.commit(module, config, 1);
-  if (probe_module_entry.shard_start(module, 0, nullptr, &wire.shard) != PROBE_OK) return 1;
-
-  char handle = 0;  // a stream is never null, and the null host does not look at it
-  wire.stream = reinterpret_cast<probe_stream_t*>(&handle);
+  probed::sdk::testing::NullModule module(probe_module_entry);
+  Wire wire{.shard = module.shard(), .stream = module.stream()};
   probe_open_t open{};
   open.from_start = 1;
   open.peer = open.local = {{192, 0, 2, 10}, 4000, PROBE_FAMILY_INET, {}};
@@ -93,8 +67,6 @@ int main() {
     PairOfRecords(wire.shard, wire.stream, &wire.state, &client, &server);
   }
   probe_module_entry.on_close(wire.shard, wire.stream, &wire.state, PROBE_CLOSE_PEER, 0);
-  probe_module_entry.shard_stop(wire.shard);
-  probe_module_entry.destroy(module);
   std::printf("%u calls\n", kCalls);
   return 0;
 }

@@ -24,6 +24,7 @@ std::string Shown(const sdk::testing::RecordedSpan& span) {
 
 std::vector<std::string> Shown(const std::vector<sdk::testing::RecordedSpan>& spans) {
   std::vector<std::string> out;
+  out.reserve(spans.size());
   for (const auto& span : spans) out.push_back(Shown(span));
   std::sort(out.begin(), out.end());
   return out;

@@ -26,17 +26,9 @@ void NoteAddresses(Connection& connection, const probe_open_t& open) {
 
 }  // namespace
 
-void Stitcher::Remember(sdk::Stream stream, Connection& connection) {
-  connection.stream = stream.raw();
-  connection.next = connections_;
-  if (connections_ != nullptr) connections_->previous = &connection;
-  connections_ = &connection;
-}
-
 /// Takes the connection out of the list and gives its memory back.
 void Stitcher::Leave() {
-  (c_->previous == nullptr ? connections_ : c_->previous->next) = c_->next;
-  if (c_->next != nullptr) c_->next->previous = c_->previous;
+  connections_.Leave(*c_);
   for (Direction& d : c_->directions) {
     DropHead(d);
     d.buffer.Release(stream_);

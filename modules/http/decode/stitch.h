@@ -18,6 +18,7 @@
 
 #include "api/sdk/generations.h"
 #include "api/sdk/host.h"
+#include "api/sdk/open_streams.h"
 #include "modules/http/config.h"
 #include "modules/http/decode/connection.h"
 #include "modules/http/decode/emit.h"
@@ -49,12 +50,12 @@ class Stitcher {
   /// Ends what is open on all connections.
   template <class Wrap>
   void Flush(Wrap wrap) {
-    for (Connection* c = connections_; c != nullptr; c = c->next) {
-      Enter(wrap(c->stream), *c);
+    connections_.ForEach([&](Connection& c) {
+      Enter(wrap(c.stream), c);
       AbortAll(PROBE_ABORTED_UNLOAD);
-      c->tombstones = 0;
-      if (c->role != Role::kUnknown) Drain();  // what still comes belongs to nobody
-    }
+      c.tombstones = 0;
+      if (c.role != Role::kUnknown) Drain();  // what still comes belongs to nobody
+    });
   }
   std::uint32_t OldestGeneration() const { return pins_.Oldest(); }
 
@@ -66,9 +67,8 @@ class Stitcher {
     used_ = false;
     idle_reason_ = PROBE_IGNORED_BODY;
     failure_ = PROBE_REASON_COUNT;
-    if (connection.stream == nullptr) Remember(stream, connection);
+    connections_.Enter(connection, stream.raw());
   }
-  void Remember(sdk::Stream stream, Connection& connection);
   void Leave();
   void Settle();
 
@@ -173,20 +173,10 @@ class Stitcher {
   void ForgetConstant() {
     if (c_->request_memo != nullptr) c_->request_memo->constant.set = 0;
   }
-  const Config* ConfigFor(std::uint32_t generation) {
-    if (cached_config_ == nullptr || cached_generation_ != generation) {
-      cached_config_ = configs_.Find(generation);
-      cached_generation_ = generation;
-    }
-    return cached_config_;
-  }
-
-  const sdk::Generations<Config>& configs_;
+  sdk::LastGeneration<Config> configs_;
   sdk::Pins pins_;
   Emitter emitter_;
-  Connection* connections_ = nullptr;
-  const Config* cached_config_ = nullptr;
-  std::uint32_t cached_generation_ = 0;
+  sdk::OpenStreams<Connection> connections_;
 
   // The call under way.
   sdk::Stream stream_{nullptr, nullptr};

@@ -189,7 +189,7 @@ inline ParseState Stitcher::ReadRequest(Direction& d, std::string_view block, co
     return ParseState::kOk;
   }
   request_ = {};
-  const Config* config = ConfigFor(start.generation);
+  const Config* config = configs_.Find(start.generation);
   const ParseOptions options{config == nullptr ? nullptr : &config->http.request_headers, cut, d.torn};
   const ParseState state = ParseRequest(block, options, &request_, &captured_);
   const bool parsed = state == ParseState::kOk && !cut && config != nullptr && options.filter->empty();

@@ -32,7 +32,7 @@ void Stitcher::CountLost(const HeadStart& start, probe_reason reason) {
 Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cut) {
   const bool linked = remembered_ != nullptr && request_.traceparents != 0;
   const std::uint64_t id = emitter_.Begin(stream_, *c_, start, request_, head, linked ? &remote_ : nullptr);
-  const Config* config = ConfigFor(start.generation);
+  const Config* config = configs_.Find(start.generation);
   const bool ignored =
       config != nullptr && !config->http.ignored.empty() &&
       !config->http.ignored.Match(sdk::http::ParseTarget(request_.target.In(head.data())).path).empty();

@@ -29,17 +29,9 @@ extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, pr
 }
 
 int main() {
-  const probe_host_t host = probed::sdk::testing::NullHost();
-  probe_module_t* module = nullptr;
-  probe_config_t* config = nullptr;
-  probe_shard_t* shard = nullptr;
-  if (probe_module_entry.create(&host, &module) != PROBE_OK) return 1;
-  if (probe_module_entry.prepare(module, {"{}", 2}, nullptr, &config) != PROBE_OK) return 1;
-  probe_module_entry.commit(module, config, 1);
-  if (probe_module_entry.shard_start(module, 0, nullptr, &shard) != PROBE_OK) return 1;
-
-  char handle = 0;  // a stream is never null, and the null host does not look at it
-  auto* stream = reinterpret_cast<probe_stream_t*>(&handle);
+  probed::sdk::testing::NullModule module(probe_module_entry);
+  probe_shard_t* shard = module.shard();
+  probe_stream_t* stream = module.stream();
   void* state = nullptr;
   probe_open_t open{};
   open.from_start = 1;
@@ -62,8 +54,6 @@ int main() {
     response.offset += response.total;
   }
   probe_module_entry.on_close(shard, stream, &state, PROBE_CLOSE_PEER, 0);
-  probe_module_entry.shard_stop(shard);
-  probe_module_entry.destroy(module);
   std::printf("%d pairs\n", kPairs);
   return 0;
 }

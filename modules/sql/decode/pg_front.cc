@@ -54,7 +54,7 @@ Operation* Stitcher::Add(Reading& r, Step step, const Arrival& arrival, std::str
   return operation;
 }
 
-bool Stitcher::Wanted(const Reading& r, const Arrival& arrival) const {
+bool Stitcher::Wanted(const Reading& r, const Arrival& arrival) {
   return KindOf(r.c) == PROBE_SPAN_CLIENT || configs_.Find(arrival.generation)->server_spans;
 }
 

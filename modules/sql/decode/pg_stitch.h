@@ -77,7 +77,7 @@ class Stitcher {
   Text* TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_plain, const Arrival& arrival);
   static bool Pair(Reading& r, Step step);
   void EmitSkipped(Reading& r, const Arrival& arrival, Text* text);
-  bool Wanted(const Reading& r, const Arrival& arrival) const;
+  bool Wanted(const Reading& r, const Arrival& arrival);
   static void ForgetBySql(Reading& r, std::string_view sql);
 
   // pg_back.cc: what a server answers
@@ -102,7 +102,7 @@ class Stitcher {
 
   Emitter emitter_;
   sdk::Pins pins_;
-  const sdk::Generations<Config>& configs_;
+  sdk::LastGeneration<Config> configs_;
 };
 
 }  // namespace probed::mod::sql::pg

@@ -36,10 +36,7 @@ void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe
   const std::uint8_t direction = segment.direction == PROBE_SENT ? PROBE_SENT : PROBE_RECEIVED;
   Reading r{stream, connection, connection.directions[direction], direction, &segment};
   BeginDirection(r.d, segment.offset);
-  if (connection.over)
-    r.outcome = PROBE_IGNORED_BODY;
-  else if ((r.d.flags & TLS_FINISHED) != 0)
-    r.outcome = PROBE_IGNORED_BODY;
+  if (connection.over || (r.d.flags & TLS_FINISHED) != 0) r.outcome = PROBE_IGNORED_BODY;
   if (segment.offset > r.d.expected) Advance(r, segment.offset);
   const std::uint64_t known = std::min<std::uint64_t>(r.d.expected - segment.offset, segment.captured);
   std::string_view bytes(reinterpret_cast<const char*>(segment.bytes), segment.captured);

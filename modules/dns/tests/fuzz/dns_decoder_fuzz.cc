@@ -7,15 +7,12 @@
 //   control: 0x01 direction   0x02 a tick of an hour before it   0x04 cut by a third   0x08 another peer; a hole before
 //            0x10 a header of a query in front                   0x20 one of a response
 //            0x40 of the stream; with 0x10 or 0x20 its length in front
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/fuzz.h"
 #include "modules/dns/tests/messages.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -26,6 +23,8 @@ using probed::mod::dns::testing::Framed;
 using probed::mod::dns::testing::Header;
 using probed::mod::dns::testing::Peer4;
 using probed::sdk::testing::Driver;
+using probed::sdk::testing::FeedRecords;
+using probed::sdk::testing::RequireNothingLeft;
 using probed::sdk::testing::StreamDriver;
 
 constexpr std::uint64_t kHourNs = 3'600'000'000'000;
@@ -54,35 +53,22 @@ void FeedRecord(Driver& driver, StreamDriver& stream, std::uint8_t control, std:
   stream.Datagram((control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED, datagram, peer, cut);
 }
 
-void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, R"({"server_spans":true,"duration_metric":true})");
   StreamDriver socket = driver.NewStream();
   StreamDriver stream = driver.NewStream();
-  std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 2 != 0) socket.Open();
   if (size % 3 != 0) stream.Open(size % 3 == 1);
-  while (input.size() >= 2) {
-    const auto control = static_cast<std::uint8_t>(input[0]);
-    const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
-    input.remove_prefix(2);
-    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
-    input.remove_prefix(bytes.size());
-    FeedRecord(driver, (control & 0x40U) != 0 ? stream : socket, control, bytes);
-    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
-  }
+  FeedRecords(
+      driver, input, 2, [](const std::uint8_t* head) { return std::size_t{head[1]}; },
+      [&](std::uint8_t control, std::string_view bytes) {
+        FeedRecord(driver, (control & 0x40U) != 0 ? stream : socket, control, bytes);
+      });
   socket.Close(static_cast<probe_close_reason>(size % 7));
   stream.Close(static_cast<probe_close_reason>(size % 7));
-  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
-  Require(driver.host.in_flight() == 0, "an exchange stayed open");
-  Require(driver.host.bytes() == 0, "memory was not given back");
-  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  RequireNothingLeft(driver);
   return 0;
 }

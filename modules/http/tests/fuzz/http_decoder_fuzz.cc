@@ -6,15 +6,12 @@
 //
 //   control: 0x01 direction   0x02 a hole before it   0x04 unshipped bytes behind it   0x08 nothing shipped
 //            0x10 truncated   0x20 unreadable         0x40 hint: message end           0x80 long (length * 16)
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/fuzz.h"
 #include "modules/http/decode/types.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -22,6 +19,8 @@ extern "C" const probe_module_entry_t probe_module_entry;
 namespace {
 
 using probed::sdk::testing::Driver;
+using probed::sdk::testing::FeedRecords;
+using probed::sdk::testing::RequireNothingLeft;
 using probed::sdk::testing::Step;
 using probed::sdk::testing::StreamDriver;
 
@@ -46,33 +45,18 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
   stream.Feed(step);
 }
 
-void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, kConfig);
   StreamDriver stream = driver.NewStream(size % 2 == 0 ? PROBE_LAYER_RAW : PROBE_LAYER_PLAINTEXT);
-  std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 3 != 0) stream.Open(size % 3 == 1);
-  while (input.size() >= 2) {
-    const auto control = static_cast<std::uint8_t>(input[0]);
-    const std::size_t scale = (control & 0x80U) != 0 ? 16 : 1;
-    const std::size_t wanted = static_cast<std::uint8_t>(input[1]) * scale;
-    input.remove_prefix(2);
-    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
-    input.remove_prefix(bytes.size());
-    FeedRecord(stream, control, bytes);
-    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
-  }
+  FeedRecords(
+      driver, input, 2,
+      [](const std::uint8_t* head) { return std::size_t{head[1]} * ((head[0] & 0x80U) != 0 ? 16 : 1); },
+      [&](std::uint8_t control, std::string_view bytes) { FeedRecord(stream, control, bytes); });
   stream.Close(static_cast<probe_close_reason>(size % 4));
-  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
-  Require(driver.host.in_flight() == 0, "an exchange stayed open");
-  Require(driver.host.bytes() == 0, "memory was not given back");
-  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  RequireNothingLeft(driver);
   return 0;
 }

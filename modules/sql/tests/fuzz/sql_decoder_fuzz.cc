@@ -7,15 +7,12 @@
 //   control: 0x01 direction   0x02 a hole before it   0x04 its last third is not there   0x08 the bytes are the payload
 //            of a message whose type is the first of them   0x10 startup and welcome before it
 //            0x20 the kernel says that rows were passed over before it
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/fuzz.h"
 #include "modules/sql/bpf/pg_walk.h"
 #include "modules/sql/tests/conversations.h"
 
@@ -27,6 +24,8 @@ using probed::mod::sql::testing::Startup;
 using probed::mod::sql::testing::Typed;
 using probed::mod::sql::testing::Welcome;
 using probed::sdk::testing::Driver;
+using probed::sdk::testing::FeedRecords;
+using probed::sdk::testing::RequireNothingLeft;
 using probed::sdk::testing::StreamDriver;
 
 void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
@@ -43,33 +42,18 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
   stream.Feed({direction, record.substr(0, record.size() - cut), cut, 0, hint});
 }
 
-void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, R"({"server_spans":true,"returned_rows":true,"capture_bytes":64})");
   if (size % 5 == 0) driver.host.memory_limit = 4096;
   StreamDriver stream = driver.NewStream();
-  std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 2 != 0) stream.Open();
-  while (input.size() >= 2) {
-    const auto control = static_cast<std::uint8_t>(input[0]);
-    const std::size_t wanted = static_cast<std::uint8_t>(input[1]);
-    input.remove_prefix(2);
-    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
-    input.remove_prefix(bytes.size());
-    FeedRecord(stream, control, bytes);
-    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
-  }
+  FeedRecords(
+      driver, input, 2, [](const std::uint8_t* head) { return std::size_t{head[1]}; },
+      [&](std::uint8_t control, std::string_view bytes) { FeedRecord(stream, control, bytes); });
   stream.Close(static_cast<probe_close_reason>(size % 7));
-  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
-  Require(driver.host.in_flight() == 0, "an exchange stayed open");
-  Require(driver.host.bytes() == 0, "memory was not given back");
-  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  RequireNothingLeft(driver);
   return 0;
 }

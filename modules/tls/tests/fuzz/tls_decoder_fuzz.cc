@@ -6,21 +6,20 @@
 //
 //   control: 0x01 direction   0x02 a hole before it   0x04 its last third was left out
 //            0x08 in front of it the header of a handshake record, 0x10 of application data, as long as it is
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/fuzz.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
 
 namespace {
 
 using probed::sdk::testing::Driver;
+using probed::sdk::testing::FeedRecords;
+using probed::sdk::testing::RequireNothingLeft;
 using probed::sdk::testing::StreamDriver;
 
 std::string Header(std::uint8_t control, std::size_t size) {
@@ -37,33 +36,17 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
   stream.Feed({direction, record.substr(0, record.size() - cut), cut});
 }
 
-void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, size % 5 == 0 ? R"({"handshake_spans":false})" : "{}");
   StreamDriver stream = driver.NewStream();
-  std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 3 != 0) stream.Open(size % 3 == 1);
-  while (input.size() >= 3) {
-    const auto control = static_cast<std::uint8_t>(input[0]);
-    const std::size_t wanted =
-        std::size_t{static_cast<std::uint8_t>(input[1])} << 8U | static_cast<std::uint8_t>(input[2]);
-    input.remove_prefix(3);
-    const std::string_view bytes = input.substr(0, std::min(wanted, input.size()));
-    input.remove_prefix(bytes.size());
-    FeedRecord(stream, control, bytes);
-    Require(driver.host.LedgerProblem().empty(), "the ledger does not close");
-  }
+  FeedRecords(
+      driver, input, 3, [](const std::uint8_t* head) { return std::size_t{head[1]} << 8U | head[2]; },
+      [&](std::uint8_t control, std::string_view bytes) { FeedRecord(stream, control, bytes); });
   stream.Close(static_cast<probe_close_reason>(size % 7));
-  Require(driver.host.LedgerProblem().empty(), "the ledger does not close at the end");
-  Require(driver.host.in_flight() == 0, "an exchange stayed open");
-  Require(driver.host.bytes() == 0, "memory was not given back");
-  Require(driver.OldestGeneration() == probed::sdk::Pins::kNone, "a generation stayed pinned");
+  RequireNothingLeft(driver);
   return 0;
 }
