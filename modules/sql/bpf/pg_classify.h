@@ -13,8 +13,10 @@
 #ifndef PROBED_MOD_SQL_PG_CLASSIFY_H
 #define PROBED_MOD_SQL_PG_CLASSIFY_H
 
+#include "modules/sql/bpf/head_masks.h"
+
 enum {
-  PG_HEAD_BYTES = 64,
+  PG_HEAD_BYTES = SQL_HEAD_BYTES,
   PG_HEADER_BYTES = 5, /* type and length */
   PG_LEAST_LENGTH = 4,
   PG_MOST_STARTUP = 10000,
@@ -30,17 +32,22 @@ enum {
   PG_CODE_GSS = 0x04d21630,
 };
 
-#define PG_INLINE static inline __attribute__((always_inline))
+#define PG_INLINE SQL_INLINE
 
 PG_INLINE unsigned pg_u16(const unsigned char *bytes) { return (unsigned)bytes[0] << 8 | bytes[1]; }
 PG_INLINE unsigned pg_u32(const unsigned char *bytes) { return pg_u16(bytes) << 16 | pg_u16(bytes + 2); }
-PG_INLINE unsigned char pg_at(const unsigned char *bytes, unsigned at) { return bytes[at & (PG_HEAD_BYTES - 1)]; }
+/* The empty assembly hides the value: a compiler that knows its range leaves out the mask, which the verifier
+ * (6.1, 6.12: "R3 unbounded memory access") needs to see. */
+PG_INLINE unsigned char pg_at(const unsigned char *bytes, unsigned at) {
+  __asm__ volatile("" : "+r"(at));
+  return bytes[at & (PG_HEAD_BYTES - 1)];
+}
 
 PG_INLINE int pg_is_letter(unsigned char c) { return (unsigned char)((c | 0x20) - 'a') < 26; }
-PG_INLINE int pg_is_text(unsigned char c) { return c >= 0x20 ? c != 0x7f : c == '\t' || c == '\n' || c == '\r'; }
-PG_INLINE int pg_is_name(unsigned char c) {
-  return pg_is_letter(c) || (unsigned char)(c - '0') < 10 || c == '_' || c == '-' || c == '.' || c == '$' || c == ':' ||
-         c == '"' || c == ' ';
+/* What a statement's text can begin with. */
+PG_INLINE int pg_begins_text(unsigned char c) {
+  return pg_is_letter(c) || c == '/' || c == '-' || c == '(' || c == ' ' || c == '\n' || c == '\t' || c == '\r' ||
+         c == ';';
 }
 
 /* The first message of a client. */
@@ -65,47 +72,38 @@ PG_INLINE int pg_recognise_startup(const unsigned char *bytes, unsigned length) 
  * `open`. It begins like one, and is text as far as it can be seen. */
 PG_INLINE int pg_is_statement(const unsigned char *bytes, unsigned length, unsigned at, unsigned end, int open) {
   if (at >= length) return PG_MORE;
-  const unsigned char first = pg_at(bytes, at);
-  if (!pg_is_letter(first) && first != '/' && first != '-' && first != '(' && first != ' ' && first != '\n' &&
-      first != '\t' && first != '\r' && first != ';' && !(first == 0 && at + 1 == end && !open))
-    return PG_NOT;
-  for (unsigned i = 0; i < PG_HEAD_BYTES; i++) {
-    if (i < at || i >= length) continue;
-    if (i + 1 >= end && !open) return i + 1 > end || bytes[i] == 0;
-    if (bytes[i] == 0) return open && i + 2 < end && i >= at + 2;
-    if (!pg_is_text(bytes[i])) return PG_NOT;
-  }
+  struct sql_masks masks;
+  sql_masks_of(bytes, &masks);
+  if (!open && at + 1 == end) return pg_at(bytes, at) == 0;
+  if (!pg_begins_text(pg_at(bytes, at))) return PG_NOT;
+  const unsigned zero = sql_first(masks.zero & sql_bits(at, length));
+  const unsigned text_end = zero < length ? zero : length;
+  if (masks.odd & sql_bits(at, text_end)) return PG_NOT;
+  if (!open && text_end >= end) return PG_NOT;
+  if (zero < length) return open ? zero + 2 < end && zero >= at + 2 : zero + 1 == end;
   return length >= PG_HEAD_BYTES || length >= at + 12 ? PG_YES : PG_MORE;
 }
 
 /* Where the zero-ended name at `at` ends, behind its zero; 0: no name. */
-PG_INLINE unsigned pg_skip_name(const unsigned char *bytes, unsigned length, unsigned at) {
-  for (unsigned i = 0; i <= PG_MOST_NAME; i++) {
-    const unsigned place = at + i;
-    if (place >= length || place >= PG_HEAD_BYTES) return 0;
-    if (pg_at(bytes, place) == 0) return place + 1;
-    if (!pg_is_name(pg_at(bytes, place))) return 0;
-  }
-  return 0;
+PG_INLINE unsigned pg_skip_name(const struct sql_masks *masks, unsigned length, unsigned at) {
+  const unsigned zero = sql_first(masks->zero & sql_bits(at, length));
+  if (zero >= length || zero > at + PG_MOST_NAME || ((masks->odd | masks->wide) & sql_bits(at, zero))) return 0;
+  return zero + 1;
 }
 
 /* Bind: portal, statement, formats of the parameters, and as many parameters as can be. */
 PG_INLINE int pg_is_bind(const unsigned char *bytes, unsigned length, unsigned size) {
-  unsigned at = pg_skip_name(bytes, length, PG_HEADER_BYTES);
+  struct sql_masks masks;
+  sql_masks_of(bytes, &masks);
+  unsigned at = pg_skip_name(&masks, length, PG_HEADER_BYTES);
   if (at == 0) return PG_NOT;
-  at = pg_skip_name(bytes, length, at);
+  at = pg_skip_name(&masks, length, at);
   if (at == 0 || at + 2 > length || at + 2 > PG_HEAD_BYTES) return PG_NOT;
   const unsigned formats = (unsigned)pg_at(bytes, at) << 8 | pg_at(bytes, at + 1);
   if (formats > 8 || at + 2 + formats * 2 + 4 > size + 1) return PG_NOT;
-  unsigned wrong = 0;
-  for (unsigned i = 0; i < 8; i++) {
-    if (i >= formats) break;
-    const unsigned place = at + 2 + i * 2;
-    if (place + 2 > length) return PG_NOT;
-    wrong |= pg_at(bytes, place) | (pg_at(bytes, place + 1) & 0xfe);
-  }
+  if (masks.high & sql_bits(at + 2, at + 2 + formats * 2)) return PG_NOT;
   at += 2 + formats * 2;
-  if (wrong || at + 2 > length || at + 2 > PG_HEAD_BYTES) return PG_NOT;
+  if (at + 2 > length || at + 2 > PG_HEAD_BYTES) return PG_NOT;
   const unsigned parameters = (unsigned)pg_at(bytes, at) << 8 | pg_at(bytes, at + 1);
   if (formats > 1 && parameters != formats) return PG_NOT;
   if (parameters == 0) return size + 1 >= at + 4;
@@ -124,7 +122,9 @@ PG_INLINE int pg_recognise_front(const unsigned char *bytes, unsigned length) {
   if (type == 'Q') return pg_is_statement(bytes, length, PG_HEADER_BYTES, size + 1, 0);
   if (size < PG_LEAST_LENGTH + 4) return PG_NOT;
   if (type == 'B') return pg_is_bind(bytes, length, size);
-  const unsigned text = pg_skip_name(bytes, length, PG_HEADER_BYTES);
+  struct sql_masks masks;
+  sql_masks_of(bytes, &masks);
+  const unsigned text = pg_skip_name(&masks, length, PG_HEADER_BYTES);
   return text == 0 ? PG_NOT : pg_is_statement(bytes, length, text, size + 1, 1);
 }
 

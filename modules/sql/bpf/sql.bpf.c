@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
  *
  * Kernel side of the SQL module: recognises PostgreSQL on any port and follows its messages. Passwords stay in the
- * kernel, and so do rows and data of COPY where there are many of them: a record behind such bytes says so. Everything
- * else is shipped, in records of at most SQL_MOST_PIECE.
+ * kernel, and so do rows and data of COPY where there are many of them: a record behind such bytes says so. Records
+ * have at most SQL_MOST_PIECE.
  */
 #include "api/sdk/bpf/probed.bpf.h"
 #include "modules/sql/bpf/pg_walk.h"
@@ -18,66 +18,44 @@ enum {
 
 /* This module's memory per stream. */
 struct sql_stream {
-  struct pg_way way[2];
+  struct pg_way pg[2];
 };
 _Static_assert(sizeof(struct sql_stream) <= PB_SCRATCH_BYTES, "the stream's memory");
 
-PROBED_CLASSIFY(sql) { return pg_recognise(head->bytes, head->length); }
-
-/* A segment that is one message with a password, or another step of authentication: its payload stays in the kernel. */
-static __always_inline bool sql_is_secret(const struct probed_segment *segment) {
-  if (probed_offset(segment) > SQL_STARTUP_BYTES) return false;
-  const __u64 word = probed_peek8(segment, 0);
-  const __u8 *bytes = (const __u8 *)&word;
-  return bytes[0] == 'p' && pg_u32(bytes + 1) + 1 == probed_total(segment);
-}
-
-struct sql_walk {
-  const struct probed_segment *segment;
-  struct pg_walk at;
+/* A segment, and what of it is shipped next. On the program's stack: to the functions that get its address its content
+ * is unknown, so that the verifier does not follow each number in it (docs/verifier_cookbook.md#loops). */
+struct sql_plan {
+  __u64 offset;
+  __u32 total;
+  __u32 ship; /* the piece */
+  __u32 size; /* 0: nothing more */
+  __u32 says; /* how many bytes the record stands for */
+  __u8 direction;
+  __u8 hint;
+  __u8 ends; /* what is behind the piece is not wanted */
+  __u8 pad;
+  struct pg_walk pg;
 };
 
-static long sql_step(__u32 index, struct sql_walk *walk) {
-  const struct probed_segment *segment = walk->segment;
-  const __u32 place = walk->at.place;
-  if (place >= probed_total(segment)) return 1;
-  return pg_walk_step(&walk->at, probed_peek8(segment, place), probed_total(segment) - place);
-}
+PROBED_CLASSIFY(sql) { return pg_recognise(head->bytes, head->length); }
 
-/* Ships what is in front of the rows that begin in the segment, or all of it. */
+#include "modules/sql/bpf/pg_plan.bpf.h"
+
 PROBED_SEGMENT(sql) {
   struct sql_stream *stream = probed_scratch(segment);
-  struct pg_way *way = &stream->way[probed_direction(segment) & 1];
-  const __u32 begin = (__u32)probed_offset(segment);
-  const __u32 total = probed_total(segment);
+  struct sql_plan plan = {
+      .offset = probed_offset(segment), .total = probed_total(segment), .direction = probed_direction(segment) & 1};
   if (!probed_readable(segment)) {
-    pg_way_lose(way);
+    pg_way_lose(&stream->pg[plan.direction & 1]);
     return probed_ship(segment, 0, 0, 0, PB_SEGMENT_UNREADABLE, 0);
   }
-  __u32 skip = pg_way_resume(way, begin, total);
-  if (!skip && sql_is_secret(segment)) {
-    pg_way_lose(way);
-    way->broken = 0;
-    return probed_ship(segment, 0, PG_HEADER_BYTES, 0, 0, 0);
-  }
-  struct sql_walk walk = {.segment = segment};
-  pg_walk_begin(&walk.at, way, begin, skip, total);
-  if (!walk.at.done) bpf_loop(SQL_MOST_STEPS, sql_step, &walk, 0);
-  __u32 size = pg_walk_end(&walk.at, way, begin, total);
-  skip = walk.at.ship;
-  if (!size || skip >= total) return PROBED_SKIPPED;
-  if (size > SQL_MOST_PIECE) {
-    size = SQL_MOST_PIECE;
-    way->rows = 0; /* they begin behind what is not shipped yet */
-  }
-  const __u8 hint = way->passed && !way->broken ? PG_HINT_PASSED : 0;
-  const __u8 flags = probed_direction(segment) == PB_SENT ? PROBED_SHIP_CAUSE : 0;
-  const int outcome = probed_ship(segment, skip, size, size, flags, hint);
-  way->resume = begin + skip + size;
+  sql_pg_plan(stream, segment->at.buffer, &plan);
+  if (!plan.size) return PROBED_SKIPPED;
+  const __u8 flags = plan.direction == PB_SENT ? PROBED_SHIP_CAUSE : 0;
+  const int outcome = probed_ship(segment, plan.ship, plan.size, plan.says, flags, plan.hint);
   if (outcome != PROBED_SHIPPED) {
-    pg_way_lose(way);
+    pg_way_lose(&stream->pg[plan.direction & 1]);
     return outcome;
   }
-  way->passed = way->broken = 0;
-  return skip + size < total ? PROBED_AGAIN : outcome;
+  return plan.ends ? outcome : PROBED_AGAIN;
 }

@@ -61,10 +61,6 @@ int main(int count, char** arguments) {
   probed::sdk::testing::NullModule module(probe_module_entry);
   Wire wire;
   void* state = nullptr;
-  probe_open_t open{};
-  open.from_start = 1;
-  open.peer = open.local = {{192, 0, 2, 10}, 5432, PROBE_FAMILY_INET, {}};
-  probe_module_entry.on_open(module.shard(), module.stream(), &state, &open);
   const auto exchange = [&](const std::string& request, const std::string& response) {
     probe_segment_t asked = wire.Segment(PROBE_SENT, request);
     probe_segment_t answered = wire.Segment(PROBE_RECEIVED, response);
