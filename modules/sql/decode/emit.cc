@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/sql/decode/emit.h"
+
+#include <array>
+#include <charconv>
+
+namespace probed::mod::sql {
+
+Keys::Keys(sdk::Host host)
+    : system(host.InternKey("db.system.name")),
+      name_space(host.InternKey("db.namespace")),
+      summary(host.InternKey("db.query.summary")),
+      query(host.InternKey("db.query.text")),
+      status_code(host.InternKey("db.response.status_code")),
+      returned_rows(host.InternKey("db.response.returned_rows")),
+      server_address(host.InternKey("server.address")),
+      server_port(host.InternKey("server.port")),
+      statement_unknown(host.InternKey("probed.db.statement_unknown")),
+      text_truncated(host.InternKey("probed.db.text_truncated")),
+      duration(host.InternInstrument("db.client.operation.duration")) {}
+
+std::uint64_t BeginExchange(sdk::Stream stream, probe_span_kind kind, const Arrival& arrival) {
+  probe_exchange_t exchange{};
+  exchange.struct_size = sizeof(exchange);
+  exchange.kind = kind;
+  exchange.start_ns = arrival.ktime_ns;
+  exchange.cookie = arrival.cookie;
+  exchange.offset = arrival.offset;
+  exchange.end_offset = arrival.offset + 1;
+  exchange.wire_sequence = arrival.wire_sequence;
+  exchange.layer = arrival.layer;
+  exchange.cause = arrival.cause;
+  return stream.Begin(exchange);
+}
+
+void Emitter::Emit(sdk::Stream stream, probe_span_kind kind, const Config& config, const ConnectionView& connection,
+                   const OperationView& operation) {
+  span_.Start(kind, operation.exchange);
+  span_.Times(operation.start_ns, operation.end_ns);
+  if (connection.kept->set != 0)
+    span_.UseConstant(*connection.kept);
+  else
+    DescribeConnection(stream, kind, connection);
+  if (const Text* text = operation.text; text != nullptr) {
+    if (!text->summary().empty()) span_.String(keys_.summary, text->summary());
+    if (config.query_text && !text->query().empty()) span_.String(keys_.query, text->query());
+    if (text->truncated) span_.Bool(keys_.text_truncated, true);
+  }
+  if (operation.unknown) span_.Bool(keys_.statement_unknown, true);
+  if (!operation.code.empty()) span_.String(keys_.status_code, operation.code);
+  if (config.returned_rows && operation.rows >= 0) span_.Int(keys_.returned_rows, operation.rows);
+  span_.Name(NameOf(connection, operation));
+  if (!operation.error.empty()) span_.Error(operation.error);
+  if (kind == PROBE_SPAN_CLIENT) span_.Measure(keys_.duration, span_.seconds());
+  span_.Emit(stream);
+}
+
+/// The same for all spans of a connection, once its addresses are known.
+void Emitter::DescribeConnection(sdk::Stream stream, probe_span_kind kind, const ConnectionView& connection) {
+  const probe_open_t* open = stream.Open();
+  span_.String(keys_.system, connection.system);
+  if (!connection.name_space.empty()) span_.String(keys_.name_space, connection.name_space);
+  if (open == nullptr) return;
+  connection.server->Set(kind == PROBE_SPAN_CLIENT ? open->peer : open->local);
+  if (!connection.server->address().empty()) {
+    span_.String(keys_.server_address, connection.server->address());
+    if (connection.server->port() != connection.default_port) span_.Int(keys_.server_port, connection.server->port());
+  }
+  span_.KeepConstant(1, connection.kept);
+}
+
+/// The summary; without one the namespace, the address, the system.
+std::string_view Emitter::NameOf(const ConnectionView& connection, const OperationView& operation) {
+  if (operation.text != nullptr && !operation.text->summary().empty()) return operation.text->summary();
+  if (!connection.name_space.empty()) return connection.name_space;
+  if (connection.server->address().empty()) return connection.system;
+  std::array<char, 5> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), connection.server->port()).ptr;
+  sdk::Scratch& scratch = span_.scratch();
+  scratch.Start();
+  scratch.Append(connection.server->address());
+  scratch.Append(':');
+  scratch.Append({digits.data(), static_cast<std::size_t>(end - digits.begin())});
+  return scratch.Finish();
+}
+
+}  // namespace probed::mod::sql

@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Operations to the host: what is said of them is decided here, for both database protocols.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "api/sdk/endpoint.h"
+#include "api/sdk/host.h"
+#include "api/sdk/span_builder.h"
+#include "modules/sql/config.h"
+#include "modules/sql/decode/operation.h"
+
+namespace probed::mod::sql {
+
+/// Attribute keys and instruments of this module.
+struct Keys {
+  explicit Keys(sdk::Host host);
+
+  std::uint32_t system;
+  std::uint32_t name_space;
+  std::uint32_t summary;
+  std::uint32_t query;
+  std::uint32_t status_code;
+  std::uint32_t returned_rows;
+  std::uint32_t server_address;
+  std::uint32_t server_port;
+  std::uint32_t statement_unknown;
+  std::uint32_t text_truncated;
+  std::uint32_t duration;
+};
+
+/// What an operation's span says of its connection.
+struct ConnectionView {
+  std::string_view system;
+  std::string_view name_space;  // empty: not known
+  sdk::AddressText* server;
+  std::uint16_t default_port;
+  sdk::ConstantAttributes* kept;
+};
+
+struct OperationView {
+  std::uint64_t exchange;
+  std::uint64_t start_ns;
+  std::uint64_t end_ns;
+  const Text* text;  // nullptr: not known
+  std::string_view code;
+  std::string_view error;  // error.type; empty: none
+  std::int64_t rows;       // -1: it returns none
+  bool unknown;
+};
+
+std::uint64_t BeginExchange(sdk::Stream stream, probe_span_kind kind, const Arrival& arrival);
+
+/// One per shard. [shard]
+class Emitter {
+ public:
+  explicit Emitter(const Keys& keys) : keys_(keys) {}
+
+  void Emit(sdk::Stream stream, probe_span_kind kind, const Config& config, const ConnectionView& connection,
+            const OperationView& operation);
+
+ private:
+  void DescribeConnection(sdk::Stream stream, probe_span_kind kind, const ConnectionView& connection);
+  std::string_view NameOf(const ConnectionView& connection, const OperationView& operation);
+
+  const Keys& keys_;
+  sdk::SpanBuilder span_;
+};
+
+}  // namespace probed::mod::sql

@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/sql/decode/operation.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace probed::mod::sql {
+
+Text* MakeText(sdk::Stream stream, const TextSource& source) {
+  Summary summary;
+  Summarise(source.sql, source.dialect, source.truncated, &summary);
+  const std::size_t room = source.keep_query ? source.sql.size() : 0;
+  const std::size_t allocated = sizeof(Text) + summary.size + room;
+  void* memory = stream.Alloc(allocated);
+  if (memory == nullptr) return nullptr;
+  auto* text = ::new (memory) Text{};
+  text->references = 1;
+  text->allocated = static_cast<std::uint32_t>(allocated);
+  text->summary_size = static_cast<std::uint16_t>(summary.size);
+  text->truncated = source.truncated;
+  char* at = static_cast<char*>(memory) + sizeof(Text);
+  if (summary.size != 0) std::memcpy(at, summary.bytes.data(), summary.size);
+  at += summary.size;
+  if (room == 0) return text;
+  if (source.may_be_plain && HasPlaceholder(source.sql, source.dialect)) {
+    std::memcpy(at, source.sql.data(), source.sql.size());
+    text->query_size = static_cast<std::uint32_t>(source.sql.size());
+  } else {
+    text->query_size = static_cast<std::uint32_t>(Sanitise(source.sql, source.dialect, at));
+  }
+  return text;
+}
+
+void Release(sdk::Stream stream, Text** text) {
+  Text* given = *text;
+  *text = nullptr;
+  if (given != nullptr && --given->references == 0) stream.Free(given, given->allocated);
+}
+
+void StatusCode::Set(std::string_view code) {
+  size = static_cast<std::uint8_t>(std::min(code.size(), bytes.size()));
+  std::copy_n(code.data(), size, bytes.data());
+}
+
+}  // namespace probed::mod::sql

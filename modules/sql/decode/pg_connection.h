@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is known of one PostgreSQL connection: its directions, its statements and portals by name, and what its client
+// waits for, in the order in which it was sent. Plain data: zeroed memory is a connection of which nothing was seen.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "api/sdk/endpoint.h"
+#include "api/sdk/host.h"
+#include "api/sdk/span_builder.h"
+#include "api/sdk/stream_buffer.h"
+#include "modules/sql/decode/operation.h"
+
+namespace probed::mod::sql::pg {
+
+struct Direction {
+  sdk::StreamBuffer buffer;  // the beginning of a message
+  Arrival start;             // its first byte. Meaningless when the buffer is empty
+  std::uint64_t expected;    // offset of the next byte
+  std::uint64_t skip;        // bytes of a message that are not looked at
+  bool started;              // `expected` is set
+  bool lost;                 // no boundary is known
+  bool missing;              // a hole was announced, and no record since
+};
+
+/// What a client sent and waits for.
+enum class Step : std::uint8_t { kQuery, kParse, kBind, kDescribe, kExecute, kClose, kSync, kFunction };
+
+/// One block of the stream's memory: the struct, then the name of the statement that Parse or Close is about.
+struct Operation {
+  Operation* next = nullptr;
+  Text* text = nullptr;
+  Text* replaced = nullptr;    // what the statement's name stood for before
+  std::uint64_t exchange = 0;  // of Query and Execute
+  Arrival arrival{};
+  std::uint64_t rows = 0;
+  std::uint64_t rows_here = 0;  // of the statement at hand
+  StatusCode code{};
+  std::uint32_t name_size = 0;
+  Step step = Step::kSync;
+  bool failed = false;
+  bool has_rows = false;
+  bool passed = false;   // not all rows of the statement at hand were seen
+  bool unknown = false;  // executes a statement that was prepared before it could be seen
+  bool named = false;    // Parse or Close of a statement: `replaced` is to come back if it fails
+
+  std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
+};
+
+/// A statement or portal. One block: the struct, then the name.
+struct Named {
+  Named* next = nullptr;
+  Text* text = nullptr;
+  std::uint32_t name_size = 0;
+  bool unknown = false;
+
+  std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
+};
+
+/// Texts by name.
+class Names {
+ public:
+  Named* Find(std::string_view name) const;
+  /// Takes the reference over, also where there is no memory (false).
+  bool Set(sdk::Stream stream, std::string_view name, Text* text, bool unknown);
+  /// The text it stood for, with its reference; nullptr: none.
+  Text* Remove(sdk::Stream stream, std::string_view name);
+  void Clear(sdk::Stream stream);
+
+ private:
+  static constexpr std::size_t kRows = 16;
+  static std::size_t RowOf(std::string_view name);
+
+  std::array<Named*, kRows> rows_;
+};
+
+struct Connection {
+  static constexpr std::size_t kMostNamespace = 63;  // NAMEDATALEN less its zero
+
+  std::array<Direction, 2> directions;  // by enum probe_direction
+  Names statements;
+  Names portals;
+  Names passed;      // statements of Parse messages that the server passes over
+  Operation* first;  // the one the server answers next
+  Operation* last;
+  Arrival group;  // where the operation at hand began: its first Parse, Bind or Describe
+  sdk::ConstantAttributes kept;
+  sdk::AddressText server;
+  std::array<char, kMostNamespace> name_space;
+  std::uint8_t name_space_size;
+  std::uint8_t front;        // direction of the client's messages + 1; 0: not known
+  std::uint8_t undecodable;  // records since the beginning, none of which could be read
+  bool startup;              // the client's next message is one without a type
+  bool tls_asked;            // the server's next byte is its answer
+  bool begun;                // its beginning was seen: no direction has bytes before those that are known
+  bool grouped;              // `group` is set
+  bool paired;               // it is known which answer belongs to which operation
+  bool skipping;             // the server passes over everything up to Sync
+  bool ready;                // the server's last message was ReadyForQuery
+  bool inside_group;         // not paired: messages since the last Sync were passed over
+  bool spoke;                // a message was read
+  bool given_away;
+  std::int32_t balance;        // not paired: operations less ReadyForQuery since then
+  std::int32_t least_balance;  // the lowest it was
+};
+
+/// False: no memory.
+Operation* Push(sdk::Stream stream, Connection& connection, Step step, std::string_view name);
+/// Frees the first operation and its references.
+void Pop(sdk::Stream stream, Connection& connection);
+
+}  // namespace probed::mod::sql::pg

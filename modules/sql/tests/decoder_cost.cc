@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Instructions per statement, decoding and attributes, without the host: run under callgrind with
+// --toggle-collect='PairOfRecords*' and divide by the number of statements. The argument is "simple" or "prepared".
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "api/module/probe_module.h"
+#include "api/sdk/testing/null_host.h"
+#include "modules/sql/tests/conversations.h"
+
+extern "C" const probe_module_entry_t probe_module_entry;
+
+namespace {
+
+using namespace probed::mod::sql::testing;  // NOLINT: the messages of this folder
+
+constexpr int kStatements = 10000;
+
+struct Wire {
+  std::uint64_t offset[2] = {};
+  std::uint64_t now_ns = 1;
+
+  probe_segment_t Segment(std::uint8_t direction, const std::string& bytes) {
+    probe_segment_t segment{};
+    segment.struct_size = sizeof(segment);
+    segment.generation = 1;
+    segment.ktime_ns = now_ns += 1000;
+    segment.direction = direction;
+    segment.offset = offset[direction];
+    segment.bytes = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    segment.captured = segment.total = static_cast<std::uint32_t>(bytes.size());
+    offset[direction] += bytes.size();
+    return segment;
+  }
+};
+
+struct Exchange {
+  std::string request;
+  std::string response;
+};
+
+Exchange Statement(std::string_view mode) {
+  const std::string row = Row("title 7") + Complete("SELECT 1") + Ready();
+  if (mode == "simple") return {Query("select title from song where id = 7;"), Columns() + row};
+  return {Bind("", "P0") + Describe('P', "") + Execute() + Sync(), BindDone() + Columns() + row};
+}
+
+}  // namespace
+
+extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, probe_stream_t* stream, void** state,
+                                                        probe_segment_t* request, probe_segment_t* response) {
+  probe_module_entry.on_segment(shard, stream, state, request);
+  probe_module_entry.on_segment(shard, stream, state, response);
+}
+
+int main(int count, char** arguments) {
+  const std::string_view mode = count > 1 ? arguments[1] : "simple";
+  probed::sdk::testing::NullModule module(probe_module_entry);
+  Wire wire;
+  void* state = nullptr;
+  const auto exchange = [&](const std::string& request, const std::string& response) {
+    probe_segment_t asked = wire.Segment(PROBE_SENT, request);
+    probe_segment_t answered = wire.Segment(PROBE_RECEIVED, response);
+    PairOfRecords(module.shard(), module.stream(), &state, &asked, &answered);
+  };
+  exchange(Startup(), Welcome());
+  exchange(Parse("P0", "select title from song where id = $1;") + Sync(), ParseDone() + Ready());
+  const Exchange statement = Statement(mode);
+  for (int i = 0; i < kStatements; ++i) exchange(statement.request, statement.response);
+  probe_module_entry.on_close(module.shard(), module.stream(), &state, PROBE_CLOSE_PEER, 0);
+  std::printf("%d statements\n", kStatements);
+  return 0;
+}

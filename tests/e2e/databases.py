@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""Databases to be asked, and what a case of the sql module needs around them."""
+
+import glob
+import os
+import pathlib
+import pwd
+import subprocess
+
+from harness import LiveCase, accepts, free_port, wait_for
+
+SETUP = """
+create role tester login;
+create database shop owner tester;
+\\connect shop tester
+create table song (id int primary key, title text);
+insert into song select i, 'title ' || i from generate_series(1, 1000) i;
+create table plays (song int, at timestamptz default now());
+"""
+
+
+class SqlCase(LiveCase):
+    """A PostgreSQL of its own: Debian's programs, data in the test's folder, without passwords."""
+
+    def postgres_program(self, name):
+        found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
+        if not found:
+            print(f"SKIPPED: {self.id()}: {name} is not installed")
+            self.skipTest(f"{name} is not installed")
+        return found[-1]
+
+    def postgres(self, *options):
+        server, initdb = self.postgres_program("postgres"), self.postgres_program("initdb")
+        user = pwd.getpwnam("postgres")
+        self.folder.chmod(0o755)
+        self.data = self.folder / "postgres"
+        self.data.mkdir(mode=0o700)
+        os.chown(self.data, user.pw_uid, user.pw_gid)
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": self.data}
+        subprocess.run([initdb, "-D", self.data, "-A", "trust", "-N"], check=True, capture_output=True, **as_user)
+        self.port = free_port()
+        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.data}", "fsync=off",
+                    "max_connections=40", "shared_buffers=16MB", *options]
+        self.server = self.spawn([server, "-D", self.data, *(part for one in settings for part in ("-c", one))], **as_user)
+        wait_for("the database", lambda: accepts(self.port) and self.psql_admin("select 1").returncode == 0)
+        done = self.psql_admin(SETUP)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.server
+
+    def turn_on_tls(self):
+        key, cert = self.data / "server.key", self.data / "server.crt"
+        subprocess.run([self.need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop",
+                        "-keyout", key, "-out", cert], check=True, capture_output=True)
+        user = pwd.getpwnam("postgres")
+        os.chown(key, user.pw_uid, user.pw_gid)
+        key.chmod(0o600)
+        self.assertEqual(self.psql_admin("alter system set ssl = on").returncode, 0)
+        self.assertEqual(self.psql_admin("select pg_reload_conf()").returncode, 0)
+        wait_for("TLS", lambda: self.psql("select 1", PGSSLMODE="require").returncode == 0)
+
+    def psql_admin(self, text):
+        command = [self.postgres_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60,
+                              env=self.environment(user="postgres"))
+
+    def environment(self, user="tester", host="127.0.0.1", **more):
+        return {"PATH": os.environ["PATH"], "PGHOST": str(host), "PGPORT": str(self.port), "PGUSER": user,
+                "PGDATABASE": "shop", **more}
+
+    def run_client(self, command, **more):
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300,
+                              env=self.environment(**more))
+
+    def psql(self, *statements, **more):
+        parts = [part for one in statements for part in ("-c", one)]
+        return self.run_client([self.postgres_program("psql"), "-X", "-q", "-A", "-t", *parts], **more)
+
+    def pgbench(self, mode, script, transactions, clients=1):
+        path = pathlib.Path(self.folder / "script.sql")
+        path.write_text(script)
+        done = self.run_client([self.postgres_program("pgbench"), "-n", "-M", mode, "-f", path, "-c", clients,
+                                "-t", transactions // clients])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{transactions}/{transactions}", done.stdout)
+        return done
+
+    def sql_daemon(self, *config, servers=False):
+        """Looks at the clients, or at the servers, of this database only."""
+        program = os.path.realpath(self.postgres_program("postgres"))
+        if servers:
+            targets = [{"name": "servers", "exe": [program]}]
+        else:
+            targets = [{"name": "clients", "ports": [self.port]}, {"name": "no_servers", "exclude": True, "exe": [program]}]
+        daemon = self.start_daemon(targets=targets)
+        daemon.load("sql", *config)
+        return daemon
+
+    def assert_nothing_lost(self, daemon):
+        self.assertEqual(daemon.losses(), {})
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])

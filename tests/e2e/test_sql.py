@@ -1,0 +1,167 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""Statements of unmodified clients at an unmodified PostgreSQL."""
+
+import collections
+import subprocess
+import textwrap
+
+import peers
+from databases import SqlCase
+from harness import wait_for
+from spans import CLIENT, SERVER
+
+LOOK_UP = "\\set id random(1, 1000)\nselect title from song where id = :id;\n"
+EXACT = 10_000
+
+
+class Postgres(SqlCase):
+    def test_psql(self):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "returned_rows=true")
+        done = self.psql("select title from song where id in (1, 2)", "select nothing from song",
+                         "insert into plays (song) values (7)", "begin; delete from plays; rollback")
+        self.assertEqual(done.stdout.split("\n")[:2], ["title 1", "title 2"])
+        found = daemon.wait_spans(4, settle=0.5)
+        self.assertEqual([(span.kind, span.name, span.attributes.get("error.type")) for span in found],
+                         [(CLIENT, "select song", None), (CLIENT, "select song", "42703"),
+                          (CLIENT, "insert plays", None), (CLIENT, "begin delete plays rollback", None)])
+        first = found[0]
+        self.assertEqual(first.attributes, {
+            "db.system.name": "postgresql", "db.namespace": "shop", "db.query.summary": "select song",
+            "db.query.text": "select title from song where id in (?, ?)", "db.response.returned_rows": 2,
+            "server.address": "127.0.0.1", "server.port": self.port})
+        self.assertEqual(found[1].attributes["db.response.status_code"], "42703")
+        self.assertEqual(found[1].status["code"], 2)
+        self.assert_nothing_lost(daemon)
+
+    def test_unix_socket(self):
+        self.postgres()
+        daemon = self.start_daemon(targets=[{"name": "psql", "exe": [self.postgres_program("psql")]}])
+        daemon.load("sql")
+        self.assertEqual(self.psql("select title from song where id = 3", host=self.data).stdout, "title 3\n")
+        if "capture backend sock" not in daemon.log():
+            self.skipTest("unix streams need the backend sock")
+        (span,) = daemon.wait_spans(1, settle=0.5)
+        self.assertEqual((span.name, span.attributes["db.namespace"]), ("select song", "shop"))
+        self.assertNotIn("server.address", span.attributes)
+
+    def test_a_server(self):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "server_spans=true", servers=True)
+        self.psql("select title from song where id = 3")
+        (span,) = daemon.wait_spans(1, settle=0.5)
+        self.assertEqual((span.kind, span.name, span.attributes["server.port"]), (SERVER, "select song", self.port))
+        self.assert_nothing_lost(daemon)
+
+    def test_servers_are_silent_by_default(self):
+        self.postgres()
+        daemon = self.sql_daemon(servers=True)
+        self.psql("select title from song where id = 3")
+        wait_for("records of the server", lambda: daemon.counters().get(("module:sql", "submitted"), 0))
+        self.assertEqual(daemon.spans(), [])
+
+    def exact(self, mode, clients=1):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "returned_rows=true")
+        self.pgbench(mode, LOOK_UP, EXACT, clients)
+        found = daemon.wait_spans(EXACT, seconds=60, settle=1.0, name="select song")
+        self.assertEqual(len(found), EXACT)
+        self.assertEqual(len({span.span_id for span in found}), EXACT)
+        placeholder = "?" if mode == "simple" else "$1"
+        texts = collections.Counter(span.attributes["db.query.text"] for span in found)
+        self.assertEqual(texts, {f"select title from song where id = {placeholder};": EXACT})
+        self.assertEqual({span.attributes["db.response.returned_rows"] for span in found}, {1})
+        self.assert_nothing_lost(daemon)
+
+    def test_exact_simple(self):
+        self.exact("simple")
+
+    def test_exact_extended(self):
+        self.exact("extended")
+
+    def test_exact_prepared(self):
+        self.exact("prepared")
+
+    def test_exact_prepared_by_eight(self):
+        self.exact("prepared", clients=8)
+
+    def test_pipeline(self):
+        self.postgres()
+        daemon = self.sql_daemon()
+        script = ("\\startpipeline\nselect title from song where id = 1;\nupdate song set title = title where id = 2;\n"
+                  "select count(*) from plays;\n\\endpipeline\n")
+        self.pgbench("prepared", script, 1000)
+        found = daemon.wait_spans(3000, seconds=60, settle=1.0)
+        self.assertEqual(collections.Counter(span.name for span in found),
+                         {"select song": 1000, "update song": 1000, "select plays": 1000})
+        self.assert_nothing_lost(daemon)
+
+    def test_large_results_and_copy(self):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "returned_rows=true")
+        rows = "select repeat('x', 3000) from generate_series(1, 2000)"
+        self.psql(rows, f"copy ({rows}) to stdout", "select 1 from song where id = 1")
+        found = daemon.wait_spans(3, seconds=30, settle=0.5)
+        self.assertEqual([(span.name, span.attributes.get("db.response.returned_rows")) for span in found],
+                         [("select", 2000), ("copy select", None), ("select song", 1)])
+        self.assert_nothing_lost(daemon)
+
+    def test_over_tls(self):
+        """The client asks for TLS in the protocol; its plaintext comes back from the tls module."""
+        self.postgres()
+        self.turn_on_tls()
+        daemon = self.sql_daemon()
+        daemon.load("tls")
+        self.assertEqual(self.psql("select title from song where id = 3", PGSSLMODE="require").stdout, "title 3\n")
+        (span,) = daemon.wait_spans(1, settle=0.5, name="select song")
+        self.assertEqual(span.attributes["db.query.text"], "select title from song where id = ?")
+
+    def test_connection_older_than_the_daemon(self):
+        self.postgres()
+        client = subprocess.Popen([self.postgres_program("psql"), "-X", "-q", "-A", "-t"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True, env=self.environment())
+        self.addCleanup(client.stdout.close)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.stdin.close)
+
+        def ask(text):
+            client.stdin.write(text + "\n")
+            client.stdin.flush()
+            return client.stdout.readline()
+
+        self.assertEqual(ask("select 1;"), "1\n")
+        daemon = self.sql_daemon()
+        for number in range(1, 6):
+            self.assertEqual(ask(f"select title from song where id = {number};"), f"title {number}\n")
+        found = daemon.wait_spans(5, settle=0.5)
+        self.assertEqual({span.name for span in found}, {"select song"})
+        self.assertNotIn("db.namespace", found[0].attributes)
+
+    def test_psycopg2(self):
+        self.postgres()
+        script = textwrap.dedent("""
+            try:
+                import psycopg2
+            except ImportError:
+                raise SystemExit(77)
+            connection = psycopg2.connect("")
+            cursor = connection.cursor()
+            for number in range(100):
+                cursor.execute("select title from song where id = %s and title <> %s", (number, "it's"))
+            try:
+                cursor.execute("insert into song values (%s, %s)", (1, "twice"))
+            except psycopg2.Error as error:
+                assert error.pgcode == "23505"
+            connection.rollback()
+        """)
+        daemon = self.sql_daemon()
+        done = self.run_client([peers.PYTHON, "-c", script])
+        if done.returncode == 77:
+            self.skipTest("psycopg2 is not installed")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = daemon.wait_spans(103, settle=0.5)
+        self.assertEqual(collections.Counter((span.name, span.attributes.get("error.type")) for span in found),
+                         {("BEGIN", None): 1, ("select song", None): 100, ("insert song", "23505"): 1, ("ROLLBACK", None): 1})
+        self.assertEqual(found[1].attributes["db.query.text"], "select title from song where id = ? and title <> ?")
+        self.assert_nothing_lost(daemon)
