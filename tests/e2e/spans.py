@@ -40,6 +40,7 @@ class Span:
     status: dict
     trace_state: str = ""
     links: list = dataclasses.field(default_factory=list)  # (trace id, span id)
+    scope: str = ""  # probed.<module>
 
     @property
     def milliseconds(self):
@@ -70,7 +71,8 @@ def spans_of(message):
                            int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"]),
                            attributes(span.get("attributes", [])), resource, span.get("status", {}),
                            span.get("traceState", ""),
-                           [(link["traceId"], link["spanId"]) for link in span.get("links", [])])
+                           [(link["traceId"], link["spanId"]) for link in span.get("links", [])],
+                           scope_spans.get("scope", {}).get("name", ""))
 
 
 class SpanFile:

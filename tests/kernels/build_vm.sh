@@ -67,6 +67,7 @@ build_base() {
 
 [ "$(dpkg --print-architecture)" = amd64 ] || vm_fail "the VM is x86-64 only"
 mkdir -p "$folder"
+exec {lock}>"$VM_CACHE/lock" && flock "$lock"  # two VMs may be started at once
 [ -s "$folder/vmlinuz" ] || fetch_kernel
 inputs=("$SOURCE_DIR/tests/bench/closed_loop.c" "$KERNELS_DIR/nginx.conf" "$KERNELS_DIR/build_vm.sh" "$KERNELS_DIR/lib.sh")
 if [ ! -s "$VM_CACHE/base.gz" ] || [ -n "$(find "${inputs[@]}" -newer "$VM_CACHE/base.gz")" ]; then build_base; fi

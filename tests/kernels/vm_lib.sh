@@ -72,7 +72,8 @@ agent_pid() { pidof probed || echo $agent; }
 socket=/run/probed.sock
 status=0
 
-ctl() { probectl --socket $socket "$@"; }
+# A VM beside another one, or beside a build, may have taken its clock to be slower than it is: minutes pass in seconds.
+ctl() { probectl --socket $socket --timeout 10m "$@"; }
 
 # daemon_start STATE_FOLDER < CONFIGURATION: ends the run if it does not answer.
 daemon_start() {
