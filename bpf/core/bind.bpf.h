@@ -44,14 +44,35 @@ static __always_inline void pb_plain_make(struct sock *sk, const struct pb_plain
   pb_open_fill(&plain->open, sk, state);
 }
 
+/* The object whose call this socket call is part of, and how it may be bound. 0: none. A thread says it itself; what
+ * runs on many threads was noted under the context that the caller's registers name. */
+static __always_inline __u64 pb_object_at_hand(const struct pb_control *control, __u32 tgid, __u32 *bind) {
+  struct task_struct *current = bpf_get_current_task_btf();
+  const struct pb_task *task = bpf_task_storage_get(&pb_tasks, current, 0, 0);
+  if (task && task->plain_object) {
+    *bind = task->plain_bind;
+    return task->plain_object;
+  }
+  if (!control->contexts) return 0;
+  const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(current);
+  const struct pb_context_key key = {.context = PB_GOROUTINE(registers), .tgid = tgid};
+  const struct pb_call *call = bpf_map_lookup_elem(&pb_calls, &key);
+  if (!call || call->incarnation != control->incarnation[call->slot & (PB_MAX_SLOTS - 1)]) return 0;
+  *bind = call->bind;
+  const __u64 object = call->object;
+  if (call->flags & PB_CALL_ONCE) bpf_map_delete_elem(&pb_calls, &key);
+  return object;
+}
+
 /* At a call on a socket that is a target. Binds once; an object that moves to another socket begins anew there. */
 static __always_inline void pb_bind(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
-  const struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
-  if (!task || !task->plain_object) return;
-  const struct pb_plain_key key = {.object = task->plain_object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  struct pb_plain_key key = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  __u32 bind = 0;
+  key.object = pb_object_at_hand(control, key.tgid, &bind);
+  if (!key.object) return;
   struct pb_plain *known = bpf_map_lookup_elem(&pb_plains, &key);
   if (known && known->state.cookie == state->cookie) return;
-  if (task->plain_bind == PB_BIND_TLS && !pb_begins_like_tls()) return;
+  if (bind == PB_BIND_TLS && !pb_begins_like_tls()) return;
   if (known) pb_plain_end(control, known, PB_CLOSE_LOCAL);
   state->plain = key;
   pb_plain_make(sk, &key, state);

@@ -8,9 +8,12 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "api/sdk/elf_symbols.h"
+#include "modules/tls/go_code.h"
+#include "modules/tls/go_functions.h"
 #include "modules/tls/sites.h"
 
 namespace probed::mod::tls {
@@ -73,6 +76,56 @@ void AddSites(int fd, const Function& function, std::uint64_t offset, std::vecto
   }
 }
 
+/// A function of Go, and the programs for its entry and for each of its returns (empty: none).
+struct GoProbes {
+  std::string_view at_entry;
+  std::string_view at_return;
+};
+
+/// Of crypto/tls. The linker leaves out the handshake of the side that a program never is.
+constexpr std::array<std::string_view, 4> kGoNames = {"crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).writeRecordLocked",
+                                                      "crypto/tls.(*Conn).clientHandshake",
+                                                      "crypto/tls.(*Conn).serverHandshake"};
+constexpr std::array<GoProbes, 4> kGoProbes = {{{"tls_go_enter", "tls_go_read"},
+                                                {"tls_go_write", ""},
+                                                {"tls_go_shake", "tls_go_shook"},
+                                                {"tls_go_shake", "tls_go_shook"}}};
+constexpr std::uint32_t kMostCode = 65536;  // of one function
+
+bool AddGoFunction(const sdk::ElfSymbols& elf, const GoFunction& function, std::uint64_t base, const GoProbes& probes,
+                   std::vector<probe_site_t>& out) {
+  const std::optional<std::uint64_t> offset = elf.OffsetOf(base + function.begin);
+  if (!offset || function.end - function.begin > kMostCode) return false;
+  std::string code(function.end - function.begin, '\0');
+  if (!elf.Read(*offset, code.data(), code.size())) return false;
+  const std::optional<GoSites> sites = FindGoSites(code);
+  if (!sites) return false;
+  out.push_back(Site(probes.at_entry, *offset + sites->entry, false));
+  if (probes.at_return.empty()) return true;
+  for (const std::uint32_t at : sites->returns) out.push_back(Site(probes.at_return, *offset + at, false));
+  return true;
+}
+
+/// All functions that are there, if that is where they are.
+bool AddGoFunctions(const sdk::ElfSymbols& elf, const GoFunctions& found, std::uint64_t base,
+                    std::vector<probe_site_t>& out) {
+  for (std::size_t i = 0; i < kGoNames.size(); ++i)
+    if (found.functions[i] && !AddGoFunction(elf, *found.functions[i], base, kGoProbes[i], out)) return false;
+  return true;
+}
+
+void AddGo(const sdk::ElfSymbols& elf, std::vector<probe_site_t>& out) {
+  if (elf.machine() != EM_X86_64) return;
+  const std::optional<GoFunctions> found = FindGoFunctions(elf, kGoNames);
+  if (!found || !found->functions[0] || !found->functions[1]) return;
+  for (const std::uint64_t base : found->bases) {
+    std::vector<probe_site_t> sites;
+    if (!AddGoFunctions(elf, *found, base, sites)) continue;
+    out.insert(out.end(), sites.begin(), sites.end());
+    return;
+  }
+}
+
 }  // namespace
 
 std::vector<probe_site_t> FindSites(int fd) {
@@ -80,8 +133,10 @@ std::vector<probe_site_t> FindSites(int fd) {
   for (const Interface interface : kInterfaces)
     for (const Function& function : interface) names.push_back(function.name);
   std::vector<std::optional<std::uint64_t>> offsets(names.size());
-  sdk::ElfSymbols(fd).FindFunctions(names, offsets);
+  const sdk::ElfSymbols elf(fd);
+  elf.FindFunctions(names, offsets);
   std::vector<probe_site_t> sites;
+  AddGo(elf, sites);
   auto offset = offsets.cbegin();
   for (const Interface interface : kInterfaces) {
     const bool present = std::all_of(offset, offset + kNeeded, [](const auto& found) { return found.has_value(); });

@@ -94,17 +94,17 @@ def node_server(case):
     return port, server(case, [case.need("node"), SERVERS / "server.js", port], port)
 
 
-def build_go(case, name, replace=None):
+def build_go(case, name, replace=None, flags=(), go=None):
     """Compiles servers/NAME.go with the standard library alone; nothing is downloaded."""
-    go = case.need("go")
+    go = go or case.need("go")
     source = (SERVERS / f"{name}.go").read_text()
     for old, new in (replace or {}).items():
         assert old in source
         source = source.replace(old, new)
     (case.folder / f"{name}.go").write_text(source)
     environment = {**os.environ, "GOFLAGS": "", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GO111MODULE": "off"}
-    subprocess.run([go, "build", "-o", case.folder / name, case.folder / f"{name}.go"], check=True, env=environment,
-                   capture_output=True)
+    subprocess.run([go, "build", *flags, "-o", case.folder / name, case.folder / f"{name}.go"], check=True,
+                   env=environment, capture_output=True)
     return case.folder / name
 
 
