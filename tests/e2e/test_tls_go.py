@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Go's crypto/tls: goroutines move between threads and their stacks move; each request is there, exactly once."""
 
+import collections
 import subprocess
 import unittest
 
+import grpc_pairs
 import peers
 from harness import FULL, accepts, free_port, wait_for
 from spans import CLIENT, SERVER
@@ -63,6 +65,47 @@ class Http1(GoCase):
 class Http2(GoCase):
     def test_10000_requests(self):
         self.expect_each(self.build(*STRIPPED), "2", REQUESTS, 16, module="grpc")
+
+
+class Grpc(HttpsCase):
+    """grpc-go over TLS."""
+
+    def setUp(self):
+        super().setUp()
+        try:
+            command = grpc_pairs.built("go")
+        except grpc_pairs.Missing as missing:
+            self.skipTest(str(missing))
+        self.server = grpc_pairs.Server(command, self.folder, self.cert, self.key)
+        self.addCleanup(self.server.stop)
+        self.daemon = self.https_daemon(self.server.port, modules=("grpc", "tls"))
+        self.client = grpc_pairs.Client(self, command, self.server.port, self.cert)
+
+    def call(self, *words, status=0):
+        self.assertEqual(self.client.ask(*words), status, words)
+
+    def expect(self, calls):
+        count = sum(calls.values())
+        for kind in (SERVER, CLIENT):
+            found = self.daemon.wait_spans(count, seconds=30, settle=0.3, kind=kind)
+            self.assertEqual(collections.Counter((span.name, span.attributes["rpc.status_code"]) for span in found), calls)
+        self.assert_healthy(self.daemon)
+
+    def test_kinds_and_statuses(self):
+        self.call("say", 5, 2)
+        self.call("say", 4_000_000, 1)
+        self.call("count", 100)
+        self.call("sum", 70)
+        self.call("chat", 50)
+        self.call("fail", 5, status=5)
+        self.expect({("test.Echo/Say", "OK"): 3, ("test.Echo/Count", "OK"): 1, ("test.Echo/Sum", "OK"): 1,
+                     ("test.Echo/Chat", "OK"): 1, ("test.Echo/Fail", "NOT_FOUND"): 1})
+
+    def test_each_call_of_many_at_once(self):
+        rounds = [(1, 500), (8, 1000), (64, 1000)] * (10 if FULL else 1)
+        for streams, times in rounds:
+            self.call("parallel", streams, times, 100)
+        self.expect({("test.Echo/Say", "OK"): sum(times for _, times in rounds)})
 
 
 if __name__ == "__main__":

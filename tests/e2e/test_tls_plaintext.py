@@ -95,6 +95,18 @@ class Https(HttpsCase):
     def test_curl_at_nginx(self):
         self.expect_curl_at_nginx("http", "tls")
 
+    def test_http2_by_curl_at_nginx(self):
+        server = self.nginx(h2=True)
+        daemon = self.https_daemon(server.port, modules=("http", "grpc", "tls"))
+        for number in range(20):
+            done = self.curl(server.port, "--http2", path=f"/number/{number}")
+            self.assertEqual(done.stdout, "hello\n", done.stderr)
+        for kind in (CLIENT, SERVER):
+            found = self.requests_of(daemon, kind, 20)
+            self.assertEqual([span.path for span in found], [f"/number/{number}" for number in range(20)])
+            self.assertEqual({span.attributes["network.protocol.version"] for span in found}, {"2"})
+        self.assert_healthy(daemon)
+
     def test_modules_in_the_other_order(self):
         self.expect_curl_at_nginx("tls", "http")
 
