@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: The probed authors
  * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
  *
- * Which socket a plaintext goes over: a socket call made inside a probed call about an object is that object's. The
- * probes said so in the thread's storage (api/sdk/bpf/plaintext.bpf.h); nothing else is believed.
+ * Which socket a plaintext goes over: a socket call made inside a probed call about an object is that object's, and so
+ * is a call that sends what was sealed in one. The probes said so (api/sdk/bpf/plaintext.bpf.h); nothing else is
+ * believed.
  */
 #ifndef PROBED_CORE_BIND_BPF_H
 #define PROBED_CORE_BIND_BPF_H
@@ -12,14 +13,35 @@
 
 static const struct pb_plain pb_no_plain;
 
-/* The bytes of the call begin like a TLS record: type 20..23, version 3.x. */
+/* The bytes of the call begin like a TLS record. */
 static __always_inline bool pb_begins_like_tls(void) {
   struct pb_buffer buffer = {};
   pb_buffer_find(&buffer);
-  if (!buffer.readable) return false;
-  const __u64 word = pb_peek8(&buffer, 0, 2);
-  const __u8 type = (__u8)word;
-  return type >= 20 && type <= 23 && (__u8)(word >> 8) == 3;
+  return buffer.readable && pb_is_tls_head(pb_peek8(&buffer, 0, 2));
+}
+
+/* The object that sealed the bytes that were just sent. 0: none. */
+static __always_inline __u64 pb_object_of_seal(__u32 tgid, int length) {
+  struct pb_buffer buffer = {};
+  struct pb_seal seal = {.tgid = tgid};
+  if (length < PB_SEAL_BYTES) return 0;
+  pb_buffer_find(&buffer);
+  if (!buffer.readable) return 0;
+  seal.words[0] = pb_peek8(&buffer, 0, 8);
+  if (!pb_is_tls_head(seal.words[0])) return 0;
+  for (__u32 i = 1; i < PB_SEAL_BYTES / 8; i++) seal.words[i] = pb_peek8(&buffer, i * 8, 8);
+  const __u64 *sealed = bpf_map_lookup_elem(&pb_seals, &seal);
+  if (!sealed) return 0;
+  const __u64 object = *sealed;
+  bpf_map_delete_elem(&pb_seals, &seal);
+  return object;
+}
+
+static __always_inline bool pb_is_bound(const struct pb_sock *state) {
+  if (!state->plain.object) return false;
+  const struct pb_plain_key key = state->plain;
+  const struct pb_plain *plain = bpf_map_lookup_elem(&pb_plains, &key);
+  return plain && plain->state.cookie == state->cookie;
 }
 
 /* The last its owner hears of it. */
@@ -53,7 +75,7 @@ static __always_inline __u64 pb_object_at_hand(const struct pb_control *control,
     *bind = task->plain_bind;
     return task->plain_object;
   }
-  if (!control->contexts) return 0;
+  if (!(control->contexts & PB_CONTEXT_CALLS)) return 0;
   const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(current);
   const struct pb_context_key key = {.context = PB_GOROUTINE(registers), .tgid = tgid};
   const struct pb_call *call = bpf_map_lookup_elem(&pb_calls, &key);
@@ -65,10 +87,13 @@ static __always_inline __u64 pb_object_at_hand(const struct pb_control *control,
 }
 
 /* At a call on a socket that is a target. Binds once; an object that moves to another socket begins anew there. */
-static __always_inline void pb_bind(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
+static __always_inline void pb_bind(struct sock *sk, struct pb_control *control, struct pb_sock *state, int length,
+                                    __u32 direction) {
   struct pb_plain_key key = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
-  __u32 bind = 0;
+  __u32 bind = PB_BIND_ANY;
   key.object = pb_object_at_hand(control, key.tgid, &bind);
+  if (!key.object && control->contexts & PB_CONTEXT_SEALS && direction == PB_SENT && !pb_is_bound(state))
+    key.object = pb_object_of_seal(key.tgid, length);
   if (!key.object) return;
   struct pb_plain *known = bpf_map_lookup_elem(&pb_plains, &key);
   if (known && known->state.cookie == state->cookie) return;

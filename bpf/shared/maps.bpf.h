@@ -194,6 +194,26 @@ struct {
   __type(value, struct pb_call);
 } pb_calls SEC(".maps");
 
+/* What an object made of its plaintext in memory: the socket that sends it is the object's. The first bytes stand for
+ * all of it; behind a record's head they are random (of a hello) or encrypted. */
+enum { PB_SEAL_BYTES = 32 };
+struct pb_seal {
+  __u64 words[PB_SEAL_BYTES / 8];
+  __u32 tgid;
+  __u32 reserved;
+};
+
+/* Each is taken once. What never goes over a socket makes room by itself. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct pb_seal);
+  __type(value, __u64); /* the object */
+} pb_seals SEC(".maps");
+
+/* pb_control.contexts: what there may be beside the calls that threads are inside of. */
+enum pb_context_flag { PB_CONTEXT_CALLS = 1, PB_CONTEXT_SEALS = 2 };
+
 /* First bytes of plaintext that nobody owns yet: pb_gathers of the other layer. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);

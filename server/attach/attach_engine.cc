@@ -47,6 +47,27 @@ void AttachEngine::Rescan() {
   processes_.clear();
   for (const std::uint32_t pid : source_.Targets()) Scan(pid);
   DropUnmapped();
+  DropUnread();
+}
+
+void AttachEngine::OnUnread(const std::string& module, std::uint32_t pid) {
+  constexpr std::size_t kMostNamed = 1024;
+  const auto found = modules_.find(module);
+  const std::optional<std::vector<MappedFile>> files = source_.Files(pid);
+  if (found == modules_.end() || !files || files->empty()) return;
+  const auto is_probed = [&](const MappedFile& file) {
+    const auto known = found->second.files.find(file.key);
+    return known != found->second.files.end() && known->second.attachment != nullptr;
+  };
+  if (std::any_of(files->begin(), files->end(), is_probed)) return;
+  AttachReport& report = found->second.report;
+  ++report.unread;
+  if (report.unread_now.size() < kMostNamed) report.unread_now[pid] = files->front().path;
+}
+
+void AttachEngine::DropUnread() {
+  for (auto& [name, module] : modules_)
+    std::erase_if(module.report.unread_now, [this](const auto& item) { return !source_.Files(item.first); });
 }
 
 void AttachEngine::Scan(std::uint32_t pid) {

@@ -178,17 +178,17 @@ def connect(port):
     return connection
 
 
-def grpc_server(case):
-    """Python's gRPC with a handler of every kind."""
+def grpc_server(case, *secrets):
+    """Python's gRPC with a handler of every kind; over TLS with a certificate and a key."""
     port = free_port()
-    return port, server(case, [PYTHON, SERVERS / "grpc_echo.py", "server", port], port)
+    return port, server(case, [PYTHON, SERVERS / "grpc_echo.py", "server", port, *secrets], port)
 
 
 class GrpcClient:
     """A process of its own, told what to call."""
 
-    def __init__(self, case, port):
-        self.process = subprocess.Popen([PYTHON, str(SERVERS / "grpc_echo.py"), "client", str(port)],
+    def __init__(self, case, port, *secrets):
+        self.process = subprocess.Popen([PYTHON, str(SERVERS / "grpc_echo.py"), "client", str(port), *map(str, secrets)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
 

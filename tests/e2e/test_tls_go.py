@@ -61,6 +61,24 @@ class Http1(GoCase):
     def test_position_independent(self):
         self.expect_each(self.build("-buildmode=pie", *STRIPPED), "1.1")
 
+    def test_a_program_that_cannot_be_read_is_counted_and_named(self):
+        """Without its section headers nobody finds the functions; it runs all the same."""
+        program = self.build()
+        with open(program, "r+b") as file:
+            for offset, length in ((0x28, 8), (0x3c, 4)):  # e_shoff; e_shnum, e_shstrndx
+                file.seek(offset)
+                file.write(bytes(length))
+        port, process = self.serve(program)
+        daemon = self.https_daemon(port)
+        self.get(program, port, "1.1", 20, 2)
+        handshakes = daemon.wait_spans(2, settle=0.5)
+        self.assertEqual({span.attributes["probed.tls.plaintext_read"] for span in handshakes}, {False})
+        wait_for("both programs to be counted", lambda: daemon.counters()[("module:tls", "no_symbols")] == 2)
+        (condition,) = daemon.ctl_json("modules", "tls")["modules"][0]["status"]["conditions"]
+        self.assertEqual((condition["type"], condition["reason"]), ("NotApplicable", "NO_SYMBOLS"))
+        self.assertIn(f"{program} (pid {process.pid})", condition["message"])
+        self.assert_healthy(daemon)
+
 
 class Http2(GoCase):
     def test_10000_requests(self):

@@ -230,20 +230,6 @@ class Https(HttpsCase):
         self.assert_says(handshakes, tls__established=True, tls__resumed=True)
         self.assertEqual(daemon.losses(), {})
 
-    def test_python_without_sockets_is_counted_and_not_guessed(self):
-        """asyncio encrypts in memory; which socket the bytes go over is not known here."""
-        port, _ = self.python_server()
-        daemon = self.https_daemon(port)
-        script = ("import asyncio,ssl\nasync def ask():\n context=ssl.create_default_context(cafile='%s')\n"
-                  " r,w=await asyncio.open_connection('127.0.0.1',%d,ssl=context,server_hostname='%s')\n"
-                  " w.write(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n print((await r.readline()).decode())\n"
-                  " w.close()\nasyncio.run(ask())" % (self.cert, port, NAME))
-        done = subprocess.run([peers.PYTHON, "-c", script], capture_output=True, text=True, timeout=20)
-        self.assertIn("200", done.stdout, done.stderr)
-        self.requests_of(daemon, SERVER, 1)
-        self.assertEqual(daemon.spans(kind=CLIENT), [])
-        self.assertGreaterEqual(daemon.counters().get(("module:tls", "unbound"), 0), 1)
-
     def test_unload_under_traffic_leaves_nothing(self):
         server = self.nginx()
         daemon = self.https_daemon(server.port)
@@ -260,6 +246,75 @@ class Https(HttpsCase):
             daemon.ctl("unload", "http")
         self.assertEqual(leaks.wait_no_new_objects(objects), [])
         self.assertEqual(leaks.mapped_modules(daemon.pid), [])
+
+
+class InMemory(HttpsCase):
+    """Libraries that never touch the socket: it is known by the encrypted bytes that go over it."""
+
+    def expect_each(self, daemon, count):
+        wanted = sorted(f"/number/{number}" for number in range(count))
+        for kind in (SERVER, CLIENT):
+            found = self.requests_of(daemon, kind, count)
+            self.assertEqual(sorted(span.path for span in found), wanted)
+        self.assertEqual({span.attributes["url.scheme"] for span in daemon.spans(kind=SERVER)}, {"https"})
+        self.assert_healthy(daemon)
+
+    def serve(self, *command):
+        port = free_port()
+        return port, peers.server(self, [*command, "serve", port, self.cert, self.key], port)
+
+    def get(self, *command, count):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stdout, f"{count}\n", done.stderr)
+
+    def test_asyncio(self):
+        program = peers.SERVERS / "https_asyncio.py"
+        port, _ = self.serve(peers.PYTHON, program)
+        daemon = self.https_daemon(port)
+        self.get(peers.PYTHON, program, "get", port, NAME, self.cert, 200, count=200)
+        self.expect_each(daemon, 200)
+
+    def test_node(self):
+        node, program = self.need("node"), peers.SERVERS / "https.js"
+        port, _ = self.serve(node, program)
+        daemon = self.https_daemon(port)
+        self.get(node, program, "get", port, NAME, REQUESTS, 8, count=REQUESTS)
+        self.expect_each(daemon, REQUESTS)
+
+    def test_grpc_of_python(self):
+        port, _ = peers.grpc_server(self, self.cert, self.key)
+        daemon = self.https_daemon(port, modules=("grpc", "tls"))
+        client = peers.GrpcClient(self, port, self.cert)
+        self.assertEqual(client.ask(call="say", times=100), "OK")
+        self.assertEqual(client.ask(call="chat", messages=20), "OK")
+        self.assertEqual(client.ask(call="fail", status="NOT_FOUND"), "NOT_FOUND")
+        for kind in (SERVER, CLIENT):
+            found = daemon.wait_spans(102, settle=0.3, kind=kind)
+            self.assertEqual(len(found), 102)
+            self.assertEqual({(span.name, span.attributes["rpc.status_code"]) for span in found},
+                             {("test.Echo/Say", "OK"), ("test.Echo/Chat", "OK"), ("test.Echo/Fail", "NOT_FOUND")})
+        self.assert_healthy(daemon)
+
+    def test_connection_older_than_the_daemon(self):
+        """Whatever is sent next tells the socket."""
+        node, program = self.need("node"), peers.SERVERS / "https.js"
+        port, _ = self.serve(node, program)
+        with subprocess.Popen([peers.PYTHON, "-c", HTTPS_CLIENT.replace("range(", "map(lambda _: input(), range(")
+                               .replace("])):", "]))):"), str(port), self.cert, "4"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as client:
+            def ask():
+                client.stdin.write("\n")
+                client.stdin.flush()
+                self.assertEqual(client.stdout.readline(), "200\n")
+            ask()
+            daemon = self.https_daemon(port)
+            for _ in range(3):
+                ask()
+            # What the server received before it sent anything is not known to be of this socket.
+            self.assertEqual(len(daemon.wait_spans(2, settle=0.5, kind=SERVER)), 2)
+            self.assertEqual(len(daemon.wait_spans(3, settle=0.5, kind=CLIENT)), 3)
+            self.assertEqual(daemon.counters()[("module:tls", "unbound")], 2)
+            self.assertEqual(daemon.losses(), {})
 
 
 if __name__ == "__main__":

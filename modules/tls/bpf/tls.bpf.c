@@ -188,6 +188,12 @@ PROBED_UPROBE(tls_enter_blind) { return probed_plaintext_begin(probed_argument(r
 
 PROBED_UPROBE(tls_shook_hands) { return probed_plaintext_end(); }
 
+/* int BIO_write(BIO *, const void *, int): where the library puts what is to be sent. Into memory, if the program sends
+ * it itself. */
+PROBED_UPROBE(tls_seal) {
+  return probed_plaintext_sealed(probe, probed_argument(registers, 2), (int)probed_argument(registers, 3));
+}
+
 /* --- Go: crypto/tls ----------------------------------------------------------------------------------------------- */
 
 enum { TLS_GO_APPLICATION_DATA = 23 };
