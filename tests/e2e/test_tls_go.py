@@ -3,6 +3,7 @@
 """Go's crypto/tls: goroutines move between threads and their stacks move; each request is there, exactly once."""
 
 import collections
+import os
 import subprocess
 import unittest
 
@@ -58,8 +59,34 @@ class Http1(GoCase):
     def test_stripped(self):
         self.expect_each(self.build(*STRIPPED), "1.1")
 
+    @unittest.skipUnless(FULL, "PROBED_FULL=1 runs it")
     def test_position_independent(self):
         self.expect_each(self.build("-buildmode=pie", *STRIPPED), "1.1")
+
+    @unittest.skipUnless(FULL, "PROBED_FULL=1 runs it")
+    def test_the_release_of_debian(self):
+        go = "/usr/lib/go-1.23/bin/go"
+        if not os.access(go, os.X_OK):
+            self.skipTest(f"there is no {go}")
+        self.expect_each(self.build(*STRIPPED, go=go), "1.1")
+
+    def test_buffers_on_stacks_that_move(self):
+        program = self.build()
+        port, _ = self.serve(program)
+        daemon = self.https_daemon(port)
+        done = subprocess.run([program, "get", f"127.0.0.1:{port}", NAME, "stack", "50", "1"], capture_output=True,
+                              text=True, timeout=60)
+        came, moved = map(int, done.stdout.split())
+        self.assertEqual(came, 50, done.stderr)
+        self.assertGreater(moved, 0)
+        for kind in (SERVER, CLIENT):
+            self.assertEqual([span.path for span in self.requests_of(daemon, kind, 50)],
+                             [f"/number/{number}" for number in range(50)])
+        self.assert_healthy(daemon)
+
+    def test_connection_older_than_the_daemon(self):
+        port, _ = self.serve(self.build())
+        self.expect_older_connection(port, unbound=2)
 
     def test_a_program_that_cannot_be_read_is_counted_and_named(self):
         """Without its section headers nobody finds the functions; it runs all the same."""
@@ -74,7 +101,8 @@ class Http1(GoCase):
         handshakes = daemon.wait_spans(2, settle=0.5)
         self.assertEqual({span.attributes["probed.tls.plaintext_read"] for span in handshakes}, {False})
         wait_for("both programs to be counted", lambda: daemon.counters()[("module:tls", "no_symbols")] == 2)
-        (condition,) = daemon.ctl_json("modules", "tls")["modules"][0]["status"]["conditions"]
+        modules = {module["name"]: module for module in daemon.ctl_json("modules")}
+        (condition,) = modules["tls"]["status"]["conditions"]
         self.assertEqual((condition["type"], condition["reason"]), ("NotApplicable", "NO_SYMBOLS"))
         self.assertIn(f"{program} (pid {process.pid})", condition["message"])
         self.assert_healthy(daemon)

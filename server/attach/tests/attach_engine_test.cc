@@ -133,7 +133,7 @@ TEST_F(AttachEngineTest, NamesProcessesThatCannotBeLookedInto) {
   using ::testing::Pair;
   mappings.processes = {{1, {"app"}}, {2, {"other"}}, {3, {"third", "libx"}}};
   engine.Add("m", module.Port());
-  for (const std::uint32_t pid : {1U, 2U, 3U, 4U}) engine.OnUnread("m", pid);  // 3 has probes, 4 is gone
+  for (const std::uint32_t pid : {1U, 2U, 3U, 4U}) engine.OnUnread("m", pid);  // 3 has probes, 4 was never seen
   engine.OnUnread("another", 1);
   EXPECT_EQ(engine.Report("m")->unread, 2U);
   EXPECT_THAT(engine.Report("m")->unread_now, ElementsAre(Pair(1, "app"), Pair(2, "other")));
@@ -141,6 +141,16 @@ TEST_F(AttachEngineTest, NamesProcessesThatCannotBeLookedInto) {
   engine.Rescan();
   EXPECT_EQ(engine.Report("m")->unread, 2U);
   EXPECT_THAT(engine.Report("m")->unread_now, ElementsAre(Pair(2, "other")));
+}
+
+TEST_F(AttachEngineTest, CountsProcessesThatAreGoneMeanwhile) {
+  mappings.processes = {{1, {"app"}}, {2, {"app", "libx"}}};
+  engine.Add("m", module.Port());
+  mappings.processes.clear();
+  engine.OnUnread("m", 1);
+  engine.OnUnread("m", 2);
+  EXPECT_EQ(engine.Report("m")->unread, 1U);
+  EXPECT_THAT(engine.Report("m")->unread_now, IsEmpty());
 }
 
 TEST_F(AttachEngineTest, AsksAgainOnlyForAChangedFile) {

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // HTTPS by Go's own TLS: "serve ADDRESS CERTIFICATE KEY", or "get ADDRESS NAME VERSION COUNT WORKERS", which asks for the
-// pages /number/0 to /number/COUNT-1 in HTTP/1.1 or HTTP/2 and prints how many came.
+// pages /number/0 to /number/COUNT-1 in HTTP/1.1 or HTTP/2 and prints how many came. "VERSION" stack: in HTTP/1.1, each read
+// by a goroutine of its own into its stack, which moves meanwhile; prints how many did, too.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 func serve(address, certificate, key string) {
@@ -44,6 +46,40 @@ func ask(client *http.Client, address, path string, major int) bool {
 	return err == nil && string(body) == path+"\n" && response.ProtoMajor == major
 }
 
+// readOnStack leaves no room on a new stack for what Read calls.
+//
+//go:noinline
+func readOnStack(conn *tls.Conn) (length int, moved bool) {
+	var page [2800]byte
+	before := uintptr(unsafe.Pointer(&page))
+	length, _ = conn.Read(page[:])
+	return length, before != uintptr(unsafe.Pointer(&page))
+}
+
+func getOnStack(address, name string, count int) {
+	came, moves := 0, 0
+	for number := 0; number < count; number++ {
+		conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(conn, "GET /number/%d HTTP/1.1\r\nHost: %s\r\n\r\n", number, name)
+		done := make(chan bool)
+		go func() {
+			length, moved := readOnStack(conn)
+			if length > 0 {
+				came++
+			}
+			done <- moved
+		}()
+		if <-done {
+			moves++
+		}
+		conn.Close()
+	}
+	fmt.Println(came, moves)
+}
+
 func get(address, name, version string, count, workers int) {
 	client := newClient(name, version)
 	major, _ := strconv.Atoi(version[:1])
@@ -70,5 +106,9 @@ func main() {
 	}
 	count, _ := strconv.Atoi(os.Args[5])
 	workers, _ := strconv.Atoi(os.Args[6])
+	if os.Args[4] == "stack" {
+		getOnStack(os.Args[2], os.Args[3], count)
+		return
+	}
 	get(os.Args[2], os.Args[3], os.Args[4], count, workers)
 }
