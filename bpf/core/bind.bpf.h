@@ -66,17 +66,10 @@ static __always_inline void pb_plain_make(struct sock *sk, const struct pb_plain
   pb_open_fill(&plain->open, sk, state);
 }
 
-/* The object whose call this socket call is part of, and how it may be bound. 0: none. A thread says it itself; what
- * runs on many threads was noted under the context that the caller's registers name. */
-static __always_inline __u64 pb_object_at_hand(const struct pb_control *control, __u32 tgid, __u32 *bind) {
-  struct task_struct *current = bpf_get_current_task_btf();
-  const struct pb_task *task = bpf_task_storage_get(&pb_tasks, current, 0, 0);
-  if (task && task->plain_object) {
-    *bind = task->plain_bind;
-    return task->plain_object;
-  }
-  if (!(control->contexts & PB_CONTEXT_CALLS)) return 0;
-  const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(current);
+/* The object whose call this socket call is part of, noted under the context that the caller's registers name. 0: none.
+ */
+static __always_inline __u64 pb_object_of_context(const struct pb_control *control, __u32 tgid, __u32 *bind) {
+  const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
   const struct pb_context_key key = {.context = PB_GOROUTINE(registers), .tgid = tgid};
   const struct pb_call *call = bpf_map_lookup_elem(&pb_calls, &key);
   if (!call || call->incarnation != control->incarnation[call->slot & (PB_MAX_SLOTS - 1)]) return 0;
@@ -86,14 +79,27 @@ static __always_inline __u64 pb_object_at_hand(const struct pb_control *control,
   return object;
 }
 
+/* The object that this socket call is about, by what its thread is inside of or else by the other ways there are. Those
+ * leave a socket to the object it has: where TLS is inside of TLS, the inner one comes first. */
+static __always_inline __u64 pb_object_at_hand(const struct pb_control *control, const struct pb_sock *state,
+                                               __u32 tgid, int length, __u32 direction, __u32 *bind) {
+  const struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
+  if (task && task->plain_object) {
+    *bind = task->plain_bind;
+    return task->plain_object;
+  }
+  if (!control->contexts || pb_is_bound(state)) return 0;
+  const __u64 object = control->contexts & PB_CONTEXT_CALLS ? pb_object_of_context(control, tgid, bind) : 0;
+  if (object || direction != PB_SENT || !(control->contexts & PB_CONTEXT_SEALS)) return object;
+  return pb_object_of_seal(tgid, length);
+}
+
 /* At a call on a socket that is a target. Binds once; an object that moves to another socket begins anew there. */
 static __always_inline void pb_bind(struct sock *sk, struct pb_control *control, struct pb_sock *state, int length,
                                     __u32 direction) {
   struct pb_plain_key key = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
   __u32 bind = PB_BIND_ANY;
-  key.object = pb_object_at_hand(control, key.tgid, &bind);
-  if (!key.object && control->contexts & PB_CONTEXT_SEALS && direction == PB_SENT && !pb_is_bound(state))
-    key.object = pb_object_of_seal(key.tgid, length);
+  key.object = pb_object_at_hand(control, state, key.tgid, length, direction, &bind);
   if (!key.object) return;
   struct pb_plain *known = bpf_map_lookup_elem(&pb_plains, &key);
   if (known && known->state.cookie == state->cookie) return;

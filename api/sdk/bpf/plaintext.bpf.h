@@ -61,7 +61,7 @@ static __always_inline int probed_plaintext_sealed(struct probed_uprobe *probe, 
   struct pb_seal seal = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
   if (!task || !task->plain_object || length < PB_SEAL_BYTES) return PROBED_SKIPPED;
   const struct pb_plain_key key = {.object = task->plain_object, .tgid = seal.tgid};
-  if (bpf_probe_read_user(seal.words, sizeof(seal.words), (void *)address)) return PROBED_FAULT;
+  if (bpf_probe_read_user(seal.words, sizeof(seal.words), (void *)address)) return PROBED_SKIPPED;
   if (!pb_is_tls_head(seal.words[0])) return PROBED_SKIPPED;
   if (!pb_is_tls_hello(seal.words[0]) && bpf_map_lookup_elem(&pb_plains, &key)) return PROBED_SKIPPED;
   pb_context_note(probe->control, PB_CONTEXT_SEALS);
@@ -185,6 +185,7 @@ static __always_inline int probed_context_commit(struct probed_uprobe *probe, st
 static __always_inline int probed_context_send(struct probed_uprobe *probe, struct pt_regs *registers, __u64 context,
                                                __u64 object, __u64 address, int length, __u32 bind) {
   const struct pb_plain_key key = {.object = object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  if (length <= 0) return PROBED_SKIPPED;
   if (!bpf_map_lookup_elem(&pb_plains, &key)) {
     pb_call_begin(probe, context, object, 0, bind, PB_CALL_ONCE);
     return PROBED_UNBOUND;
