@@ -94,6 +94,17 @@ typedef struct probe_clock {
 
 #define PROBE_EXTENSION_CLOCK "probed.clock/1"
 
+/* Extension "probed.unread/1" of the host: what a module knows to be there and cannot look into, TLS of a library
+ * without symbols say. The host counts and names the processes that have no probes of the module (`no_symbols`). */
+typedef struct probe_unread {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* The process at this end of the stream is such a one. [shard] May be said again and again. Errors: none. */
+  void (*process)(probe_stream_t *stream);
+} probe_unread_t;
+
+#define PROBE_EXTENSION_UNREAD "probed.unread/1"
+
 #ifdef __cplusplus
 }
 #endif

@@ -77,6 +77,21 @@ class Stream {
   probe_stream_t* stream_;
 };
 
+/// Names processes that the module cannot look into. An older host is not told.
+class HostUnread {
+ public:
+  explicit HostUnread(Host host)
+      : unread_(static_cast<const probe_unread_t*>(host.Extension(PROBE_EXTENSION_UNREAD))) {}
+
+  /// [shard]
+  void Report(Stream stream) const {
+    if (unread_ != nullptr) unread_->process(stream.raw());
+  }
+
+ private:
+  const probe_unread_t* unread_;
+};
+
 /// One shard of the module. [shard] LIFETIME: until shard_stop.
 class ShardHost {
  public:

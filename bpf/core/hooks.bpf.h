@@ -137,7 +137,7 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
     state = pb_take_in(sk, control, state);
     if (!state) return PB_DONE;
   }
-  if (control->probers) pb_bind(sk, control, state);
+  if (control->probers) pb_bind(sk, control, state, length, direction);
   const __u32 program = pb_owner_program(sk, control, state, direction, epoch);
   if (program != PB_DONE) return program;
   struct pb_counters *line = pb_core_line();

@@ -131,6 +131,8 @@ struct msghdr {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+  unsigned long r14;
+  unsigned long bx;
   unsigned long r8;
   unsigned long r10;
   unsigned long dx;
@@ -142,6 +144,7 @@ struct pt_regs {
   unsigned long r9;
   unsigned long bp;
   unsigned long ip;
+  unsigned long flags;
   unsigned long sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
@@ -149,12 +152,16 @@ struct user_pt_regs {
   __u64 regs[31];
   __u64 sp;
   __u64 pc;
+  __u64 pstate;
 };
 struct pt_regs {
   union {
     struct user_pt_regs user_regs;
     struct {
       u64 regs[31];
+      u64 sp;
+      u64 pc;
+      u64 pstate;
     };
   };
   u64 orig_x0;

@@ -22,6 +22,18 @@ typedef struct pb_plain pb_subject;
 typedef struct sock pb_subject;
 #endif
 
+/* A TLS record begins with type 20..23 and version 3.x. */
+static __always_inline bool pb_is_tls_head(__u64 word) {
+  const __u8 type = (__u8)word;
+  return type >= 20 && type <= 23 && (__u8)(word >> 8) == 3;
+}
+
+/* Of type 22, and the first message in it a ClientHello or ServerHello. */
+static __always_inline bool pb_is_tls_hello(__u64 word) {
+  const __u8 message = (__u8)(word >> 40);
+  return (__u8)word == 22 && (message == 1 || message == 2);
+}
+
 static __always_inline struct pb_control *pb_control_get(void) { return &pb_controls; }
 
 static __always_inline const struct pb_settings *pb_settings_of(const struct pb_control *control, __u32 slot) {

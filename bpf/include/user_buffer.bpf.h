@@ -72,6 +72,13 @@ enum {
 #define PB_TASK_IS_COMPAT(task) 0
 #endif
 
+/* Go keeps the goroutine in a register of its own, at calls of its functions and at system calls. */
+#if defined(__TARGET_ARCH_x86)
+#define PB_GOROUTINE(regs) ((regs)->r14)
+#elif defined(__TARGET_ARCH_arm64)
+#define PB_GOROUTINE(regs) ((regs)->regs[28])
+#endif
+
 /* Bounds a length in a way the compiler cannot re-derive and drop: the verifier needs to see it
  * (docs/verifier_cookbook.md#clamp). */
 static __always_inline __u64 pb_clamp(__u64 value, __u64 most) {

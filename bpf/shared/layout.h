@@ -145,7 +145,7 @@ struct pb_settings {
   __u8 values[PB_SETTINGS_BYTES];
 };
 
-/* Control words, one mapped element. The daemon writes, programs read. */
+/* Control words, one mapped element. The daemon writes, programs read; but for `contexts`. */
 struct pb_control {
   __u32 target_generation; /* verdicts cached under another one are void */
   __u32 chain_generation;  /* bit 0 selects the chain; any change re-tries unclassified streams */
@@ -158,6 +158,8 @@ struct pb_control {
   __u32 parity[PB_MAX_SLOTS]; /* which of a slot's settings are current */
   __u32 probers;              /* modules with probes: only then a socket call may be part of a probed one */
   __u32 route_epoch;          /* moves on after each change above that decides where a stream's calls go; never 0 */
+  __u32 contexts;             /* enum pb_context_flag; set by the first probe of a kind */
+  __u32 reserved;
   struct pb_settings settings[PB_MAX_SLOTS][2]; /* by parity: the next ones are written whole, then parity flips */
 };
 

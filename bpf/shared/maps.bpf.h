@@ -163,6 +163,57 @@ struct {
   __type(value, struct pb_plain);
 } pb_plains SEC(".maps");
 
+/* Something that runs on one thread after the other (a goroutine), by what its process tells it by. */
+struct pb_context_key {
+  __u64 context;
+  __u32 tgid;
+  __u32 reserved;
+};
+
+enum pb_call_flag {
+  PB_CALL_ANCHORED = 1,
+  PB_CALL_ONCE = 2 /* until its first socket call */
+};
+
+/* The call about an object that such a context is inside of: what struct pb_task holds for threads. */
+struct pb_call {
+  __u64 object;
+  __u64 address; /* of the plaintext; less the anchor, if there is one */
+  __u32 bind;    /* enum pb_bind */
+  __u16 slot;    /* whose probe said so; void once that module is gone */
+  __u16 flags;   /* enum pb_call_flag */
+  __u32 incarnation;
+  __u32 reserved;
+};
+
+/* Contexts that end inside a call, and processes, make room by themselves. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct pb_context_key);
+  __type(value, struct pb_call);
+} pb_calls SEC(".maps");
+
+/* What an object made of its plaintext in memory: the socket that sends it is the object's. The first bytes stand for
+ * all of it; behind a record's head they are random (of a hello) or encrypted. */
+enum { PB_SEAL_BYTES = 32 };
+struct pb_seal {
+  __u64 words[PB_SEAL_BYTES / 8];
+  __u32 tgid;
+  __u32 reserved;
+};
+
+/* Each is taken once. What never goes over a socket makes room by itself. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct pb_seal);
+  __type(value, __u64); /* the object */
+} pb_seals SEC(".maps");
+
+/* pb_control.contexts: what there may be beside the calls that threads are inside of. */
+enum pb_context_flag { PB_CONTEXT_CALLS = 1, PB_CONTEXT_SEALS = 2 };
+
 /* First bytes of plaintext that nobody owns yet: pb_gathers of the other layer. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -33,6 +33,7 @@ constexpr std::string_view kWidenSize = "\x48\x63\xd2"sv;                       
 constexpr std::string_view kCall = "\xe8"sv;                                        // call rel32
 constexpr std::string_view kTestResult = "\x85\xc0"sv;                              // test %eax,%eax
 constexpr std::string_view kIfNotPositive = "\x7e"sv;                               // jle rel8
+constexpr std::string_view kIfNotPositiveFar = "\x0f\x8e"sv;                        // jle rel32
 constexpr std::string_view kLoadCount = "\x8b\x04\x24"sv;                           // mov (%rsp),%eax
 
 /// Reads one instruction after the other.
@@ -67,6 +68,17 @@ bool TakeArguments(Code& code) {
 }
 
 }  // namespace
+
+std::optional<std::uint32_t> FindEntrySite(std::string_view bytes) {
+  Code reserved(bytes);
+  Code bare(bytes);
+  bare.Take(kEndBranch);
+  Code* code = TakePrologue(reserved) ? &reserved : bare.Take(kClearResult) && bare.Take(kTestSize) ? &bare : nullptr;
+  if (code == nullptr) return std::nullopt;
+  const std::uint32_t site = code->position();
+  if (!code->Take(kIfNotPositive, 1) && !code->Take(kIfNotPositiveFar, 4)) return std::nullopt;
+  return site;
+}
 
 std::optional<CallSites> FindCallSites(std::string_view bytes) {
   Code code(bytes);

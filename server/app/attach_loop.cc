@@ -77,6 +77,19 @@ std::string Describe(const attach::AttachReport& report) {
   return fmt::format("files without probes: {}; the last: {}", text, report.last_refusal);
 }
 
+std::string DescribeUnread(const attach::AttachReport& report) {
+  constexpr std::size_t kMostNames = 8;
+  std::string text;
+  std::size_t named = 0;
+  for (const auto& [pid, program] : report.unread_now) {
+    if (++named > kMostNames) break;
+    text += fmt::format("{}{} (pid {})", text.empty() ? "" : ", ", program, pid);
+  }
+  const std::size_t all = report.unread_now.size();
+  return fmt::format("programs that cannot be looked into, for want of symbols or a known library: {}{}", text,
+                     all > kMostNames ? fmt::format(" and {} more", all - kMostNames) : "");
+}
+
 }  // namespace
 
 AttachLoop::AttachLoop(const boost::asio::any_io_executor& executor, bpf::CaptureCore* core, DiscoveryLoop& discovery,
@@ -105,6 +118,7 @@ void AttachLoop::Add(const std::string& name, modules::ModuleInstance& instance,
 void AttachLoop::Remove(const std::string& name) {
   engine_.Remove(name);
   refused_since_utc_ns_.erase(name);
+  unread_since_utc_ns_.erase(name);
   if (!engine_.active()) StopWatching();
 }
 
@@ -154,6 +168,10 @@ void AttachLoop::OnExec(std::uint32_t pid) {
   if (active_.load(std::memory_order_relaxed)) boost::asio::post(executor_, [this, pid] { OnMapping(pid); });
 }
 
+void AttachLoop::OnUnread(const std::string& name, std::uint32_t pid) {
+  boost::asio::post(executor_, [this, name, pid] { engine_.OnUnread(name, pid); });
+}
+
 std::map<std::string, std::uint64_t> AttachLoop::Counters(const std::string& name) const {
   std::map<std::string, std::uint64_t> counters;
   const std::optional<attach::AttachReport> report = engine_.Report(name);
@@ -163,6 +181,7 @@ std::map<std::string, std::uint64_t> AttachLoop::Counters(const std::string& nam
   counters["attach.links"] = report->links;
   counters["attach.planned"] = report->planned;
   counters["attach.detached"] = report->detached;
+  counters["no_symbols"] = report->unread;
   for (std::size_t i = 0; i < attach::kRefusals; ++i) {
     const std::string_view reason = attach::RefusalName(static_cast<attach::Refusal>(i));
     if (report->refused[i] != 0) counters[fmt::format("attach.refused.{}", reason)] = report->refused[i];
@@ -172,9 +191,16 @@ std::map<std::string, std::uint64_t> AttachLoop::Counters(const std::string& nam
 
 std::vector<state::Condition> AttachLoop::Conditions(const std::string& name) {
   const std::optional<attach::AttachReport> report = engine_.Report(name);
-  if (!report || report->total_refused() == 0) return {};
-  const std::uint64_t since = refused_since_utc_ns_.try_emplace(name, clock_.UtcNs()).first->second;
-  return {{"Degraded", "ATTACH_REFUSED", Describe(*report), since}};
+  if (!report) return {};
+  std::vector<state::Condition> conditions;
+  const auto since = [this, &name](auto& times) { return times.try_emplace(name, clock_.UtcNs()).first->second; };
+  if (report->total_refused() != 0)
+    conditions.push_back({"Degraded", "ATTACH_REFUSED", Describe(*report), since(refused_since_utc_ns_)});
+  if (!report->unread_now.empty())
+    conditions.push_back({"NotApplicable", "NO_SYMBOLS", DescribeUnread(*report), since(unread_since_utc_ns_)});
+  else
+    unread_since_utc_ns_.erase(name);
+  return conditions;
 }
 
 }  // namespace probed::app

@@ -42,6 +42,9 @@ class AttachLoop {
   /// [discovery]
   void OnExec(std::uint32_t pid);
 
+  /// The module cannot look into this process. [any]
+  void OnUnread(const std::string& name, std::uint32_t pid);
+
   /// Counters of the module's line in the ledger; none when it has no plan.
   std::map<std::string, std::uint64_t> Counters(const std::string& name) const;
   std::vector<state::Condition> Conditions(const std::string& name);
@@ -80,6 +83,7 @@ class AttachLoop {
   std::set<std::uint32_t> pending_;  // processes that mapped something since the last look
   std::atomic<bool> active_{false};
   std::map<std::string, std::uint64_t> refused_since_utc_ns_;
+  std::map<std::string, std::uint64_t> unread_since_utc_ns_;
 };
 
 }  // namespace probed::app

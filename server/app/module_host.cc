@@ -135,6 +135,8 @@ Status ModuleHost::StartFeeds(const std::string& name, Loaded& module) {
     auto feed = std::make_unique<pipeline::ModuleFeed>(
         output, std::move(ring), shard->output(),
         [this](const pipeline::StreamRelease& release) { return ReleaseStream(release); });
+    if (module.slot->has_probes())
+      feed->OnUnread([this, name](std::uint32_t tgid) { parts_.attach->OnUnread(name, tgid); });
     Status started;
     shard->Run([&] {
       started = feed->Start(*module.instance, shard->index());

@@ -47,6 +47,33 @@ void AttachEngine::Rescan() {
   processes_.clear();
   for (const std::uint32_t pid : source_.Targets()) Scan(pid);
   DropUnmapped();
+  DropUnread();
+}
+
+// A process that is gone by now is judged by what it was last seen to execute.
+void AttachEngine::OnUnread(const std::string& module, std::uint32_t pid) {
+  constexpr std::size_t kMostNamed = 1024;
+  const auto found = modules_.find(module);
+  if (found == modules_.end()) return;
+  const std::optional<std::vector<MappedFile>> files = source_.Files(pid);
+  std::vector<FileKey> keys;
+  if (!files)
+    keys = processes_.contains(pid) ? processes_[pid] : keys;
+  else
+    for (const MappedFile& file : *files) keys.push_back(file.key);
+  const auto is_probed = [&](const FileKey& key) {
+    const auto known = found->second.files.find(key);
+    return known != found->second.files.end() && known->second.attachment != nullptr;
+  };
+  if (keys.empty() || std::any_of(keys.begin(), keys.end(), is_probed)) return;
+  AttachReport& report = found->second.report;
+  ++report.unread;
+  if (files && report.unread_now.size() < kMostNamed) report.unread_now[pid] = files->front().path;
+}
+
+void AttachEngine::DropUnread() {
+  for (auto& [name, module] : modules_)
+    std::erase_if(module.report.unread_now, [this](const auto& item) { return !source_.Files(item.first); });
 }
 
 void AttachEngine::Scan(std::uint32_t pid) {

@@ -80,13 +80,15 @@ struct AttachLimits {
 
 /// What became of a module's plan.
 struct AttachReport {
-  std::size_t files = 0;                           // with probes, now
-  std::size_t sites = 0;                           // probed, now
-  std::size_t links = 0;                           // held for them, now
-  std::uint64_t planned = 0;                       // times the module was asked, ever
-  std::uint64_t detached = 0;                      // files no longer mapped, ever
-  std::array<std::uint64_t, kRefusals> refused{};  // files, ever
-  std::string last_refusal;                        // in words; empty: none
+  std::size_t files = 0;                            // with probes, now
+  std::size_t sites = 0;                            // probed, now
+  std::size_t links = 0;                            // held for them, now
+  std::uint64_t planned = 0;                        // times the module was asked, ever
+  std::uint64_t detached = 0;                       // files no longer mapped, ever
+  std::array<std::uint64_t, kRefusals> refused{};   // files, ever
+  std::string last_refusal;                         // in words; empty: none
+  std::uint64_t unread = 0;                         // processes that the module cannot look into, ever
+  std::map<std::uint32_t, std::string> unread_now;  // those of them that live, and what they execute
   std::uint64_t total_refused() const;
 };
 
@@ -103,6 +105,8 @@ class AttachEngine {
 
   /// A process mapped something, or is new.
   void OnProcess(std::uint32_t pid);
+  /// The module met a process it cannot look into. Of one that has probes of the module it is not believed.
+  void OnUnread(const std::string& module, std::uint32_t pid);
   /// Looks at everything: what was missed is attached, what is no longer executed by any target is detached.
   void Rescan();
 
@@ -149,6 +153,7 @@ class AttachEngine {
   FileState Refuse(const std::string& name, Module& module, Refusal refusal, const std::string& path,
                    std::string_view why) const;
   void DropUnmapped();
+  void DropUnread();
   void Drop(Module& module, const std::set<FileKey>& mapped);
 
   MappingSource& source_;

@@ -45,10 +45,19 @@ bool Device(std::string_view text, std::uint64_t* out) {
 /// What a JIT compiler writes its code to is no ELF file, and there may be many of them.
 bool IsMemory(std::string_view path) { return path.starts_with("/memfd:") || path.starts_with("/SYSV"); }
 
+/// The name map_files has for a range: without the zeros that maps fills low addresses up with.
+std::string MapFilesName(std::string_view range) {
+  const auto number = [](std::string_view text) {
+    return text.empty() ? text : text.substr(std::min(text.find_first_not_of('0'), text.size() - 1));
+  };
+  const std::size_t dash = std::min(range.find('-'), range.size());
+  return fmt::format("{}-{}", number(range.substr(0, dash)), number(range.substr(std::min(dash + 1, range.size()))));
+}
+
 // 7f1c2a600000-7f1c2a7a8000 r-xp 00026000 fd:01 1049  /usr/lib/x86_64-linux-gnu/libc.so.6      (proc(5))
 std::optional<MappedFile> ParseLine(std::string_view line) {
   MappedFile file;
-  file.range = Word(line);
+  file.range = MapFilesName(Word(line));
   const std::string_view permissions = Word(line);
   Word(line);  // offset
   const std::string_view device = Word(line);

@@ -53,9 +53,9 @@ constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive}
                                           {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram}};
 constexpr const char* kControlMap = ".data.pb_controls";
 constexpr const char* kSharedMaps[] = {
-    "pb_sources",   "pb_socks",      "pb_gathers",    "pb_tasks",     kControlMap,      "pb_counters",
-    "pb_rings",     "pb_progs_sock", "pb_progs_frx",  "pb_progs_ftx", "pb_progs_fudp",  "pb_rules",
-    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up"};
+    "pb_sources",    "pb_socks",     "pb_gathers",     "pb_tasks",      kControlMap, "pb_counters",  "pb_rings",
+    "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",   "pb_progs_fudp", "pb_rules",  "pb_rule_exes", "pb_rule_pids",
+    "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up",   "pb_calls",  "pb_seals"};
 
 std::span<const Hook> HooksOf(Backend backend) {
   return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);

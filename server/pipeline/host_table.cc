@@ -49,6 +49,9 @@ void Log(probe_host_context_t* context, std::uint32_t level, probe_str_t text) {
 const void* GetExtension(probe_host_context_t* /*context*/, probe_str_t id) {
   static constexpr probe_clock_t kClock = {sizeof(probe_clock_t), 0,
                                            [](probe_host_context_t*) { return SystemClock().UtcNs(); }};
+  static constexpr probe_unread_t kUnread = {sizeof(probe_unread_t), 0,
+                                             [](probe_stream_t* stream) { stream->feed->Unread(*stream); }};
+  if (View(id) == PROBE_EXTENSION_UNREAD) return &kUnread;
   return View(id) == PROBE_EXTENSION_CLOCK ? &kClock : nullptr;
 }
 

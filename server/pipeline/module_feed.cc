@@ -451,6 +451,14 @@ void ModuleFeed::AbortExchange(probe_stream& /*stream*/, std::uint64_t exchange,
   --ledger_.in_flight;
 }
 
+// Start times are in nanoseconds: two processes have the same one so rarely that a number is not worth a second word.
+void ModuleFeed::Unread(const probe_stream& stream) {
+  constexpr std::size_t kMostRemembered = 4096;
+  if (!report_unread_ || !stream.has_open) return;
+  if (unread_.size() >= kMostRemembered) unread_.clear();
+  if (unread_.insert(stream.open.tgid_start_ns).second) report_unread_(stream.open.tgid);
+}
+
 void ModuleFeed::EmitMetric(const probe_metric_point_t& point) { output_.EmitMetric(point); }
 void ModuleFeed::EmitLog(const probe_log_t& log) { output_.EmitLog(module_, log); }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <array>
 #include <cstdint>
@@ -45,6 +46,8 @@ struct StreamRelease {
 };
 /// PROBE_INVALID: there is no such heir. [shard]
 using ReleaseStream = std::function<probe_result_t(const StreamRelease&)>;
+/// The module cannot look into what this process does. [shard]
+using ReportUnread = std::function<void(std::uint32_t tgid)>;
 
 class ModuleFeed {
  public:
@@ -52,6 +55,9 @@ class ModuleFeed {
              FeedLimits limits = {});
   ~ModuleFeed();
   ModuleFeed(const ModuleFeed&) = delete;
+
+  /// Each process is reported once. Before Start.
+  void OnUnread(ReportUnread report) { report_unread_ = std::move(report); }
 
   /// Gives the module its shard; nothing is fed before.
   Status Start(modules::ModuleInstance& instance, std::uint32_t shard);
@@ -81,6 +87,7 @@ class ModuleFeed {
   void Count(std::uint32_t reason) { record_reason_ = reason; }
   void NotMine(probe_stream& stream);
   probe_result_t HandOver(probe_stream& stream, std::uint64_t offset, std::string_view heir);
+  void Unread(const probe_stream& stream);
   void EmitMetric(const probe_metric_point_t& point);
   void EmitLog(const probe_log_t& log);
   probe_stream* own_stream() { return &own_stream_; }
@@ -124,6 +131,8 @@ class ModuleFeed {
   SpanOutput& output_;
   const ReleaseStream release_;
   const FeedLimits limits_;
+  ReportUnread report_unread_;
+  absl::flat_hash_set<std::uint64_t> unread_;  // processes reported, by when they started
   probe_shard_context context_{};
   std::optional<modules::ModuleShard> shard_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<probe_stream>> streams_;  // by cookie, layer in the top bit

@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the tls module costs nginx on this machine: CPU time per HTTPS request, bare and traced rounds in turn.
+"""What the tls module costs a server on this machine: CPU time per HTTPS request, bare and traced rounds in turn.
 
-    sudo tls_cost.py BUILD_DIR [--rounds 5] [--requests 8000]
+    sudo tls_cost.py BUILD_DIR [--server nginx|go|node] [--rounds 5] [--requests 8000]
 
-nginx (one worker) is asked by ab over 4 connections: kept alive, or each with a handshake of its own. Variants: bare; http
-and tls loaded and nginx the target; the same with another program that uses OpenSSL as the target, so that nginx runs
-into probes that are not meant for it. Printed: the median of each variant and its difference to bare. That each request
+The server (nginx with one worker, Go's net/http, Node) is asked by ab over 4 connections: kept alive, or each with a
+handshake of its own. Variants: bare; http
+and tls loaded and the server the target; of nginx the same with another program that uses OpenSSL as the target, so that
+nginx runs into probes that are not meant for it. Printed: the median of each variant and its difference to bare. That each request
 of the target became a span is checked.
 """
 
@@ -25,6 +26,7 @@ sys.dont_write_bytecode = True
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("build", type=pathlib.Path)
+parser.add_argument("--server", choices=("nginx", "go", "node"), default="nginx")
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--requests", type=int, default=8000)
 options = parser.parse_args()
@@ -35,7 +37,7 @@ import peers  # noqa: E402
 from spans import SERVER  # noqa: E402
 from test_tls import TlsCase  # noqa: E402
 
-VARIANTS = ("bare", "target", "not a target")
+VARIANTS = ("bare", "target", "not a target") if options.server == "nginx" else ("bare", "target")
 
 
 def cpu_ns(pid):
@@ -46,7 +48,24 @@ def cpu_ns(pid):
     return total
 
 
+class Server:
+    """As much of peers.Nginx as is needed here."""
+
+    def __init__(self, case, program, *script):
+        self.program = str(program)
+        self.port = harness.free_port()
+        address = self.port if script else f"127.0.0.1:{self.port}"
+        self.process = peers.server(case, [program, *script, "serve", address, case.cert, case.key], self.port)
+
+
 class Cost(TlsCase):
+    def start_server(self):
+        if options.server == "go":
+            return Server(self, peers.build_go(self, "https", flags=("-ldflags", "-s -w")))
+        if options.server == "node":
+            return Server(self, self.need("node"), peers.SERVERS / "https.js")
+        return peers.Nginx(self, tls=(self.cert, self.key))
+
     def ask(self, requests, keep_alive):
         done = subprocess.run(["ab", "-q", "-n", str(requests), "-c", "4", *(["-k"] if keep_alive else []),
                                f"https://127.0.0.1:{self.server.port}/x"], capture_output=True, text=True, check=True)
@@ -79,7 +98,7 @@ class Cost(TlsCase):
         return took
 
     def test(self):
-        self.server = peers.Nginx(self, tls=(self.cert, self.key))
+        self.server = self.start_server()
         other = subprocess.Popen([peers.PYTHON, "-c", "import ssl, time; print(flush=True); time.sleep(3600)"],
                                  stdout=subprocess.PIPE)
         self.addCleanup(lambda: (other.kill(), other.wait(), other.stdout.close()))
@@ -94,7 +113,7 @@ class Cost(TlsCase):
             print("kept alive" if keep_alive else "a handshake each")
             for variant in VARIANTS:
                 median = statistics.median(took[variant])
-                print(f"  {variant:13} {median:7.1f} us of nginx per request, added {median - bare:6.1f}")
+                print(f"  {variant:13} {median:7.1f} us of {options.server} per request, added {median - bare:6.1f}")
 
 
 if __name__ == "__main__":

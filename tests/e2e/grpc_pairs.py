@@ -93,10 +93,10 @@ def build_java(folder):
 class Server:
     """Runs for all tests of a class."""
 
-    def __init__(self, command, folder):
+    def __init__(self, command, folder, *secrets):
         self.port = free_port()
         with open(folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen([*command, "server", str(self.port)], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*command, "server", str(self.port), *map(str, secrets)], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         try:
             wait_for("the server to listen", lambda: accepts(self.port))
@@ -111,8 +111,8 @@ class Server:
 class Client:
     """A process of its own, with one connection, told what to call."""
 
-    def __init__(self, case, command, port):
-        self.process = subprocess.Popen([*command, "client", str(port)], stdin=subprocess.PIPE,
+    def __init__(self, case, command, port, *secrets):
+        self.process = subprocess.Popen([*command, "client", str(port), *map(str, secrets)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
 

@@ -94,17 +94,17 @@ def node_server(case):
     return port, server(case, [case.need("node"), SERVERS / "server.js", port], port)
 
 
-def build_go(case, name, replace=None):
+def build_go(case, name, replace=None, flags=(), go=None):
     """Compiles servers/NAME.go with the standard library alone; nothing is downloaded."""
-    go = case.need("go")
+    go = go or case.need("go")
     source = (SERVERS / f"{name}.go").read_text()
     for old, new in (replace or {}).items():
         assert old in source
         source = source.replace(old, new)
     (case.folder / f"{name}.go").write_text(source)
     environment = {**os.environ, "GOFLAGS": "", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GO111MODULE": "off"}
-    subprocess.run([go, "build", "-o", case.folder / name, case.folder / f"{name}.go"], check=True, env=environment,
-                   capture_output=True)
+    subprocess.run([go, "build", *flags, "-o", case.folder / name, case.folder / f"{name}.go"], check=True,
+                   env=environment, capture_output=True)
     return case.folder / name
 
 
@@ -178,17 +178,17 @@ def connect(port):
     return connection
 
 
-def grpc_server(case):
-    """Python's gRPC with a handler of every kind."""
+def grpc_server(case, *secrets):
+    """Python's gRPC with a handler of every kind; over TLS with a certificate and a key."""
     port = free_port()
-    return port, server(case, [PYTHON, SERVERS / "grpc_echo.py", "server", port], port)
+    return port, server(case, [PYTHON, SERVERS / "grpc_echo.py", "server", port, *secrets], port)
 
 
 class GrpcClient:
     """A process of its own, told what to call."""
 
-    def __init__(self, case, port):
-        self.process = subprocess.Popen([PYTHON, str(SERVERS / "grpc_echo.py"), "client", str(port)],
+    def __init__(self, case, port, *secrets):
+        self.process = subprocess.Popen([PYTHON, str(SERVERS / "grpc_echo.py"), "client", str(port), *map(str, secrets)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
 

@@ -39,6 +39,8 @@ for number in range(int(sys.argv[3])):
     answer.read()
     print(answer.status, flush=True)
 """
+# The same, which asks when it is told to.
+ASKED_CLIENT = HTTPS_CLIENT.replace("range(", "map(lambda _: input(), range(").replace("])):", "]))):")
 
 
 class HttpsCase(TlsCase):
@@ -61,6 +63,24 @@ class HttpsCase(TlsCase):
         done = subprocess.run([peers.PYTHON, "-c", HTTPS_CLIENT, str(port), self.cert, str(requests)],
                               capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stdout, "200\n" * requests, done.stderr)
+
+    def expect_older_connection(self, port, unbound):
+        """Of a server whose socket shows when it sends, the first request after the daemon's start is not known."""
+        with subprocess.Popen([peers.PYTHON, "-c", ASKED_CLIENT, str(port), self.cert, "4"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as client:
+            def ask():
+                client.stdin.write("\n")
+                client.stdin.flush()
+                self.assertEqual(client.stdout.readline(), "200\n")
+            ask()
+            daemon = self.https_daemon(port)
+            for _ in range(3):
+                ask()
+            seen = 2 if unbound else 3
+            self.assertEqual(len(daemon.wait_spans(seen, settle=0.5, kind=SERVER)), seen)
+            self.assertEqual(len(daemon.wait_spans(3, settle=0.5, kind=CLIENT)), 3)
+            self.assertEqual(daemon.counters().get(("module:tls", "unbound"), 0), unbound)
+            self.assertEqual(daemon.losses(), {})
 
     def assert_healthy(self, daemon, unbound=0):
         self.assertEqual(daemon.losses(), {})
@@ -94,6 +114,18 @@ class Https(HttpsCase):
 
     def test_curl_at_nginx(self):
         self.expect_curl_at_nginx("http", "tls")
+
+    def test_http2_by_curl_at_nginx(self):
+        server = self.nginx(h2=True)
+        daemon = self.https_daemon(server.port, modules=("http", "grpc", "tls"))
+        for number in range(20):
+            done = self.curl(server.port, "--http2", path=f"/number/{number}")
+            self.assertEqual(done.stdout, "hello\n", done.stderr)
+        for kind in (CLIENT, SERVER):
+            found = self.requests_of(daemon, kind, 20)
+            self.assertEqual([span.path for span in found], [f"/number/{number}" for number in range(20)])
+            self.assertEqual({span.attributes["network.protocol.version"] for span in found}, {"2"})
+        self.assert_healthy(daemon)
 
     def test_modules_in_the_other_order(self):
         self.expect_curl_at_nginx("tls", "http")
@@ -132,21 +164,7 @@ class Https(HttpsCase):
         self.assert_healthy(daemon)
 
     def test_connection_older_than_the_daemon(self):
-        server = self.nginx()
-        with subprocess.Popen([peers.PYTHON, "-c", HTTPS_CLIENT.replace("range(", "map(lambda _: input(), range(")
-                               .replace("])):", "]))):"), str(server.port), self.cert, "3"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True) as client:
-            def ask(path):
-                client.stdin.write("\n")
-                client.stdin.flush()
-                self.assertEqual(client.stdout.readline(), "200\n")
-            ask("/before")
-            daemon = self.https_daemon(server.port)
-            ask("/after")
-            ask("/again")
-            self.requests_of(daemon, CLIENT, 2)
-            self.requests_of(daemon, SERVER, 2)
-            self.assertEqual(daemon.losses(), {})
+        self.expect_older_connection(self.nginx().port, unbound=0)
 
     def test_each_request_of_many_connections(self):
         server = self.nginx()
@@ -218,20 +236,6 @@ class Https(HttpsCase):
         self.assert_says(handshakes, tls__established=True, tls__resumed=True)
         self.assertEqual(daemon.losses(), {})
 
-    def test_python_without_sockets_is_counted_and_not_guessed(self):
-        """asyncio encrypts in memory; which socket the bytes go over is not known here."""
-        port, _ = self.python_server()
-        daemon = self.https_daemon(port)
-        script = ("import asyncio,ssl\nasync def ask():\n context=ssl.create_default_context(cafile='%s')\n"
-                  " r,w=await asyncio.open_connection('127.0.0.1',%d,ssl=context,server_hostname='%s')\n"
-                  " w.write(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')\n print((await r.readline()).decode())\n"
-                  " w.close()\nasyncio.run(ask())" % (self.cert, port, NAME))
-        done = subprocess.run([peers.PYTHON, "-c", script], capture_output=True, text=True, timeout=20)
-        self.assertIn("200", done.stdout, done.stderr)
-        self.requests_of(daemon, SERVER, 1)
-        self.assertEqual(daemon.spans(kind=CLIENT), [])
-        self.assertGreaterEqual(daemon.counters().get(("module:tls", "unbound"), 0), 1)
-
     def test_unload_under_traffic_leaves_nothing(self):
         server = self.nginx()
         daemon = self.https_daemon(server.port)
@@ -248,6 +252,58 @@ class Https(HttpsCase):
             daemon.ctl("unload", "http")
         self.assertEqual(leaks.wait_no_new_objects(objects), [])
         self.assertEqual(leaks.mapped_modules(daemon.pid), [])
+
+
+class InMemory(HttpsCase):
+    """Libraries that never touch the socket: it is known by the encrypted bytes that go over it."""
+
+    def expect_each(self, daemon, count):
+        wanted = sorted(f"/number/{number}" for number in range(count))
+        for kind in (SERVER, CLIENT):
+            found = self.requests_of(daemon, kind, count)
+            self.assertEqual(sorted(span.path for span in found), wanted)
+        self.assertEqual({span.attributes["url.scheme"] for span in daemon.spans(kind=SERVER)}, {"https"})
+        self.assert_healthy(daemon)
+
+    def serve(self, *command):
+        port = free_port()
+        return port, peers.server(self, [*command, "serve", port, self.cert, self.key], port)
+
+    def get(self, *command, count):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stdout, f"{count}\n", done.stderr)
+
+    def test_asyncio(self):
+        program = peers.SERVERS / "https_asyncio.py"
+        port, _ = self.serve(peers.PYTHON, program)
+        daemon = self.https_daemon(port)
+        self.get(peers.PYTHON, program, "get", port, NAME, self.cert, 200, count=200)
+        self.expect_each(daemon, 200)
+
+    def test_node(self):
+        node, program = self.need("node"), peers.SERVERS / "https.js"
+        port, _ = self.serve(node, program)
+        daemon = self.https_daemon(port)
+        self.get(node, program, "get", port, NAME, REQUESTS, 8, count=REQUESTS)
+        self.expect_each(daemon, REQUESTS)
+
+    def test_grpc_of_python(self):
+        port, _ = peers.grpc_server(self, self.cert, self.key)
+        daemon = self.https_daemon(port, modules=("grpc", "tls"))
+        client = peers.GrpcClient(self, port, self.cert)
+        self.assertEqual(client.ask(call="say", times=100), "OK")
+        self.assertEqual(client.ask(call="chat", messages=20), "OK")
+        self.assertEqual(client.ask(call="fail", status="NOT_FOUND"), "NOT_FOUND")
+        for kind in (SERVER, CLIENT):
+            found = daemon.wait_spans(102, settle=0.3, kind=kind)
+            self.assertEqual(len(found), 102)
+            self.assertEqual({(span.name, span.attributes["rpc.status_code"]) for span in found},
+                             {("test.Echo/Say", "OK"), ("test.Echo/Chat", "OK"), ("test.Echo/Fail", "NOT_FOUND")})
+        self.assert_healthy(daemon)
+
+    def test_connection_older_than_the_daemon(self):
+        port, _ = self.serve(self.need("node"), peers.SERVERS / "https.js")
+        self.expect_older_connection(port, unbound=2)
 
 
 if __name__ == "__main__":

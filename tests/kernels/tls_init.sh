@@ -10,7 +10,7 @@ requests=5
 
 daemon_start /tmp/state <<C
 daemon: {http_listen: "", batch_delay: 100ms}
-targets: [{name: web, ports: [8443]}]
+targets: [{name: web, ports: [8443, 8444]}]
 sinks: [{name: file, type: file, path: /tmp/spans.json}]
 C
 objects=$(bpf_objects)
@@ -27,6 +27,13 @@ done
 expect "handshakes of clients" $requests "$(wait_count '"TLS client handshake shop.test"' $requests)"
 expect "handshakes of the server" $requests "$(wait_count '"TLS server handshake"' $requests)"
 expect "requests inside, at both ends" $((2 * requests)) "$(wait_count '"http.request.method"' $((2 * requests)))"
+if [ -x /bin/https ]; then
+  https serve 127.0.0.1:8444 /etc/cert.pem /etc/key.pem > /run/https.log 2>&1 &
+  go=50
+  sleep 4
+  expect "answers to Go" $go "$(https get 127.0.0.1:8444 shop.test 1.1 $go 4)"
+  expect "requests of Go, at both ends" $((2 * requests + 2 * go)) "$(wait_count '"http.request.method"' $((2 * requests + 2 * go)))"
+fi
 ctl doctor > /run/out 2>&1
 expect "doctor" 0 $?
 bpftool link show | grep -oE 'uprobe_multi|perf_event' | sort | uniq -c
@@ -35,5 +42,5 @@ ctl unload http > /run/out 2>&1
 wait_bpf_objects "$objects"
 expect "BPF programs, maps, links" "$objects" "$(bpf_objects)"
 daemon_stop
-[ $status -ne 0 ] && { cat /run/out /run/answer; tail -n 40 /run/probed.log; }
+[ $status -ne 0 ] && { cat /run/out /run/answer; tail -n 40 /run/probed.log /run/https.log; }
 vm_stop $status

@@ -49,6 +49,64 @@ static __always_inline int probed_plaintext_end(void) {
   return PROBED_SKIPPED;
 }
 
+static __always_inline void pb_context_note(struct pb_control *control, __u32 flag) {
+  if (!(control->contexts & flag)) __sync_fetch_and_or(&control->contexts, flag);
+}
+
+/* Inside of a call about an object, which does not touch the socket itself: what it made of its plaintext, to be sent
+ * by whoever owns the socket. Looked at until the socket is known; and a hello always, because a new connection may
+ * have the address of one that is gone. */
+static __always_inline int probed_plaintext_sealed(struct probed_uprobe *probe, __u64 address, __s64 length) {
+  const struct pb_task *task = probed_task(0);
+  struct pb_seal seal = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  if (!task || !task->plain_object || length < PB_SEAL_BYTES) return PROBED_SKIPPED;
+  const struct pb_plain_key key = {.object = task->plain_object, .tgid = seal.tgid};
+  if (bpf_probe_read_user(seal.words, sizeof(seal.words), (void *)address)) return PROBED_SKIPPED;
+  if (!pb_is_tls_head(seal.words[0])) return PROBED_SKIPPED;
+  if (!pb_is_tls_hello(seal.words[0]) && bpf_map_lookup_elem(&pb_plains, &key)) return PROBED_SKIPPED;
+  pb_context_note(probe->control, PB_CONTEXT_SEALS);
+  return bpf_map_update_elem(&pb_seals, &seal, &key.object, BPF_ANY) ? PROBED_FAULT : PROBED_SKIPPED;
+}
+
+static __always_inline int pb_call_begin(struct probed_uprobe *probe, __u64 context, __u64 object, __u64 address,
+                                         __u32 bind, __u16 flags) {
+  const struct pb_context_key key = {.context = context, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  const struct pb_call call = {.object = object,
+                               .address = address,
+                               .bind = bind,
+                               .slot = (__u16)cfg_slot,
+                               .flags = flags,
+                               .incarnation = cfg_incarnation};
+  pb_context_note(probe->control, PB_CONTEXT_CALLS);
+  return bpf_map_update_elem(&pb_calls, &key, &call, BPF_ANY) ? PROBED_FAULT : PROBED_SKIPPED;
+}
+
+/* A call is in the hands of a context that runs on many threads, a goroutine: whichever thread makes its socket calls
+ * and comes to its end. `anchor`: 0, or an address that moves together with `address` while the call lasts (the end of
+ * a stack that may be copied). */
+static __always_inline int probed_context_begin(struct probed_uprobe *probe, __u64 context, __u64 object, __u64 address,
+                                                __u64 anchor, __u32 bind) {
+  return pb_call_begin(probe, context, object, address - anchor, bind, anchor ? PB_CALL_ANCHORED : 0);
+}
+
+/* A call inside of which no plaintext goes through: a handshake. One that is part of a call begun before is left to it.
+ */
+static __always_inline int probed_context_begin_blind(struct probed_uprobe *probe, __u64 context, __u64 object,
+                                                      __u32 bind) {
+  const struct pb_context_key key = {.context = context, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  const struct pb_call *call = bpf_map_lookup_elem(&pb_calls, &key);
+  if (call && call->object == object && call->address) return PROBED_SKIPPED;
+  return pb_call_begin(probe, context, object, 0, bind, 0);
+}
+
+/* Ends it. */
+static __always_inline int probed_context_end_blind(__u64 context) {
+  const struct pb_context_key key = {.context = context, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  const struct pb_call *call = bpf_map_lookup_elem(&pb_calls, &key);
+  if (call && !call->address) bpf_map_delete_elem(&pb_calls, &key);
+  return PROBED_SKIPPED;
+}
+
 #if PB_LAYER
 
 struct {
@@ -107,6 +165,39 @@ static __always_inline int probed_plaintext_commit_counted(struct probed_uprobe 
   return probed_plaintext_commit(probe, registers, direction, (int)length);
 }
 
+/* Ends what context_begin began; `anchor` as it is now. A call whose beginning was not seen has no object: unbound. */
+static __always_inline int probed_context_commit(struct probed_uprobe *probe, struct pt_regs *registers, __u64 context,
+                                                 __u64 anchor, __u32 direction, int length) {
+  const struct pb_context_key key = {.context = context, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  const struct pb_call *call = bpf_map_lookup_elem(&pb_calls, &key);
+  if (!call) return length > 0 ? PROBED_UNBOUND : PROBED_SKIPPED;
+  struct pb_task *task = probed_task(BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!task) return PROBED_FAULT;
+  task->plain_object = call->object;
+  task->plain_address = call->flags & PB_CALL_ANCHORED ? call->address + anchor : call->address;
+  task->plain_count = 0;
+  bpf_map_delete_elem(&pb_calls, &key);
+  return probed_plaintext_commit(probe, registers, direction, length);
+}
+
+/* Plaintext that is about to be sent, by code that sends it once and whole, or never anything again. An answer to it
+ * can come before that code returns, so it is not waited for. A socket not known by now is that of the next call. */
+static __always_inline int probed_context_send(struct probed_uprobe *probe, struct pt_regs *registers, __u64 context,
+                                               __u64 object, __u64 address, int length, __u32 bind) {
+  const struct pb_plain_key key = {.object = object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  if (length <= 0) return PROBED_SKIPPED;
+  if (!bpf_map_lookup_elem(&pb_plains, &key)) {
+    pb_call_begin(probe, context, object, 0, bind, PB_CALL_ONCE);
+    return PROBED_UNBOUND;
+  }
+  struct pb_task *task = probed_task(BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!task) return PROBED_FAULT;
+  task->plain_object = object;
+  task->plain_address = address;
+  task->plain_count = 0;
+  return probed_plaintext_commit(probe, registers, PB_SENT, length);
+}
+
 /* What the commit handed on. */
 static __always_inline struct pb_plain *probed_plaintext_fed(int *length) {
   const struct pb_task *task = probed_task(0);
@@ -134,6 +225,14 @@ static __always_inline int probed_plaintext_commit(struct probed_uprobe *probe, 
 }
 static __always_inline int probed_plaintext_commit_counted(struct probed_uprobe *probe, struct pt_regs *registers,
                                                            __u32 direction, bool succeeded) {
+  return PROBED_SKIPPED;
+}
+static __always_inline int probed_context_commit(struct probed_uprobe *probe, struct pt_regs *registers, __u64 context,
+                                                 __u64 anchor, __u32 direction, int length) {
+  return PROBED_SKIPPED;
+}
+static __always_inline int probed_context_send(struct probed_uprobe *probe, struct pt_regs *registers, __u64 context,
+                                               __u64 object, __u64 address, int length, __u32 bind) {
   return PROBED_SKIPPED;
 }
 #endif

@@ -57,6 +57,31 @@ static __always_inline void probed_count(__u64 *counter) { __sync_fetch_and_add(
 /* Where the stack ends at the place of the probe. */
 #define probed_stack(registers) ((__u64)PROBED_STACK(registers))
 
+/* The same of Go's functions (ABIInternal, Go 1.17 and newer): words of arguments or of results, at the entry or at a
+ * return instruction; and the goroutine that calls. */
+#if defined(__TARGET_ARCH_x86)
+#define PROBED_GO_WORD_1(registers) ((registers)->ax)
+#define PROBED_GO_WORD_2(registers) ((registers)->bx)
+#define PROBED_GO_WORD_3(registers) ((registers)->cx)
+#define PROBED_GO_WORD_4(registers) ((registers)->di)
+#elif defined(__TARGET_ARCH_arm64)
+#define PROBED_GO_WORD_1(registers) ((registers)->regs[0])
+#define PROBED_GO_WORD_2(registers) ((registers)->regs[1])
+#define PROBED_GO_WORD_3(registers) ((registers)->regs[2])
+#define PROBED_GO_WORD_4(registers) ((registers)->regs[3])
+#endif
+#define probed_go_word(registers, number) ((__u64)PROBED_GO_WORD_##number(registers))
+#define probed_goroutine(registers) ((__u64)PB_GOROUTINE(registers))
+/* At the jump behind a Go function's check for room on the stack (jbe, b.ls): whether the function goes on. Else its
+ * stack grows, or its goroutine is preempted, and it begins again. */
+#if defined(__TARGET_ARCH_x86)
+enum { PROBED_CARRY = 1 << 0, PROBED_ZERO = 1 << 6 };
+#define probed_go_has_room(registers) (!((registers)->flags & (PROBED_CARRY | PROBED_ZERO)))
+#elif defined(__TARGET_ARCH_arm64)
+enum { PROBED_CARRY = 1 << 29, PROBED_ZERO = 1 << 30 };
+#define probed_go_has_room(registers) (((registers)->pstate & (PROBED_CARRY | PROBED_ZERO)) == PROBED_CARRY)
+#endif
+
 static __always_inline const void *probed_uprobe_settings(const struct probed_uprobe *probe) {
   return probe->settings->values;
 }

@@ -29,6 +29,7 @@ struct probe_stream {
   bool opened = false;
   void* state = nullptr;  // the word a module keeps per stream
   bool not_mine = false;
+  bool unread = false;
   std::string handed_to;
   std::int64_t counted = -1;                           // reason given in the call now running
   std::map<std::uint32_t, std::string> constant_sets;  // attributes by number, as text
@@ -84,6 +85,9 @@ class FakeHost {
     table_.get_extension = [](probe_host_context_t*, probe_str_t id) -> const void* {
       static constexpr probe_clock_t kClock = {sizeof(probe_clock_t), 0,
                                                [](probe_host_context_t* c) { return Of(c).utc_ns; }};
+      static constexpr probe_unread_t kUnread = {sizeof(probe_unread_t), 0,
+                                                 [](probe_stream_t* s) { s->unread = true; }};
+      if (FromAbi(id) == PROBE_EXTENSION_UNREAD) return &kUnread;
       return FromAbi(id) == PROBE_EXTENSION_CLOCK ? &kClock : nullptr;
     };
     table_.stream_alloc = [](probe_stream_t* s, std::size_t size) { return s->host->Alloc(size); };

@@ -49,6 +49,17 @@ TEST_F(VerbTest, DoctorFailsWhenSomethingIsDegraded) {
   EXPECT_EQ(Findings(ran, "module http").at(0).at("advice"), "no SSL_write");
 }
 
+TEST_F(VerbTest, DoctorOnlyWarnsOfWhatDoesNotApply) {
+  v1::Condition* condition = daemon.modules["http"].mutable_status()->add_conditions();
+  condition->set_type("NotApplicable");
+  condition->set_reason("NO_SYMBOLS");
+  condition->set_message("java (pid 7)");
+  const Ran ran = Run({"doctor", "-o", "json"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(Findings(ran, "module http").at(0).at("advice"), "java (pid 7)");
+  EXPECT_EQ(Findings(ran, "module http").at(0).at("result"), "warn");
+}
+
 TEST_F(VerbTest, DoctorFailsWithoutABackendOrWithAFailingSink) {
   daemon.sinks["collector"].mutable_status()->set_health(v1::SINK_HEALTH_FAILING);
   EXPECT_EQ(Run({"doctor"}).code, 7);

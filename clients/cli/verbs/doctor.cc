@@ -39,10 +39,15 @@ Paint PaintOf(Verdict verdict) {
   return Paint::kPlain;
 }
 
+/// What a module was never made for is no fault of it.
+Verdict Judge(const v1::Condition& condition) {
+  return condition.type() == "NotApplicable" ? Verdict::kWarning : Verdict::kBad;
+}
+
 void AddConditions(const std::string& owner, const google::protobuf::RepeatedPtrField<v1::Condition>& conditions,
                    Finding& finding) {
   for (const v1::Condition& condition : conditions) {
-    finding.Add({owner, Verdict::kBad, condition.type() + " [" + condition.reason() + "]", condition.message()});
+    finding.Add({owner, Judge(condition), condition.type() + " [" + condition.reason() + "]", condition.message()});
   }
 }
 

@@ -187,3 +187,63 @@ PROBED_UPROBE(tls_wrote_ex) {
 PROBED_UPROBE(tls_enter_blind) { return probed_plaintext_begin(probed_argument(registers, 1), 0, PB_BIND_TLS); }
 
 PROBED_UPROBE(tls_shook_hands) { return probed_plaintext_end(); }
+
+/* int BIO_write(BIO *, const void *, int): where the library puts what is to be sent. Into memory, if the program sends
+ * it itself. */
+PROBED_UPROBE(tls_seal) {
+  return probed_plaintext_sealed(probe, probed_argument(registers, 2), (int)probed_argument(registers, 3));
+}
+
+/* --- Go: crypto/tls ----------------------------------------------------------------------------------------------- */
+
+enum { TLS_GO_APPLICATION_DATA = 23 };
+
+/* Go: runtime.g begins with the bounds of the goroutine's stack, [low, high). */
+struct tls_go_stack {
+  __u64 low;
+  __u64 high;
+};
+
+/* A goroutine's stack may be copied to another place while a call waits; what lies on it keeps its distance from the
+ * end. */
+static __always_inline __u64 tls_go_stack_end(__u64 goroutine, struct tls_go_stack *stack) {
+  if (bpf_probe_read_user(stack, sizeof(*stack), (const void *)goroutine)) stack->low = stack->high = 0;
+  return stack->high;
+}
+
+/* func (c *Conn) Read(b []byte) (int, error) */
+PROBED_UPROBE(tls_go_enter) {
+  if (!probed_go_has_room(registers)) return PROBED_SKIPPED;
+  const __u64 goroutine = probed_goroutine(registers);
+  const __u64 address = probed_go_word(registers, 2);
+  struct tls_go_stack stack;
+  tls_go_stack_end(goroutine, &stack);
+  const bool on_stack = address >= stack.low && address < stack.high;
+  return probed_context_begin(probe, goroutine, probed_go_word(registers, 1), address, on_stack ? stack.high : 0,
+                              PB_BIND_TLS);
+}
+
+PROBED_UPROBE(tls_go_read) {
+  const __u64 goroutine = probed_goroutine(registers);
+  struct tls_go_stack stack;
+  return probed_context_commit(probe, registers, goroutine, tls_go_stack_end(goroutine, &stack), PB_RECEIVED,
+                               (int)probed_go_word(registers, 1));
+}
+
+/* func (c *Conn) writeRecordLocked(typ recordType, data []byte) (int, error): what Write gives to be encrypted, in the
+ * order in which it is sent. */
+PROBED_UPROBE(tls_go_write) {
+  if (!probed_go_has_room(registers) || (__u8)probed_go_word(registers, 2) != TLS_GO_APPLICATION_DATA)
+    return PROBED_SKIPPED;
+  return probed_context_send(probe, registers, probed_goroutine(registers), probed_go_word(registers, 1),
+                             probed_go_word(registers, 3), (int)probed_go_word(registers, 4), PB_BIND_TLS);
+}
+
+/* func (c *Conn) clientHandshake(ctx context.Context) error, and serverHandshake: often inside of the others. What the
+ * socket gives in them may hold the first plaintext already. */
+PROBED_UPROBE(tls_go_shake) {
+  if (!probed_go_has_room(registers)) return PROBED_SKIPPED;
+  return probed_context_begin_blind(probe, probed_goroutine(registers), probed_go_word(registers, 1), PB_BIND_TLS);
+}
+
+PROBED_UPROBE(tls_go_shook) { return probed_context_end_blind(probed_goroutine(registers)); }

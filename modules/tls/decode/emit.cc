@@ -84,7 +84,8 @@ Keys::Keys(sdk::Host host)
       server(host, "tls.server"),
       client(host, "tls.client"),
       time_to_expiry(host.InternInstrument("probed.tls.certificate.time_to_expiry")),
-      clock(host) {}
+      clock(host),
+      unread(host) {}
 
 std::uint64_t Emitter::Begin(sdk::Stream stream, const Arrival& first) {
   probe_exchange_t exchange{};

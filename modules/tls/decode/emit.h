@@ -25,7 +25,7 @@ struct CertificateKeys {
   std::uint32_t not_after;
 };
 
-/// Attribute keys and instruments of this module, and the host's clock.
+/// Attribute keys and instruments of this module, and what it has of the host.
 struct Keys {
   explicit Keys(sdk::Host host);
 
@@ -50,6 +50,7 @@ struct Keys {
   CertificateKeys client;
   std::uint32_t time_to_expiry;
   sdk::HostClock clock;
+  sdk::HostUnread unread;
 };
 
 /// One per shard. [shard]
@@ -58,6 +59,8 @@ class Emitter {
   Emitter(const Keys& keys, sdk::ShardHost host) : keys_(keys), host_(host) {}
 
   static std::uint64_t Begin(sdk::Stream stream, const Arrival& first);
+  /// An established connection whose plaintext is not seen.
+  void Unread(sdk::Stream stream) const { keys_.unread.Report(stream); }
   /// `error`: what it failed with; empty: the connection is established.
   void End(sdk::Stream stream, const Handshake& handshake, std::string_view error, std::uint64_t end_ns);
   /// A server's certificate was seen.

@@ -140,6 +140,7 @@ void Stitcher::OnAlert(Reading& r, std::uint8_t level, std::uint8_t description)
 void Stitcher::End(Reading& r, std::string_view error) {
   Handshake& handshake = *r.connection.handshake;
   handshake.bound = (r.segment->hint & TLS_HINT_BOUND) != 0;
+  if (error.empty() && !handshake.bound) emitter_.Unread(r.stream);
   if (handshake.exchange != 0)
     emitter_.End(r.stream, handshake, error, r.segment->ktime_ns);
   else

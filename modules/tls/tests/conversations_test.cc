@@ -255,8 +255,19 @@ TEST(TlsPlaintext, HandshakeTellsWhetherItIsRead) {
     }
     ASSERT_EQ(driver.host.spans.size(), 1U);
     EXPECT_EQ(driver.host.spans.front().Get("probed.tls.plaintext_read"), hint == 0 ? "false" : "true");
+    EXPECT_EQ(stream.raw()->unread, hint == 0);
     stream.Close(PROBE_CLOSE_PEER);
   }
+}
+
+TEST(TlsPlaintext, AFailedHandshakeNamesNobody) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  for (const Step& step : Conversation("no_shared_version", '>')) stream.Feed(step);
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_FALSE(stream.raw()->unread);
+  stream.Close(PROBE_CLOSE_PEER);
 }
 
 TEST(TlsConfig, HandshakeSpansCanBeLeftOut) {

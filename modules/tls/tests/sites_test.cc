@@ -42,6 +42,21 @@ TEST(TlsSites, KnowsBranchTrackingNoGuardAndFarJumps) {
   EXPECT_EQ(plain->exit, 25U);
 }
 
+TEST(TlsSites, KnowsTheEntryOfBioWrite) {
+  const std::string jump = "\x7e\x12"s;
+  const std::string far = "\x0f\x8e\x06\x01\x00\x00"s;
+  const std::string clear = "\x31\xc0"s;
+  EXPECT_EQ(FindEntrySite(kReserve + kCanary + kTest + jump), 0x16U);  // Debian 12
+  EXPECT_EQ(FindEntrySite(kEndBranch + kReserve + kTest + far), 10U);
+  EXPECT_EQ(FindEntrySite(clear + kTest + far), 4U);  // Node 20
+  EXPECT_EQ(FindEntrySite(kEndBranch + clear + kTest + jump), 8U);
+  EXPECT_EQ(FindEntrySite(clear + kTest + "\x78\x12"s), std::nullopt);
+  EXPECT_EQ(FindEntrySite(clear + jump), std::nullopt);
+  EXPECT_EQ(FindEntrySite(clear + kTest), std::nullopt);
+  EXPECT_EQ(FindEntrySite(clear + kTest + "\x7e"s), std::nullopt);
+  EXPECT_EQ(FindEntrySite(""), std::nullopt);
+}
+
 /// Operands may be anything; every other byte counts.
 TEST(TlsSites, RefusesWhateverDiffers) {
   const std::string code = kReserve + kCanary + kTest + kNegative + kArguments + kCall + kNotPositive;

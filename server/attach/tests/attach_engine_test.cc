@@ -34,6 +34,7 @@ class FakeMappings final : public MappingSource {
   bool IsTarget(std::uint32_t pid) override { return processes.contains(pid); }
   std::optional<std::vector<MappedFile>> Files(std::uint32_t pid) override {
     std::vector<MappedFile> mapped;
+    if (!processes.contains(pid)) return std::nullopt;
     for (const std::string& file : processes.at(pid))
       mapped.push_back({.key = {.device = 1, .inode = std::hash<std::string>()(file)}, .range = "", .path = file});
     return mapped;
@@ -126,6 +127,30 @@ TEST_F(AttachEngineTest, DetachesWhatNoTargetMapsAnyMore) {
   EXPECT_EQ(module.attached, 0);
   EXPECT_EQ(engine.Report("m")->detached, 1U);
   EXPECT_EQ(engine.Report("m")->sites, 0U);
+}
+
+TEST_F(AttachEngineTest, NamesProcessesThatCannotBeLookedInto) {
+  using ::testing::Pair;
+  mappings.processes = {{1, {"app"}}, {2, {"other"}}, {3, {"third", "libx"}}};
+  engine.Add("m", module.Port());
+  for (const std::uint32_t pid : {1U, 2U, 3U, 4U}) engine.OnUnread("m", pid);  // 3 has probes, 4 was never seen
+  engine.OnUnread("another", 1);
+  EXPECT_EQ(engine.Report("m")->unread, 2U);
+  EXPECT_THAT(engine.Report("m")->unread_now, ElementsAre(Pair(1, "app"), Pair(2, "other")));
+  mappings.processes.erase(1);
+  engine.Rescan();
+  EXPECT_EQ(engine.Report("m")->unread, 2U);
+  EXPECT_THAT(engine.Report("m")->unread_now, ElementsAre(Pair(2, "other")));
+}
+
+TEST_F(AttachEngineTest, CountsProcessesThatAreGoneMeanwhile) {
+  mappings.processes = {{1, {"app"}}, {2, {"app", "libx"}}};
+  engine.Add("m", module.Port());
+  mappings.processes.clear();
+  engine.OnUnread("m", 1);
+  engine.OnUnread("m", 2);
+  EXPECT_EQ(engine.Report("m")->unread, 1U);
+  EXPECT_THAT(engine.Report("m")->unread_now, IsEmpty());
 }
 
 TEST_F(AttachEngineTest, AsksAgainOnlyForAChangedFile) {

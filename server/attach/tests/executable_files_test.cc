@@ -36,6 +36,15 @@ TEST(ParseExecutableFiles, TakesEachExecutableFileOnce) {
   EXPECT_EQ(files[1].range, "7f0000000000-7f0000001000");
 }
 
+TEST(ParseExecutableFiles, NamesLowAddressesAsMapFilesDoes) {
+  const auto files = ParseExecutableFiles(
+      "00400000-006f3000 r-xp 00000000 fd:01 77   /opt/linked/at/a/fixed/address\n"
+      "00000000-00001000 r-xp 00000000 fd:01 78   /opt/at/zero\n");
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[0].range, "400000-6f3000");
+  EXPECT_EQ(files[1].range, "0-1000");
+}
+
 TEST(ParseExecutableFiles, KeepsBlanksAndDeletedFiles) {
   EXPECT_THAT(Paths("7f0000000000-7f0000001000 r-xp 00001000 fd:01 8    /opt/my app/lib x.so (deleted)"),
               ElementsAre("/opt/my app/lib x.so (deleted)"));

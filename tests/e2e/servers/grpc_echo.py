@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
-"""grpc_echo.py server PORT | client PORT: methods of every kind over bytes, without generated code.
+"""grpc_echo.py server PORT [CERTIFICATE KEY] | client PORT [CERTIFICATE]: methods of every kind over bytes, without
+generated code; with a certificate (for shop.test) over TLS.
 
 The client reads commands, one JSON object a line ({"call": NAME, ...}), and answers each with a line: the status name.
 """
@@ -56,16 +57,31 @@ class Service(grpc.GenericRpcHandler):
             yield one
 
 
-def serve(port):
+def contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def serve(port, certificate=None, key=None):
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8), handlers=[Service()], options=OPTIONS)
-    assert server.add_insecure_port(f"127.0.0.1:{port}") == port
+    address = f"127.0.0.1:{port}"
+    if certificate:
+        secrets = grpc.ssl_server_credentials([(contents(key), contents(certificate))])
+        assert server.add_secure_port(address, secrets) == port
+    else:
+        assert server.add_insecure_port(address) == port
     server.start()
     threading.Event().wait()
 
 
 class Client:
-    def __init__(self, port):
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
+    def __init__(self, port, certificate=None):
+        address = f"127.0.0.1:{port}"
+        if certificate:
+            self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(contents(certificate)),
+                                               options=[*OPTIONS, ("grpc.ssl_target_name_override", "shop.test")])
+        else:
+            self.channel = grpc.insecure_channel(address, options=OPTIONS)
 
     def method(self, kind, name):
         return getattr(self.channel, kind)(f"/{SERVICE}/{name}")
@@ -102,8 +118,8 @@ class Client:
             raise ValueError(call)
 
 
-def ask(port):
-    client = Client(port)
+def ask(port, *files):
+    client = Client(port, *files)
     for line in sys.stdin:
         status = "OK"
         try:
@@ -116,4 +132,4 @@ def ask(port):
 
 
 if __name__ == "__main__":
-    {"server": serve, "client": ask}[sys.argv[1]](int(sys.argv[2]))
+    {"server": serve, "client": ask}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])

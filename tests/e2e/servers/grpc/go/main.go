@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 
-// echo server PORT | client PORT: ../README.md. Messages are bytes, so there is no generated code.
+// echo server PORT [CERTIFICATE KEY] | client PORT [CERTIFICATE]: ../README.md. Messages are bytes, so there is no generated code.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/status"
@@ -100,10 +101,15 @@ func handle(_ any, stream grpc.ServerStream) error {
 	return status.Error(codes.Unimplemented, "no such method")
 }
 
-func serve(port string) {
+func serve(port string, files []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 	must(err)
-	must(grpc.NewServer(grpc.MaxRecvMsgSize(mostBytes), grpc.UnknownServiceHandler(handle)).Serve(listener))
+	secrets := insecure.NewCredentials()
+	if len(files) > 0 {
+		secrets, err = credentials.NewServerTLSFromFile(files[0], files[1])
+		must(err)
+	}
+	must(grpc.NewServer(grpc.MaxRecvMsgSize(mostBytes), grpc.UnknownServiceHandler(handle), grpc.Creds(secrets)).Serve(listener))
 }
 
 type client struct{ connection *grpc.ClientConn }
@@ -216,8 +222,14 @@ func (c client) run(words []string) error {
 	return fmt.Errorf("no such command: %v", words)
 }
 
-func ask(port string) {
-	connection, err := grpc.NewClient("127.0.0.1:"+port, grpc.WithTransportCredentials(insecure.NewCredentials()),
+func ask(port string, files []string) {
+	secrets := insecure.NewCredentials()
+	if len(files) > 0 {
+		var err error
+		secrets, err = credentials.NewClientTLSFromFile(files[0], "shop.test")
+		must(err)
+	}
+	connection, err := grpc.NewClient("127.0.0.1:"+port, grpc.WithTransportCredentials(secrets),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(mostBytes)))
 	must(err)
 	lines := bufio.NewScanner(os.Stdin)
@@ -228,11 +240,11 @@ func ask(port string) {
 
 func main() {
 	encoding.RegisterCodec(raw{})
-	if len(os.Args) == 3 && os.Args[1] == "server" {
-		serve(os.Args[2])
-	} else if len(os.Args) == 3 && os.Args[1] == "client" {
-		ask(os.Args[2])
+	if len(os.Args) >= 3 && os.Args[1] == "server" {
+		serve(os.Args[2], os.Args[3:])
+	} else if len(os.Args) >= 3 && os.Args[1] == "client" {
+		ask(os.Args[2], os.Args[3:])
 	} else {
-		must(fmt.Errorf("echo server PORT | client PORT"))
+		must(fmt.Errorf("echo server PORT [CERTIFICATE KEY] | client PORT [CERTIFICATE]"))
 	}
 }
