@@ -47,6 +47,12 @@ static __always_inline __u32 pb_route_program(__u64 route, __u32 direction) {
   return (__u8)(route >> (direction == PB_SENT ? 40 : 32));
 }
 
+/* Whether a call on a socket with an owner may still have to be bound (pb_bind): what a module without probes owns is
+ * in the clear, unless that module says otherwise. */
+static __always_inline bool pb_may_be_bound(const struct pb_control *control, const struct pb_sock *state, __u32 slot) {
+  return control->probers && (control->probers & 1U << slot || state->flags & PB_SOCK_TUNNEL);
+}
+
 /* The program of the stream's owner; PB_DONE: it has none, or is gone. */
 static __always_inline __u32 pb_owner_program(struct sock *sk, struct pb_control *control, struct pb_sock *state,
                                               __u32 direction, __u32 epoch) {
@@ -57,7 +63,7 @@ static __always_inline __u32 pb_owner_program(struct sock *sk, struct pb_control
   }
   if (slot && state->raw.incarnation == control->incarnation[slot]) {
     const __u32 first = slot * PB_SLOT_PROGRAMS;
-    if (!control->probers) /* else each call is looked at (pb_bind) */
+    if (!pb_may_be_bound(control, state, slot))
       state->raw.route =
           pb_route_make(epoch, first + pb_program_for(state, PB_RECEIVED), first + pb_program_for(state, PB_SENT));
     return first + pb_program_for(state, direction);

@@ -156,7 +156,7 @@ struct pb_control {
   __u8 next[2][PB_CHAINS][PB_MAX_SLOTS]; /* classifier chains: next[select][kind][0] is the first slot, 0 ends it */
   __u32 incarnation[PB_MAX_SLOTS];
   __u32 parity[PB_MAX_SLOTS]; /* which of a slot's settings are current */
-  __u32 probers;              /* modules with probes: only then a socket call may be part of a probed one */
+  __u32 probers;              /* slots, as bits, of modules with probes: a socket call may be part of a probed one */
   __u32 route_epoch;          /* moves on after each change above that decides where a stream's calls go; never 0 */
   __u32 contexts;             /* enum pb_context_flag; set by the first probe of a kind */
   __u32 reserved;

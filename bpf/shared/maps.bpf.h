@@ -38,7 +38,8 @@ enum pb_sock_flag {
   PB_SOCK_FINISHED = 32,        /* end[] already covers the segment at hand */
   PB_SOCK_CAUSE_PLAINTEXT = 64, /* cause_cookie is about that layer */
   PB_SOCK_PLAINTEXT = 128,      /* no socket's state, but that of the plaintext bound to one */
-  PB_SOCK_DATAGRAM = 256        /* each call moves one datagram */
+  PB_SOCK_DATAGRAM = 256,       /* each call moves one datagram */
+  PB_SOCK_TUNNEL = 512          /* whatever its owner, it may come to carry what a probe knows of */
 };
 
 /* What a process encrypts and decrypts one connection with (in OpenSSL: an SSL). object 0: none. */

@@ -342,7 +342,7 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
   }
   RETURN_IF_ERROR(FillSlotPrograms(slot, true));
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
-  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_add(1, std::memory_order_release);
+  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_or(1U << slot.slot_, std::memory_order_release);
   ForgetRoutes();
   SetChains(chain);
   return chain.empty() ? OkStatus() : AttachHooks();
@@ -350,7 +350,7 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
 
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(0, std::memory_order_release);
-  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_sub(1, std::memory_order_release);
+  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_and(~(1U << slot.slot_), std::memory_order_release);
   ForgetRoutes();
   SetChains(chain);
   if (chain.empty()) DetachHooks();

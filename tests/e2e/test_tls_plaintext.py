@@ -127,6 +127,31 @@ class Https(HttpsCase):
             self.assertEqual({span.attributes["network.protocol.version"] for span in found}, {"2"})
         self.assert_healthy(daemon)
 
+    def proxy(self, *ports):
+        """Lets clients through to these ports."""
+        port = free_port()
+        path = self.folder / "tinyproxy.conf"
+        path.write_text(f"Port {port}\nListen 127.0.0.1\n" + "".join(f"ConnectPort {one}\n" for one in ports))
+        self.spawn([self.need("tinyproxy"), "-d", "-c", path])
+        wait_for("the proxy to listen", lambda: accepts(port))
+        return port
+
+    def test_behind_connect(self):
+        """The client's connection begins as HTTP in the clear and goes on as TLS."""
+        server = self.nginx()
+        proxy = self.proxy(server.port)
+        daemon = self.https_daemon(server.port, proxy)
+        done = subprocess.run([self.need("curl"), "-s", "-S", "-k", "--proxy", f"http://127.0.0.1:{proxy}",
+                               *(f"https://127.0.0.1:{server.port}/number/{number}" for number in range(3))],
+                              capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.stdout, "hello\n" * 3, done.stderr)
+        daemon.wait_spans(6, settle=0.5, http__request__method="GET")
+        asked = [span for span in daemon.spans(kind=CLIENT) if span.attributes["http.request.method"] == "GET"]
+        self.assertEqual([span.attributes["url.full"] for span in asked],
+                         [f"https://127.0.0.1:{server.port}/number/{number}" for number in range(3)])
+        self.assertEqual(len(daemon.spans(kind=CLIENT, http__request__method="CONNECT")), 1)
+        self.assert_healthy(daemon)
+
     def test_modules_in_the_other_order(self):
         self.expect_curl_at_nginx("tls", "http")
 

@@ -95,6 +95,13 @@ static __always_inline __u64 probed_peek8(const struct probed_segment *segment, 
   return pb_peek8(segment->at.buffer, skip, segment->at.total - skip);
 }
 
+/* What goes over this stream may become another protocol's without its module being told, as behind CONNECT: probes are
+ * asked about it at each call. */
+static __always_inline void probed_is_tunnel(struct probed_segment *segment) {
+  segment->at.state->flags |= PB_SOCK_TUNNEL;
+  segment->at.state->raw.route = 0;
+}
+
 /* The calling thread now works for the request received at `offset` of this stream. */
 static __always_inline void probed_cause_begin(struct probed_segment *segment, __u64 offset) {
   struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);

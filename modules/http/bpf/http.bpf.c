@@ -85,6 +85,7 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
   http_learn_roles(stream, direction, word);
   plan->request = http_is_request(stream, direction);
   plan->head = http_begins_message(word, plan->request);
+  if (plan->request && word == HTTP_CONNECT_WORD) probed_is_tunnel(segment);
   if (plan->request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
   if (plan->request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
   if (plan->head) stream->budget[direction] = probed_capture_bytes(segment);

@@ -18,6 +18,8 @@ static __always_inline bool http_begins_response(__u64 word) {
   return (word & 0xffffffffffffffULL) == HTTP_RESPONSE_WORD;
 }
 
+#define HTTP_CONNECT_WORD 0x205443454e4e4f43ULL /* "CONNECT " */
+
 /* "GET " or "HEAD ": a request whose head is all of it. */
 static __always_inline bool http_has_no_body(__u64 word) {
   return (__u32)word == 0x20544547 || (word & 0xffffffffffULL) == 0x2044414548ULL;
