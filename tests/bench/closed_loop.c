@@ -4,7 +4,9 @@
 // Closed-loop HTTP/1.1 keep-alive client for cost measurements: writes one 70-byte request on each connection, then
 // reads one response from each, until the number of requests is reached. Every response must be a 200 of one and the
 // same size. Prints what it did and its own CPU time. Built static, so that it runs in the measuring VM.
-//   closed_loop PORT REQUESTS CONNECTIONS
+//   closed_loop PORT REQUESTS CONNECTIONS [last-first]
+// In the order of the requests it sleeps for each response, and is woken by the server for each: the slower that is, the
+// less often it finds the client asleep, and part of what slows it down shows at the client. last-first: it sleeps once.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -87,8 +89,9 @@ static unsigned long long OwnCpuTime(void) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: closed_loop PORT REQUESTS CONNECTIONS\n");
+  const int last_first = argc == 5 && strcmp(argv[4], "last-first") == 0;
+  if (argc != 4 && !last_first) {
+    fprintf(stderr, "usage: closed_loop PORT REQUESTS CONNECTIONS [last-first]\n");
     return 2;
   }
   int port = atoi(argv[1]);
@@ -104,9 +107,7 @@ int main(int argc, char** argv) {
   while (sent < requests) {
     int now = requests - sent < connections ? (int)(requests - sent) : connections;
     for (int i = 0; i < now; ++i) Send(fds[i]);
-    /* The last first: who slept for each answer would be woken for each, by the server, and the more often the slower
-     * that is. */
-    for (int i = now - 1; i >= 0; --i) ReadNext(fds[i], size);
+    for (int i = 0; i < now; ++i) ReadNext(fds[last_first ? now - 1 - i : i], size);
     sent += now;
   }
   printf("requests %ld response_bytes %zu client_ns_per_request %.1f\n", sent, size,

@@ -4,7 +4,7 @@
 
     sudo paired_run.py BUILD_DIR [--rounds 15] [--seconds 2] [--connections 16]
 
-nginx (one worker) has CPU 1; the load, probed and the collector share CPU 0. In a traced round probed runs with http
+nginx (one worker) has CPU 1; the load, which waits once for 16 answers, probed and the collector share CPU 0. In a traced round probed runs with http
 loaded and sends every span to an OTLP/gRPC collector; in a bare round it does not run. Printed: CPU time per request of
 nginx, its client and probed; (added to nginx + probed) / (bare nginx + client); memory of probed. Exits 1 when a budget
 of docs/benchmarks.md is exceeded, and 2 when the machine was too unsteady to say.
@@ -82,7 +82,7 @@ class Bench(harness.LiveCase):
 
     def load(self, requests):
         shown = subprocess.run([str(options.build / "bench" / "closed_loop"), str(self.nginx.port), str(requests),
-                                str(options.connections)], capture_output=True, text=True, check=True,
+                                str(options.connections), "last-first"], capture_output=True, text=True, check=True,
                                preexec_fn=lambda: os.sched_setaffinity(0, {0})).stdout
         return float(re.search(r"client_ns_per_request ([\d.]+)", shown).group(1))
 

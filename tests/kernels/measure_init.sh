@@ -16,7 +16,7 @@ measure_once() {
   sleep 1
   n0=$(cpu_of $nginx_worker)
   d0=$(cpu_of "$1")
-  line=$(closed_loop $port $requests $connections) || return 1
+  line=$(closed_loop $port $requests $connections $order) || return 1
   n1=$(cpu_of $nginx_worker)
   sleep 2  # what is still in rings and queues is part of the agent's price
   d1=$(cpu_of "$1")
