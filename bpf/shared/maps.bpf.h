@@ -190,7 +190,7 @@ struct pb_call {
 /* Contexts that end inside a call, and processes, make room by themselves. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 8192);
   __type(key, struct pb_context_key);
   __type(value, struct pb_call);
 } pb_calls SEC(".maps");

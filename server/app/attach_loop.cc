@@ -163,9 +163,14 @@ void AttachLoop::ScanPending() {
   for (const std::uint32_t pid : std::exchange(pending_, {})) engine_.OnProcess(pid);
 }
 
-// The mappings of a new program may be announced before discovery knows the program: this looks once more.
+// The mappings of a new program may be announced before discovery knows the program: this looks once more. At once, for
+// the program itself may be all there is (Go's are linked into one file) and is soon at work; then at what it maps.
 void AttachLoop::OnExec(std::uint32_t pid) {
-  if (active_.load(std::memory_order_relaxed)) boost::asio::post(executor_, [this, pid] { OnMapping(pid); });
+  if (!active_.load(std::memory_order_relaxed)) return;
+  boost::asio::post(executor_, [this, pid] {
+    engine_.OnProcess(pid);
+    OnMapping(pid);
+  });
 }
 
 void AttachLoop::OnUnread(const std::string& name, std::uint32_t pid) {

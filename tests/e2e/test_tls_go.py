@@ -26,9 +26,9 @@ class GoCase(HttpsCase):
     def build(self, *flags, go=None):
         return peers.build_go(self, "https", flags=flags, go=go)
 
-    def serve(self, program):
+    def serve(self, program, *how):
         port = free_port()
-        process = self.spawn([program, "serve", f"127.0.0.1:{port}", self.cert, self.key])
+        process = self.spawn([program, "serve", f"127.0.0.1:{port}", self.cert, self.key, *how])
         wait_for("the server to listen", lambda: accepts(port))
         return port, process
 
@@ -87,6 +87,16 @@ class Http1(GoCase):
     def test_connection_older_than_the_daemon(self):
         port, _ = self.serve(self.build())
         self.expect_older_connection(port, unbound=2)
+
+    def test_tls_inside_of_tls_is_not_mixed_up(self):
+        program = self.build()
+        port, _ = self.serve(program, "nested")
+        daemon = self.https_daemon(port)
+        self.get(program, port, "nested", 10, 1)
+        spans = daemon.wait_spans(4, settle=1.0)
+        self.assertEqual({span.name for span in spans}, {f"TLS client handshake {NAME}", "TLS server handshake"})
+        self.assertGreaterEqual(daemon.counters()[("module:tls", "unbound")], 20)
+        self.assertEqual(daemon.losses(), {})
 
     def test_a_program_that_cannot_be_read_is_counted_and_named(self):
         """Without its section headers nobody finds the functions; it runs all the same."""

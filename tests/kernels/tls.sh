@@ -15,13 +15,13 @@ sed 's/listen 127.0.0.1:8080;/listen 127.0.0.1:8443 ssl; ssl_certificate \/etc\/
   "$here/nginx.conf" > "$work/nginx.conf"
 grep -q 8443 "$work/nginx.conf"
 # Go's own TLS, if there is a compiler.
-go=()
-if command -v go > /dev/null; then
-  CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local go build -ldflags "-s -w" -o "$work/https" "$here/../e2e/servers/https.go"
-  go=(--add "$work/https=/bin/https")
+https=()
+if go=$(PATH=$PATH:/usr/local/go/bin command -v go); then
+  CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local "$go" build -ldflags "-s -w" -o "$work/https" "$here/../e2e/servers/https.go"
+  https=(--add "$work/https=/bin/https")
 fi
 "$here/run_vm.sh" "$version" "$here/tls_init.sh" --fast --timeout 400 --build "$build" \
   --add "$work/nginx.conf=/etc/nginx.conf" --add "$work/cert.pem=/etc/cert.pem" --add "$work/key.pem=/etc/key.pem" \
   --add /etc/ssl/openssl.cnf=/usr/lib/ssl/openssl.cnf \
-  --add "$(command -v openssl)=/bin/openssl" "${go[@]}" \
+  --add "$(command -v openssl)=/bin/openssl" "${https[@]}" \
   --add "$(PATH=$PATH:/usr/sbin command -v bpftool)=/bin/bpftool"

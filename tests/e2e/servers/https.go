@@ -3,13 +3,15 @@
 
 // HTTPS by Go's own TLS: "serve ADDRESS CERTIFICATE KEY", or "get ADDRESS NAME VERSION COUNT WORKERS", which asks for the
 // pages /number/0 to /number/COUNT-1 in HTTP/1.1 or HTTP/2 and prints how many came. "VERSION" stack: in HTTP/1.1, each read
-// by a goroutine of its own into its stack, which moves meanwhile; prints how many did, too.
+// by a goroutine of its own into its stack, which moves meanwhile; prints how many did, too. "nested", behind the key and as
+// "VERSION": TLS inside of TLS.
 package main
 
 import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -18,9 +20,21 @@ import (
 	"unsafe"
 )
 
-func serve(address, certificate, key string) {
+func serve(address, certificate, key string, nested bool) {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, r.URL.Path) })
-	panic(http.ListenAndServeTLS(address, certificate, key, nil))
+	if !nested {
+		panic(http.ListenAndServeTLS(address, certificate, key, nil))
+	}
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		panic(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}}
+	listener, err := tls.Listen("tcp", address, config)
+	if err != nil {
+		panic(err)
+	}
+	panic(http.Serve(tls.NewListener(listener, config), nil))
 }
 
 func newClient(name, version string) http.Client {
@@ -28,6 +42,11 @@ func newClient(name, version string) http.Client {
 	transport := &http.Transport{TLSClientConfig: config, MaxIdleConnsPerHost: 1000}
 	if version == "2" {
 		transport.ForceAttemptHTTP2 = true
+	} else if version == "nested" {
+		transport.DialTLS = func(network, address string) (net.Conn, error) {
+			outer, err := tls.Dial(network, address, config)
+			return tls.Client(outer, config), err
+		}
 	} else {
 		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	}
@@ -82,7 +101,10 @@ func getOnStack(address, name string, count int) {
 
 func get(address, name, version string, count, workers int) {
 	client := newClient(name, version)
-	major, _ := strconv.Atoi(version[:1])
+	major := 1
+	if version == "2" {
+		major = 2
+	}
 	var next, came atomic.Int64
 	var group sync.WaitGroup
 	for i := 0; i < workers; i++ {
@@ -102,7 +124,7 @@ func get(address, name, version string, count, workers int) {
 
 func main() {
 	if os.Args[1] == "serve" {
-		serve(os.Args[2], os.Args[3], os.Args[4])
+		serve(os.Args[2], os.Args[3], os.Args[4], len(os.Args) > 5)
 	}
 	count, _ := strconv.Atoi(os.Args[5])
 	workers, _ := strconv.Atoi(os.Args[6])

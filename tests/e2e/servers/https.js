@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// HTTPS by Node, which encrypts in memory: "serve PORT CERTIFICATE KEY", or "get PORT NAME COUNT WORKERS", which asks for the
-// pages /number/0 to /number/COUNT-1 on kept-alive connections and prints how many came.
+// HTTPS by Node, which encrypts in memory: "serve PORT CERTIFICATE KEY", or "get PORT NAME COUNT WORKERS", which asks for
+// the pages /number/0 to /number/COUNT-1 on kept-alive connections and prints how many came.
 const fs = require('fs');
 const https = require('https');
 const [mode, port, ...rest] = process.argv.slice(2);
