@@ -93,7 +93,8 @@ PG_INLINE int my_is_text(const unsigned char *bytes, unsigned length, unsigned a
   struct sql_masks masks;
   sql_masks_of(bytes, &masks);
   const unsigned char first = pg_at(bytes, at);
-  return (pg_begins_text(first) || first == '#') && !(masks.odd & sql_bits(at, length));
+  if ((masks.odd & sql_bits(at, length)) || (masks.wide & sql_bits(at, at + 12))) return 0;
+  return pg_begins_text(first) || first == '#';
 }
 
 /* A command that says enough of itself. */
@@ -126,7 +127,10 @@ PG_INLINE int my_is_answer(const unsigned char *bytes, unsigned length, unsigned
 PG_INLINE int my_is_unsure(const unsigned char *bytes, unsigned length, unsigned size) {
   if (length == MY_HEADER_BYTES) return size >= 1 && size <= 0xffff; /* a server reads the head of a packet by itself */
   if (bytes[3] == 0 && bytes[4] == 10) return length < 7 && size <= MY_MOST_GREETING;
-  if (bytes[3] == 0) return (bytes[4] == MY_QUERY || bytes[4] == MY_STMT_PREPARE) && length < size + MY_HEADER_BYTES;
+  if (bytes[3] == 0) {
+    if ((bytes[4] != MY_QUERY && bytes[4] != MY_STMT_PREPARE) || length >= size + MY_HEADER_BYTES) return 0;
+    return length < 8 || my_is_text(bytes, length, 5);
+  }
   return bytes[2] == 0 && size >= MY_LEAST_LOGIN && length < MY_HEADER_BYTES + MY_LEAST_LOGIN;
 }
 

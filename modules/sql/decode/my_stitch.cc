@@ -81,6 +81,7 @@ void Stitcher::Jump(Reading& r, unsigned passed) {
   Direction& d = r.d;
   if (r.segment.offset < d.expected) return;
   if (!d.buffer.empty()) TakeCut(r);
+  d.buffer.Clear();  // less than a head says nothing
   d.skip = 0;
   d.expected = r.segment.offset;
   (IsFront(r) ? r.c.more : r.c.back_more) = false;
