@@ -145,7 +145,7 @@ class Mariadb(MariaCase):
         daemon = self.maria_daemon()
         done = self.maria("select title from song where id = 3; select 2;", "--compress")
         self.assertEqual(done.stdout, "title 3\n2\n", done.stderr)
-        wait_for("the stream is given away", lambda: daemon.counters().get(("module:sql", "submitted"), 0))
+        wait_for("the stream is given away", lambda: daemon.counters().get(("module:sql", "streams_given_away"), 0) == 1)
         self.assertEqual(daemon.wait_spans(0, settle=1.0), [])
         self.assert_nothing_lost(daemon)
 
