@@ -90,6 +90,8 @@ __noinline int sql_my_plan(struct sql_stream *stream, const struct pb_buffer *bu
   at->back = plan->direction != stream->front;
   at->first = plan->offset <= MY_HEADER_BYTES;
   at->awaits = stream->awaits;
+  stream->piece = skip ? stream->piece + 1 : 0;
+  at->piece = stream->piece;
   my_walk_begin(at, way, begin, skip, pb_peek8(buffer, 0, plan->total));
   if (!at->done) bpf_loop(SQL_MOST_STEPS, sql_my_step, &walk, 0);
   const __u32 size = my_walk_end(at, way, begin, SQL_MOST_PIECE);

@@ -22,9 +22,10 @@ enum {
   MY_MOST_AHEAD = 1 << 25, /* a packet, and the head of another one */
 };
 
-/* A record's hint: 0: every packet in front of it was shipped; else 1 + how many were passed over since the record
- * before. Packets of a server with sequence 0 and 1 are shipped, so that it fits. */
-enum { MY_MOST_PASSED = 254 };
+/* A record's hint: 0: every packet in front of it was shipped; MY_UNCOUNTED: packets were passed over, nobody knows how
+ * many; else 1 + how many since the record before. Packets of a server with sequence 0 to 2 are shipped, so that the
+ * number fits, but not where a segment has more pieces than the program can run for. */
+enum { MY_MOST_PASSED = 254, MY_UNCOUNTED = 255, MY_MOST_COUNTED = 24 /* pieces of a segment */ };
 
 /* What is kept of a direction between calls. Zeroed: nothing is known. Offsets are the lowest 32 bits of the stream's.
  */
@@ -50,6 +51,7 @@ struct my_walk {
   unsigned text;        /* bytes of a statement's text that are wanted */
   unsigned char back;   /* the server's direction */
   unsigned char first;  /* the segment is the direction's first one, or goes on with a head that was */
+  unsigned char piece;  /* number of the piece in its segment */
   unsigned char awaits; /* of the server's direction: a command was not answered yet */
   unsigned char headed;
   unsigned char done;
@@ -125,7 +127,8 @@ PG_INLINE unsigned my_walk_wants(const struct my_walk *walk, const struct my_way
   const unsigned size = my_u24(bytes);
   if (way->more) return 0;
   if (walk->back) {
-    const int row = bytes[3] > 1 && !walk->headed && my_walk_is_row(walk, word);
+    const int counts = bytes[3] < 3 && walk->piece < MY_MOST_COUNTED;
+    const int row = !counts && !walk->headed && my_walk_is_row(walk, word);
     if (row && (way->run >= MY_RUN_BYTES || size >= MY_LONG_ROW)) return 0;
     return MY_ANSWER_BYTES;
   }

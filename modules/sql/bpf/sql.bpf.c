@@ -13,7 +13,7 @@ PROBED_MODULE();
 
 enum {
   SQL_MOST_PIECE = 16384,   /* of one record */
-  SQL_MOST_STEPS = 4096,    /* messages looked at in one segment */
+  SQL_MOST_STEPS = 32768,   /* messages looked at in one segment */
   SQL_STARTUP_BYTES = 8192, /* of a direction, among which passwords are looked for */
 };
 enum { SQL_NOT_KNOWN = 0, SQL_PG = 1, SQL_MY = 2 };
@@ -28,6 +28,7 @@ struct sql_stream {
   __u8 front;  /* MySQL: direction of the client's packets */
   __u8 awaits; /* MySQL: the client sent a command that was not answered yet */
   __u8 login;  /* MySQL: the segment at hand has a client's answer to the greeting */
+  __u8 piece;  /* MySQL: number of the last piece of the segment at hand */
 };
 _Static_assert(sizeof(struct sql_stream) <= PB_SCRATCH_BYTES, "the stream's memory");
 

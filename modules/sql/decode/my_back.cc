@@ -173,9 +173,12 @@ void Stitcher::OnRow(Reading& r, Operation& operation, const Packet& packet) {
 }
 
 /// Whole packets that the kernel kept: columns, definitions and rows.
-void Stitcher::OnPassed(Reading& r, unsigned packets) {
+void Stitcher::OnPassed(Reading& r, unsigned packets, bool counted) {
   Operation* operation = r.c.first;
   if (!r.c.paired || operation == nullptr) return;
+  const bool in_rows = operation->place == Place::kRows || operation->place == Place::kColumnsEnd;
+  if (!counted && !in_rows) return Unpair(r.stream, r.c);
+  if (!counted) operation->uncounted = true;
   std::uint64_t left = packets;
   if (operation->place == Place::kDefinitions) {
     operation->left -= std::min(left, operation->left);
@@ -245,7 +248,7 @@ void Stitcher::Emit(sdk::Stream stream, Connection& c, const Operation& operatio
                  .code = operation.code.text(),
                  .state = operation.state.text(),
                  .error = error,
-                 .rows = operation.has_rows ? static_cast<std::int64_t>(operation.rows) : -1,
+                 .rows = operation.has_rows && !operation.uncounted ? static_cast<std::int64_t>(operation.rows) : -1,
                  .unknown = operation.unknown});
 }
 

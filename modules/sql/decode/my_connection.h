@@ -46,10 +46,11 @@ struct Operation {
   Place place = Place::kFirst;
   bool failed = false;
   bool has_rows = false;
-  bool unknown = false;   // executes a statement that was prepared before it could be seen
-  bool uses = false;      // changes the database
-  bool is_long = false;   // its command took several packets: the answer does not begin with sequence 1
-  bool switches = false;  // and it will not be known to which
+  bool uncounted = false;  // the kernel left out rows that it did not count
+  bool unknown = false;    // executes a statement that was prepared before it could be seen
+  bool uses = false;       // changes the database
+  bool is_long = false;    // its command took several packets: the answer does not begin with sequence 1
+  bool switches = false;   // and it will not be known to which
 
   std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
 };

@@ -155,7 +155,8 @@ std::string_view DatabaseOfUse(std::string_view sql) {
 }
 
 bool MentionsUse(std::string_view sql) {
-  if (sql.find(';') == std::string_view::npos) return false;
+  const std::size_t end = sql.find(';');
+  if (end == std::string_view::npos || sql.find_first_not_of("; \t\r\n", end) == std::string_view::npos) return false;
   Tokens tokens(sql, Dialect::kMysql);
   bool begins = true;
   for (Token token = tokens.NextWord(); token.kind != TokenKind::kEnd; token = tokens.NextWord()) {

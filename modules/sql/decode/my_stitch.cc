@@ -85,7 +85,7 @@ void Stitcher::Jump(Reading& r, unsigned passed) {
   d.skip = 0;
   d.expected = r.segment.offset;
   (IsFront(r) ? r.c.more : r.c.back_more) = false;
-  if (!IsFront(r) && passed != 0) OnPassed(r, passed);
+  if (!IsFront(r) && passed != 0) OnPassed(r, passed, r.segment.hint != MY_UNCOUNTED);
 }
 
 /// Of the client's packet that was kept nothing more will come: the rest was not wanted when it was shipped. Of a

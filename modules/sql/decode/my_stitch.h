@@ -90,7 +90,7 @@ class Stitcher {
   void OnPrepared(Reading& r, Operation& operation, const Packet& packet);
   void OnColumnsEnd(Reading& r, Operation& operation, const Packet& packet);
   void OnRow(Reading& r, Operation& operation, const Packet& packet);
-  void OnPassed(Reading& r, unsigned packets);
+  void OnPassed(Reading& r, unsigned packets, bool counted);
   static void CountColumns(Operation& operation, std::uint64_t count);
   void OnError(Reading& r, Operation& operation, const Packet& packet);
   void EndResult(Reading& r, Operation& operation, unsigned status);

@@ -20,9 +20,9 @@ using namespace testing::my;  // NOLINT: the packets of this folder
 using sdk::testing::Driver;
 using sdk::testing::RecordedSpan;
 using sdk::testing::StreamDriver;
-using testing::Z;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::Z;
 
 constexpr unsigned kMore = 0x000a;    // more results follow
 constexpr unsigned kCursor = 0x0042;  // a cursor is open

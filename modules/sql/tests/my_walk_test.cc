@@ -26,6 +26,7 @@ using sdk::testing::StreamDriver;
 
 constexpr unsigned kMostPiece = 16384;
 constexpr unsigned kCaptureBytes = 100;
+constexpr unsigned kMostRuns = 33;  // of a program on one segment
 
 unsigned long long Peek(const std::string& bytes, std::size_t at) {
   unsigned long long word = 0;
@@ -39,8 +40,7 @@ class Kernel {
   explicit Kernel(StreamDriver& stream) : stream_(stream) {}
 
   void Segment(std::uint8_t direction, const std::string& bytes) {
-    while (Piece(direction, bytes)) {
-    }
+    for (piece_ = 0; Piece(direction, bytes); ++piece_) EXPECT_LT(piece_, kMostRuns);
     offset_[direction] += bytes.size();
   }
   std::string shipped;
@@ -55,6 +55,7 @@ class Kernel {
     walk.back = direction == PROBE_RECEIVED;
     walk.first = offset_[direction] <= MY_HEADER_BYTES;
     walk.awaits = awaits_;
+    walk.piece = piece_;
     const unsigned from = my_way_resume(&way, begin, walk.total);
     my_walk_begin(&walk, &way, begin, from, Peek(bytes, 0));
     while (walk.done == 0 && walk.place < walk.total &&
@@ -76,6 +77,7 @@ class Kernel {
   my_way way_[2]{};
   std::uint64_t offset_[2]{};
   unsigned char awaits_ = 0;
+  unsigned char piece_ = 0;
 };
 
 class MyWalk : public ::testing::TestWithParam<std::size_t> {
@@ -125,6 +127,16 @@ TEST_P(MyWalk, RowsAreCounted) {
   EXPECT_THAT(Found(), ::testing::ElementsAreArray(expected));
   EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 0U);
   EXPECT_LT(kernel_.shipped.size(), 300'000U);  // of 1.6 million
+  stream_.Close(PROBE_CLOSE_LOCAL);
+}
+
+TEST_P(MyWalk, MoreRowsInASegmentThanCanBeCounted) {
+  for (const std::size_t count : {1000, 20000, 5}) {
+    kernel_.Segment(PROBE_SENT, Query("SELECT a FROM t"));
+    kernel_.Segment(PROBE_RECEIVED, Rows(count, 1, 2, "1"));
+  }
+  EXPECT_THAT(Found(), ::testing::ElementsAre("SELECT t 1000", "SELECT t", "SELECT t 5"));
+  EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 0U);
   stream_.Close(PROBE_CLOSE_LOCAL);
 }
 
