@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <random>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ namespace {
 using namespace testing::my;  // NOLINT: the packets of this folder
 using sdk::testing::Driver;
 using sdk::testing::StreamDriver;
+
+using Sizes = std::initializer_list<std::size_t>;
 
 constexpr unsigned kMostPiece = 16384;
 constexpr unsigned kCaptureBytes = 100;
@@ -117,8 +120,8 @@ class MyWalk : public ::testing::TestWithParam<std::size_t> {
 
 TEST_P(MyWalk, RowsAreCounted) {
   std::vector<std::string> expected;
-  for (const std::size_t size : {0, 1, 30, 200, 240}) {
-    for (const std::size_t count : {0, 1, 2, 15, 260, 3000}) {
+  for (const std::size_t size : Sizes{0, 1, 30, 200, 240}) {
+    for (const std::size_t count : Sizes{0, 1, 2, 15, 260, 3000}) {
       kernel_.Segment(PROBE_SENT, Query("SELECT * FROM t" + std::to_string(expected.size())));
       Pieces(PROBE_RECEIVED, Rows(count, 1, 2, std::string(size, 'D')));
       expected.push_back("SELECT t" + std::to_string(expected.size()) + " " + std::to_string(count));
@@ -131,7 +134,7 @@ TEST_P(MyWalk, RowsAreCounted) {
 }
 
 TEST_P(MyWalk, MoreRowsInASegmentThanCanBeCounted) {
-  for (const std::size_t count : {1000, 20000, 5}) {
+  for (const std::size_t count : Sizes{1000, 20000, 5}) {
     kernel_.Segment(PROBE_SENT, Query("SELECT a FROM t"));
     kernel_.Segment(PROBE_RECEIVED, Rows(count, 1, 2, "1"));
   }
@@ -142,7 +145,7 @@ TEST_P(MyWalk, MoreRowsInASegmentThanCanBeCounted) {
 
 TEST_P(MyWalk, LongCommandsAndFiles) {
   std::vector<std::string> expected;
-  for (const std::size_t size : {10, 95, 105, 3000, 90000}) {
+  for (const std::size_t size : Sizes{10, 95, 105, 3000, 90000}) {
     Pieces(PROBE_SENT, Query("SELECT a FROM t WHERE b = '" + std::string(size, 'x') + "'"));
     Pieces(PROBE_RECEIVED, Done());
     expected.emplace_back("SELECT t");
