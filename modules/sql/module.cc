@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The module as the host sees it: hands records to the stitcher of the shard.
+// The module as the host sees it: hands records to the decoder of the shard.
 #include "api/sdk/module.h"
 
 #include <memory>
 #include <string_view>
 
 #include "modules/sql/config.h"
-#include "modules/sql/decode/pg_stitch.h"
+#include "modules/sql/decode/decoder.h"
 
 namespace probed::mod::sql {
 namespace {
@@ -16,27 +16,27 @@ namespace {
 class SqlModule {
  public:
   using Config = sql::Config;
-  using StreamState = pg::Connection;
+  using StreamState = sql::StreamState;
 
   class Shard {
    public:
-    Shard(SqlModule& module, const sdk::Generations<Config>& configs, sdk::ShardHost)
-        : stitcher_(module.keys_, configs) {}
+    Shard(SqlModule& module, const sdk::Generations<Config>& configs, sdk::ShardHost host)
+        : decoder_(module.keys_, configs, host) {}
 
-    void OnSegment(sdk::Stream stream, pg::Connection& connection, const probe_segment_t& segment) {
-      stitcher_.OnSegment(stream, connection, segment);
+    void OnSegment(sdk::Stream stream, StreamState& state, const probe_segment_t& segment) {
+      decoder_.OnSegment(stream, state, segment);
     }
-    void OnGap(sdk::Stream stream, pg::Connection& connection, std::uint8_t direction, std::uint64_t offset,
+    void OnGap(sdk::Stream stream, StreamState& state, std::uint8_t direction, std::uint64_t offset,
                std::uint64_t length) {
-      stitcher_.OnGap(stream, connection, direction, offset, length);
+      decoder_.OnGap(stream, state, direction, offset, length);
     }
-    void OnClose(sdk::Stream stream, pg::Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
-      stitcher_.OnClose(stream, connection, reason, ktime_ns);
+    void OnClose(sdk::Stream stream, StreamState& state, std::uint32_t reason, std::uint64_t ktime_ns) {
+      decoder_.OnClose(stream, state, reason, ktime_ns);
     }
-    std::uint32_t OldestGeneration() const { return stitcher_.OldestGeneration(); }
+    std::uint32_t OldestGeneration() const { return decoder_.OldestGeneration(); }
 
    private:
-    pg::Stitcher stitcher_;
+    Decoder decoder_;
   };
 
   explicit SqlModule(sdk::Host host) : keys_(host) {}

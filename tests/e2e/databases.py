@@ -20,7 +20,23 @@ create table plays (song int, at timestamptz default now());
 """
 
 
-class SqlCase(LiveCase):
+class SqlModuleCase(LiveCase):
+    def module_daemon(self, server, *config, servers=False):
+        """Looks at the clients, or at the servers, of the database at self.port only."""
+        if servers:
+            targets = [{"name": "servers", "exe": [server]}]
+        else:
+            targets = [{"name": "clients", "ports": [self.port]}, {"name": "no_servers", "exclude": True, "exe": [server]}]
+        daemon = self.start_daemon(targets=targets)
+        daemon.load("sql", *config)
+        return daemon
+
+    def assert_nothing_lost(self, daemon):
+        self.assertEqual(daemon.losses(), {})
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+
+
+class SqlCase(SqlModuleCase):
     """A PostgreSQL of its own: Debian's programs, data in the test's folder, without passwords."""
 
     def postgres_program(self, name):
@@ -86,16 +102,4 @@ class SqlCase(LiveCase):
         return done
 
     def sql_daemon(self, *config, servers=False):
-        """Looks at the clients, or at the servers, of this database only."""
-        program = os.path.realpath(self.postgres_program("postgres"))
-        if servers:
-            targets = [{"name": "servers", "exe": [program]}]
-        else:
-            targets = [{"name": "clients", "ports": [self.port]}, {"name": "no_servers", "exclude": True, "exe": [program]}]
-        daemon = self.start_daemon(targets=targets)
-        daemon.load("sql", *config)
-        return daemon
-
-    def assert_nothing_lost(self, daemon):
-        self.assertEqual(daemon.losses(), {})
-        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+        return self.module_daemon(os.path.realpath(self.postgres_program("postgres")), *config, servers=servers)

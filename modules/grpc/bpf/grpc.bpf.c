@@ -119,20 +119,16 @@ static __always_inline void h2_learn_roles(struct h2_stream *stream, __u32 direc
   if ((__u32)first == H2_PREFACE_WORD_LOW) *h2_request_direction(stream) = (__u8)(direction + 1);
 }
 
-/* Whose request the threads of a server work for. Known as long as its calls come one after the other; once two were
- * open together the connection is shared, and a thread that reads from it works for nobody in particular: no parent
+/* Calls that come one after the other are their threads'. Once two were open together the connection is shared: a
+ * thread that reads from it works for nobody in particular, one that writes to it may write for others; no parent
  * rather than a wrong one. Flags are kept in a spare byte of the first direction. */
 enum { H2_CALL_OPEN = 1, H2_SHARED = 2 };
 
-static __always_inline void h2_cause_begin(struct probed_segment *segment, struct h2_stream *stream,
-                                           const struct h2_walk *walk) {
+static __always_inline bool h2_is_shared(struct h2_stream *stream, const struct h2_walk *walk) {
   __u8 *calls = &stream->way[0].spare[1];
   if (walk->blocks > 1 || (*calls & H2_CALL_OPEN)) *calls |= H2_SHARED;
   *calls |= H2_CALL_OPEN;
-  if (*calls & H2_SHARED)
-    probed_cause_clear();
-  else
-    probed_cause_begin(segment, probed_offset(segment) + probed_total(segment) - walk->block_rest);
+  return *calls & H2_SHARED;
 }
 
 /* What is to be said of requests: their thread works for them (received), they belong to its request (sent). */
@@ -142,8 +138,12 @@ static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_
   const __u32 requests = *h2_request_direction(stream);
   if (requests && requests != direction + 1 && walk->ended) stream->way[0].spare[1] &= (__u8)~H2_CALL_OPEN;
   if (!walk->blocks || requests != direction + 1) return 0;
-  if (direction == PB_SENT) return PROBED_SHIP_CAUSE;
-  h2_cause_begin(segment, stream, walk);
+  const bool shared = h2_is_shared(stream, walk);
+  if (direction == PB_SENT) return shared ? 0 : PROBED_SHIP_CAUSE;
+  if (shared)
+    probed_cause_clear();
+  else
+    probed_cause_begin(segment, probed_offset(segment) + probed_total(segment) - walk->block_rest);
   return 0;
 }
 

@@ -18,7 +18,9 @@ Keys::Keys(sdk::Host host)
       server_port(host.InternKey("server.port")),
       statement_unknown(host.InternKey("probed.db.statement_unknown")),
       text_truncated(host.InternKey("probed.db.text_truncated")),
-      duration(host.InternInstrument("db.client.operation.duration")) {}
+      sql_state(host.InternKey("probed.db.sqlstate")),
+      duration(host.InternInstrument("db.client.operation.duration")),
+      compressed(host.InternInstrument("probed.db.connections.compressed")) {}
 
 std::uint64_t BeginExchange(sdk::Stream stream, probe_span_kind kind, const Arrival& arrival) {
   probe_exchange_t exchange{};
@@ -49,11 +51,36 @@ void Emitter::Emit(sdk::Stream stream, probe_span_kind kind, const Config& confi
   }
   if (operation.unknown) span_.Bool(keys_.statement_unknown, true);
   if (!operation.code.empty()) span_.String(keys_.status_code, operation.code);
+  if (!operation.state.empty()) span_.String(keys_.sql_state, operation.state);
   if (config.returned_rows && operation.rows >= 0) span_.Int(keys_.returned_rows, operation.rows);
   span_.Name(NameOf(connection, operation));
   if (!operation.error.empty()) span_.Error(operation.error);
   if (kind == PROBE_SPAN_CLIENT) span_.Measure(keys_.duration, span_.seconds());
   span_.Emit(stream);
+}
+
+void Emitter::CountCompressed(sdk::Stream stream, probe_span_kind kind, std::string_view system) {
+  const probe_open_t* open = stream.Open();
+  sdk::AddressText server;
+  if (open != nullptr) server.Set(kind == PROBE_SPAN_CLIENT ? open->peer : open->local);
+  std::array<probe_attribute_t, 3> attributes{};
+  attributes[0].key = keys_.system;
+  attributes[0].type = PROBE_ATTR_STRING;
+  attributes[0].value.string = sdk::ToAbi(system);
+  attributes[1].key = keys_.server_address;
+  attributes[1].type = PROBE_ATTR_STRING;
+  attributes[1].value.string = sdk::ToAbi(server.address());
+  attributes[2].key = keys_.server_port;
+  attributes[2].type = PROBE_ATTR_INT;
+  attributes[2].value.integer = server.port();
+  probe_metric_point_t point{};
+  point.struct_size = sizeof(point);
+  point.instrument = keys_.compressed;
+  point.value = 1;
+  point.tgid = open == nullptr ? 0 : open->tgid;
+  point.attributes = attributes.data();
+  point.attribute_count = server.address().empty() ? 1 : 3;  // of a unix socket there is no address
+  host_.EmitMetric(point);
 }
 
 /// The same for all spans of a connection, once its addresses are known.
@@ -67,7 +94,7 @@ void Emitter::DescribeConnection(sdk::Stream stream, probe_span_kind kind, const
     span_.String(keys_.server_address, connection.server->address());
     if (connection.server->port() != connection.default_port) span_.Int(keys_.server_port, connection.server->port());
   }
-  span_.KeepConstant(1, connection.kept);
+  span_.KeepConstant(connection.description, connection.kept);
 }
 
 /// The summary; without one the namespace, the address, the system.

@@ -29,7 +29,9 @@ struct Keys {
   std::uint32_t server_port;
   std::uint32_t statement_unknown;
   std::uint32_t text_truncated;
+  std::uint32_t sql_state;
   std::uint32_t duration;
+  std::uint32_t compressed;
 };
 
 /// What an operation's span says of its connection.
@@ -39,6 +41,7 @@ struct ConnectionView {
   sdk::AddressText* server;
   std::uint16_t default_port;
   sdk::ConstantAttributes* kept;
+  std::uint32_t description = 1;  // number of what is kept
 };
 
 struct OperationView {
@@ -47,8 +50,9 @@ struct OperationView {
   std::uint64_t end_ns;
   const Text* text;  // nullptr: not known
   std::string_view code;
-  std::string_view error;  // error.type; empty: none
-  std::int64_t rows;       // -1: it returns none
+  std::string_view state = {};  // SQLSTATE, where the code is another one
+  std::string_view error;       // error.type; empty: none
+  std::int64_t rows;            // -1: it returns none
   bool unknown;
 };
 
@@ -57,16 +61,19 @@ std::uint64_t BeginExchange(sdk::Stream stream, probe_span_kind kind, const Arri
 /// One per shard. [shard]
 class Emitter {
  public:
-  explicit Emitter(const Keys& keys) : keys_(keys) {}
+  Emitter(const Keys& keys, sdk::ShardHost host) : keys_(keys), host_(host) {}
 
   void Emit(sdk::Stream stream, probe_span_kind kind, const Config& config, const ConnectionView& connection,
             const OperationView& operation);
+  /// A connection whose statements cannot be read.
+  void CountCompressed(sdk::Stream stream, probe_span_kind kind, std::string_view system);
 
  private:
   void DescribeConnection(sdk::Stream stream, probe_span_kind kind, const ConnectionView& connection);
   std::string_view NameOf(const ConnectionView& connection, const OperationView& operation);
 
   const Keys& keys_;
+  sdk::ShardHost host_;
   sdk::SpanBuilder span_;
 };
 

@@ -12,20 +12,11 @@
 #include "api/sdk/endpoint.h"
 #include "api/sdk/host.h"
 #include "api/sdk/span_builder.h"
-#include "api/sdk/stream_buffer.h"
+#include "modules/sql/decode/direction.h"
+#include "modules/sql/decode/names.h"
 #include "modules/sql/decode/operation.h"
 
 namespace probed::mod::sql::pg {
-
-struct Direction {
-  sdk::StreamBuffer buffer;  // the beginning of a message
-  Arrival start;             // its first byte. Meaningless when the buffer is empty
-  std::uint64_t expected;    // offset of the next byte
-  std::uint64_t skip;        // bytes of a message that are not looked at
-  bool started;              // `expected` is set
-  bool lost;                 // no boundary is known
-  bool missing;              // a hole was announced, and no record since
-};
 
 /// What a client sent and waits for.
 enum class Step : std::uint8_t { kQuery, kParse, kBind, kDescribe, kExecute, kClose, kSync, kFunction };
@@ -49,33 +40,6 @@ struct Operation {
   bool named = false;    // Parse or Close of a statement: `replaced` is to come back if it fails
 
   std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
-};
-
-/// A statement or portal. One block: the struct, then the name.
-struct Named {
-  Named* next = nullptr;
-  Text* text = nullptr;
-  std::uint32_t name_size = 0;
-  bool unknown = false;
-
-  std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
-};
-
-/// Texts by name.
-class Names {
- public:
-  Named* Find(std::string_view name) const;
-  /// Takes the reference over, also where there is no memory (false).
-  bool Set(sdk::Stream stream, std::string_view name, Text* text, bool unknown);
-  /// The text it stood for, with its reference; nullptr: none.
-  Text* Remove(sdk::Stream stream, std::string_view name);
-  void Clear(sdk::Stream stream);
-
- private:
-  static constexpr std::size_t kRows = 16;
-  static std::size_t RowOf(std::string_view name);
-
-  std::array<Named*, kRows> rows_;
 };
 
 struct Connection {

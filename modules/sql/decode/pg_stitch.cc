@@ -26,17 +26,6 @@ void BeginDirection(const Connection& c, Direction& d, std::uint64_t offset) {
   d.lost = !c.begun && c.front != 0;
 }
 
-Arrival ArrivalAt(const probe_segment_t& segment, std::uint64_t offset) {
-  const auto ahead = static_cast<std::uint32_t>(offset - segment.offset);
-  return {.ktime_ns = segment.ktime_ns,
-          .cookie = segment.cookie,
-          .offset = offset,
-          .generation = segment.generation,
-          .wire_sequence = segment.wire_sequence == 0 ? 0 : segment.wire_sequence + ahead,
-          .cause = segment.cause,
-          .layer = segment.layer};
-}
-
 /// The stream goes on in another protocol.
 void GiveAway(sdk::Stream stream, Connection& c, std::uint64_t offset, bool tls) {
   c.given_away = true;

@@ -27,7 +27,8 @@ namespace probed::mod::sql::pg {
 /// One per shard. [shard]
 class Stitcher {
  public:
-  Stitcher(const Keys& keys, const sdk::Generations<Config>& configs) : emitter_(keys), configs_(configs) {}
+  Stitcher(const Keys& keys, const sdk::Generations<Config>& configs, sdk::ShardHost host)
+      : emitter_(keys, host), configs_(configs) {}
 
   void OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment);
   void OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,

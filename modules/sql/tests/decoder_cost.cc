@@ -2,14 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Instructions per statement, decoding and attributes, without the host: run under callgrind with
-// --toggle-collect='PairOfRecords*' and divide by the number of statements. The argument is "simple" or "prepared".
+// --toggle-collect='PairOfRecords*' and divide by the number of statements. The argument is "simple", "prepared",
+// "my_query" or "my_execute".
 #include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "api/module/probe_module.h"
 #include "api/sdk/testing/null_host.h"
-#include "modules/sql/tests/conversations.h"
+#include "modules/sql/tests/my_messages.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
 
@@ -42,7 +43,11 @@ struct Exchange {
   std::string response;
 };
 
+namespace my = probed::mod::sql::testing::my;
+
 Exchange Statement(std::string_view mode) {
+  if (mode == "my_query") return {my::Query("select title from song where id = 7;"), my::Rows(1)};
+  if (mode == "my_execute") return {my::Execute(1), my::Rows(1)};
   const std::string row = Row("title 7") + Complete("SELECT 1") + Ready();
   if (mode == "simple") return {Query("select title from song where id = 7;"), Columns() + row};
   return {Bind("", "P0") + Describe('P', "") + Execute() + Sync(), BindDone() + Columns() + row};
@@ -66,8 +71,13 @@ int main(int count, char** arguments) {
     probe_segment_t answered = wire.Segment(PROBE_RECEIVED, response);
     PairOfRecords(module.shard(), module.stream(), &state, &asked, &answered);
   };
-  exchange(Startup(), Welcome());
-  exchange(Parse("P0", "select title from song where id = $1;") + Sync(), ParseDone() + Ready());
+  if (mode.starts_with("my_")) {
+    exchange(my::Login(MY_TLS, "shop", 2), my::Done(3));
+    exchange(my::Prepare("select title from song where id = ?"), my::Prepared(1));
+  } else {
+    exchange(Startup(), Welcome());
+    exchange(Parse("P0", "select title from song where id = $1;") + Sync(), ParseDone() + Ready());
+  }
   const Exchange statement = Statement(mode);
   for (int i = 0; i < kStatements; ++i) exchange(statement.request, statement.response);
   probe_module_entry.on_close(module.shard(), module.stream(), &state, PROBE_CLOSE_PEER, 0);

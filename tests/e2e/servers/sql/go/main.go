@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: The probed authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The client of tests/e2e/servers/sql/README.md.
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func open(driver, host, port string) (*sql.DB, string) {
+	if driver == "mysql" {
+		db, err := sql.Open("mysql", fmt.Sprintf("tester:secret@tcp(%s:%s)/shop", host, port))
+		check(err)
+		return db, "?"
+	}
+	db, err := sql.Open("pgx", fmt.Sprintf("postgres://tester:secret@%s:%s/shop?sslmode=disable", host, port))
+	check(err)
+	return db, "$1"
+}
+
+func codeOf(err error) string {
+	var ours *mysql.MySQLError
+	if errors.As(err, &ours) {
+		return strconv.Itoa(int(ours.Number))
+	}
+	var theirs *pgconn.PgError
+	if errors.As(err, &theirs) {
+		return theirs.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func main() {
+	db, placeholder := open(os.Args[1], os.Args[2], os.Args[3])
+	db.SetMaxOpenConns(1)
+	count, err := strconv.Atoi(os.Args[4])
+	check(err)
+	statement, err := db.Prepare("select title from song where id = " + placeholder)
+	check(err)
+	for i := 0; i < count; i++ {
+		var title string
+		check(statement.QueryRow(i%1000 + 1).Scan(&title))
+	}
+	_, err = db.Exec("insert into song values (1, 'twice')")
+	fmt.Println(codeOf(err))
+	check(statement.Close())
+	check(db.Close())
+}

@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: The probed authors
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers of other languages (servers/sql/README.md) at PostgreSQL and MariaDB: exact counts. What they need comes from
+registries, so this runs with PROBED_FULL=1 only."""
+
+import collections
+import subprocess
+import unittest
+
+import peers
+from databases import SqlCase
+from harness import FULL
+from languages import Missing, built, go_program, java_program, node_program
+from mariadb import MariaCase
+from test_sql import LOOK_UP
+
+SOURCES = peers.SERVERS / "sql"
+BUILDERS = {"go": go_program, "node": lambda *where: node_program(*where, "client.js"),
+            "java": lambda *where: java_program(*where, "Client")}
+EXACT = 10_000
+
+
+class Clients:
+    def exact(self, daemon, language, driver, error):
+        try:
+            command = built(SOURCES / language, f"sql_clients/{language}",
+                            lambda folder: BUILDERS[language](SOURCES / language, folder))
+        except Missing as missing:
+            self.skipTest(str(missing))
+        done = subprocess.run([*command, driver, "127.0.0.1", str(self.port), str(EXACT)], capture_output=True, text=True,
+                              timeout=300)
+        self.assertEqual((done.returncode, done.stdout.strip()), (0, error), done.stderr)
+        found = daemon.wait_spans(EXACT, seconds=60, settle=1.0, name="select song")
+        self.assertEqual(len(found), EXACT)
+        self.assertEqual(len({span.attributes["db.query.text"] for span in found}), 1)
+        self.assertEqual(collections.Counter(span.attributes.get("db.response.returned_rows") for span in found), {1: EXACT})
+        self.assertEqual({span.attributes.get("probed.db.statement_unknown") for span in found}, {None})
+        (failed,) = daemon.spans(name="insert song")
+        self.assertEqual(failed.attributes["error.type"], error)
+        self.assert_nothing_lost(daemon)
+
+
+@unittest.skipUnless(FULL, "PROBED_FULL=1 only")
+class MariadbClients(MariaCase, Clients):
+    def test_go(self):
+        self.exact(self.maria_daemon("--set", "returned_rows=true"), "go", "mysql", "1062")
+
+    def test_node(self):
+        self.exact(self.maria_daemon("--set", "returned_rows=true"), "node", "mysql2", "1062")
+
+    def test_connector_j(self):
+        self.exact(self.maria_daemon("--set", "returned_rows=true"), "java", "mysql", "1062")
+
+    def test_mariadb_connector_j(self):
+        self.exact(self.maria_daemon("--set", "returned_rows=true"), "java", "mariadb", "1062")
+
+
+@unittest.skipUnless(FULL, "PROBED_FULL=1 only")
+class PostgresClients(SqlCase, Clients):
+    def setUp(self):
+        super().setUp()
+        self.postgres()
+
+    def test_pgx(self):
+        self.exact(self.sql_daemon("--set", "returned_rows=true"), "go", "pgx", "23505")
+
+    def test_pgjdbc(self):
+        self.exact(self.sql_daemon("--set", "returned_rows=true"), "java", "postgresql", "23505")
+
+    def test_saturating(self):
+        """As fast as eight connections go: each statement is a span, or its loss is in the ledger."""
+        daemon = self.sql_daemon()
+        for mode in ("simple", "extended", "prepared"):
+            self.pgbench(mode, LOOK_UP, 5 * EXACT, clients=8)
+        losses = daemon.losses()
+        found = daemon.wait_spans(15 * EXACT if not losses else 1, seconds=120, settle=2.0, name="select song")
+        print(f"{len(found)} spans of {15 * EXACT} statements, losses {daemon.losses()}")
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+        if not daemon.losses():
+            self.assertEqual(len(found), 15 * EXACT)
