@@ -7,20 +7,13 @@
 #include <array>
 #include <charconv>
 
+#include "api/sdk/close_failure.h"
 #include "modules/sql/decode/my_stitch.h"
 
 namespace probed::mod::sql::my {
 namespace {
 
 constexpr std::uint8_t kFirstAnswer = 1;
-
-std::string_view FailureOf(std::uint32_t close_reason) {
-  switch (close_reason) {
-    case PROBE_CLOSE_TIMEOUT: return "timeout";
-    case PROBE_CLOSE_RESET: return "connection_reset";
-    default: return "connection_closed";
-  }
-}
 
 /// Where the greeting was not seen it may be MariaDB all the same.
 std::string_view SystemOf(const Connection& c) { return c.mariadb ? "mariadb" : "mysql"; }
@@ -274,7 +267,7 @@ void Stitcher::EndAtClose(sdk::Stream stream, Connection& c, std::uint32_t reaso
       case PROBE_CLOSE_UNLOAD: stream.Abort(exchange, PROBE_ABORTED_UNLOAD); break;
       case PROBE_CLOSE_EVICTED: stream.Abort(exchange, PROBE_EVICTED_MEMORY); break;
       case PROBE_CLOSE_HANDED_OVER: stream.Abort(exchange, PROBE_ABORTED_CLOSE); break;
-      default: Emit(stream, c, *c.first, FailureOf(reason), ktime_ns); break;
+      default: Emit(stream, c, *c.first, sdk::CloseFailure(reason), ktime_ns); break;
     }
   }
   Drop(stream, c);
