@@ -28,6 +28,8 @@ static __always_inline bool pb_is_tls_head(__u64 word) {
   return type >= 20 && type <= 23 && (__u8)(word >> 8) == 3;
 }
 
+static __always_inline bool pb_is_tls_data(__u64 word) { return (__u8)word == 23; }
+
 /* Of type 22, and the first message in it a ClientHello or ServerHello. */
 static __always_inline bool pb_is_tls_hello(__u64 word) {
   const __u8 message = (__u8)(word >> 40);

@@ -54,16 +54,17 @@ static __always_inline void pb_context_note(struct pb_control *control, __u32 fl
 }
 
 /* Inside of a call about an object, which does not touch the socket itself: what it made of its plaintext, to be sent
- * by whoever owns the socket. Looked at until the socket is known; and a hello always, because a new connection may
- * have the address of one that is gone. */
+ * by whoever owns the socket. A hello is always looked at, because a new connection may have the address of one that is
+ * gone; data as long as the socket is not known; and nothing else, for these are enough and looking costs. */
 static __always_inline int probed_plaintext_sealed(struct probed_uprobe *probe, __u64 address, __s64 length) {
   const struct pb_task *task = probed_task(0);
   struct pb_seal seal = {.tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
   if (!task || !task->plain_object || length < PB_SEAL_BYTES) return PROBED_SKIPPED;
   const struct pb_plain_key key = {.object = task->plain_object, .tgid = seal.tgid};
   if (bpf_probe_read_user(seal.words, sizeof(seal.words), (void *)address)) return PROBED_SKIPPED;
-  if (!pb_is_tls_head(seal.words[0])) return PROBED_SKIPPED;
-  if (!pb_is_tls_hello(seal.words[0]) && bpf_map_lookup_elem(&pb_plains, &key)) return PROBED_SKIPPED;
+  const __u64 head = seal.words[0];
+  if (!pb_is_tls_head(head) || (!pb_is_tls_hello(head) && !pb_is_tls_data(head))) return PROBED_SKIPPED;
+  if (pb_is_tls_data(head) && bpf_map_lookup_elem(&pb_plains, &key)) return PROBED_SKIPPED;
   pb_context_note(probe->control, PB_CONTEXT_SEALS);
   return bpf_map_update_elem(&pb_seals, &seal, &key.object, BPF_ANY) ? PROBED_FAULT : PROBED_SKIPPED;
 }
