@@ -77,6 +77,7 @@ run_kernels() {
     run_check "attach-$version" tests/kernels/attach.sh "$version" build/dev
     run_check "tls-$version" tests/kernels/tls.sh "$version" build/dev
     run_check "datagrams-$version" tests/kernels/datagrams.sh "$version" build/dev
+    if [ "$1" = full ]; then run_check "sql-$version" tests/kernels/sql.sh "$version" build/dev; fi
   done
 }
 
