@@ -5,6 +5,7 @@ registries, so this runs with PROBED_FULL=1 only."""
 
 import collections
 import subprocess
+import time
 import unittest
 
 import peers
@@ -21,14 +22,17 @@ EXACT = 10_000
 
 
 class Clients:
-    def exact(self, daemon, language, driver, error):
+    def command(self, language, driver, count):
         try:
-            command = built(SOURCES / language, f"sql_clients/{language}",
+            program = built(SOURCES / language, f"sql_clients/{language}",
                             lambda folder: BUILDERS[language](SOURCES / language, folder))
         except Missing as missing:
             self.skipTest(str(missing))
-        done = subprocess.run([*command, driver, "127.0.0.1", str(self.port), str(EXACT)], capture_output=True, text=True,
-                              timeout=300)
+        return [*program, driver, "127.0.0.1", str(self.port), str(count)]
+
+    def exact(self, daemon, language, driver, error):
+        command = self.command(language, driver, EXACT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         self.assertEqual((done.returncode, done.stdout.strip()), (0, error), done.stderr)
         found = daemon.wait_spans(EXACT, seconds=60, settle=1.0, name="select song")
         self.assertEqual(len(found), EXACT)
@@ -38,6 +42,23 @@ class Clients:
         (failed,) = daemon.spans(name="insert song")
         self.assertEqual(failed.attributes["error.type"], error)
         self.assert_nothing_lost(daemon)
+
+
+    def prepared_before(self, driver, start_daemon):
+        """A statement that was prepared before the daemon started is executed: spans without its text, and marked."""
+        client = subprocess.Popen(self.command("go", driver, 4 * EXACT), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(client.stdout.close)
+        time.sleep(1)
+        daemon = start_daemon()
+        self.assertIsNone(client.poll(), "the client was too fast")
+        self.assertEqual(client.wait(120), 0)
+        daemon.wait_spans(1, name="insert song", settle=1.0)
+        found = [span for span in daemon.spans() if span.name != "insert song"]
+        self.assertGreater(len(found), 1000)
+        self.assertEqual({span.attributes.get("probed.db.statement_unknown") for span in found}, {True})
+        self.assertEqual({span.attributes.get("db.query.text") for span in found}, {None})
+        self.assertEqual(daemon.losses().get("aborted.gap", 0), 0)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
 
 @unittest.skipUnless(FULL, "PROBED_FULL=1 only")
@@ -54,6 +75,9 @@ class MariadbClients(MariaCase, Clients):
     def test_mariadb_connector_j(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "java", "mariadb", "1062")
 
+    def test_prepared_before(self):
+        self.prepared_before("mysql", self.maria_daemon)
+
 
 @unittest.skipUnless(FULL, "PROBED_FULL=1 only")
 class PostgresClients(SqlCase, Clients):
@@ -66,6 +90,9 @@ class PostgresClients(SqlCase, Clients):
 
     def test_pgjdbc(self):
         self.exact(self.sql_daemon("--set", "returned_rows=true"), "java", "postgresql", "23505")
+
+    def test_prepared_before(self):
+        self.prepared_before("pgx", self.sql_daemon)
 
     def test_saturating(self):
         """As fast as eight connections go: each statement is a span, or its loss is in the ledger."""

@@ -21,10 +21,11 @@ share=/usr/share/postgresql/$(basename "$(dirname "$programs")")
 
 # Data of both servers, as small as they can be: they are unpacked in the VM's memory.
 root=$work/root
-mkdir -p "$root/data" "$root$share" "$root/usr/share/mysql/english"
+mkdir -p "$root/data" "$root$share" "$root/usr/share/mysql/english" "$root$(dirname "$programs")/lib"
 chown nobody "$root/data"
 chmod 755 "$work"
 setpriv --reuid=nobody --clear-groups "$programs/initdb" -D "$root/data/postgres" -A trust -N -U tester --locale=C -E UTF8 > "$work/log"
+: > "$root/data/postgres/postgresql.conf" # names a time zone and a locale
 mariadb-install-db --no-defaults --skip-innodb --default-storage-engine=Aria --datadir="$root/data/mariadb" --user=root \
   --auth-root-authentication-method=normal --skip-test-db >> "$work/log" 2>&1
 rm -rf "$root"/data/mariadb/ib*

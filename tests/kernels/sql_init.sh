@@ -11,8 +11,8 @@ pg="-h 127.0.0.1 -U tester postgres"
 maria="mariadb --no-defaults -h 127.0.0.1 -u root --skip-ssl"
 
 servers_start() {
-  start-stop-daemon -S -c nobody -x "$(echo /usr/lib/postgresql/*/bin/postgres)" -- -D /data/postgres -c timezone=GMT \
-    -c log_timezone=GMT -c unix_socket_directories= -c fsync=off -c shared_buffers=16MB > /run/postgres.log 2>&1 &
+  start-stop-daemon -S -c nobody -x "$(echo /usr/lib/postgresql/*/bin/postgres)" -- -D /data/postgres \
+    -c unix_socket_directories= -c fsync=off -c shared_buffers=16MB > /run/postgres.log 2>&1 &
   mariadbd --no-defaults --user=root --datadir=/data/mariadb --skip-innodb --default-storage-engine=Aria \
     --bind-address=127.0.0.1 --socket=/run/mariadb --lc-messages-dir=/usr/share/mysql > /run/mariadb.log 2>&1 &
   for attempt in $(seq 150); do
