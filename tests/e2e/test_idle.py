@@ -7,9 +7,9 @@ import time
 import unittest
 
 import leaks
-from harness import LiveCase, free_port
+from harness import FULL, LiveCase, free_port
 
-SECONDS = int(os.environ.get("PROBED_IDLE_SECONDS", "60"))
+SECONDS = int(os.environ.get("PROBED_IDLE_SECONDS", "60" if FULL else "20"))
 
 
 class Idle(LiveCase):
