@@ -350,7 +350,8 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
 
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(0, std::memory_order_release);
-  if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_and(~(1U << slot.slot_), std::memory_order_release);
+  if (slot.has_probes_)
+    std::atomic_ref<__u32>(control_->probers).fetch_and(~(1U << slot.slot_), std::memory_order_release);
   ForgetRoutes();
   SetChains(chain);
   if (chain.empty()) DetachHooks();

@@ -5,8 +5,9 @@
 // reads one response from each, until the number of requests is reached. Every response must be a 200 of one and the
 // same size. Prints what it did and its own CPU time. Built static, so that it runs in the measuring VM.
 //   closed_loop PORT REQUESTS CONNECTIONS [last-first]
-// In the order of the requests it sleeps for each response, and is woken by the server for each: the slower that is, the
-// less often it finds the client asleep, and part of what slows it down shows at the client. last-first: it sleeps once.
+// In the order of the requests it sleeps for each response, and is woken by the server for each: the slower that is,
+// the less often it finds the client asleep, and part of what slows it down shows at the client. last-first: it sleeps
+// once.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
