@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # probed_library(NAME SOURCES... DEPS...)  a static library of one folder, alias probed::NAME
+# probed_decoder_fuzz(MODULE ...)          the libFuzzer target of a module's decoder
 # probed_test(NAME SOURCES... DEPS... [LABELS...])  a gmock test program, registered with ctest under unit by default
 function(probed_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
@@ -28,4 +29,27 @@ function(probed_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} probed_options GTest::gmock_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# probed_decoder_fuzz(MODULE LENGTH bytes SOURCES file... [DEPS library...]), in the tests/ of a module: the libFuzzer target
+# fuzz/<module>_decoder_fuzz.cc with the module's own sources, and a short run from its seeds as a test. Only with PROBED_FUZZ.
+function(probed_decoder_fuzz module)
+  if(NOT PROBED_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "LENGTH" "SOURCES;DEPS" ${ARGN})
+  set(name ${module}_decoder_fuzz)
+  set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_found)
+  set(sanitizers -fsanitize=fuzzer,address,undefined)
+  list(TRANSFORM ARG_SOURCES PREPEND ../)
+  file(MAKE_DIRECTORY ${found})
+  file(GLOB dictionary CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}.dict)
+  list(TRANSFORM dictionary PREPEND -dict=)
+  add_executable(${name} fuzz/${name}.cc ../module.cc ${ARG_SOURCES})
+  target_compile_options(${name} PRIVATE ${sanitizers} -fno-sanitize-recover=all)
+  target_link_options(${name} PRIVATE ${sanitizers})
+  target_link_libraries(${name} PRIVATE probed::sdk ${ARG_DEPS} probed_options)
+  add_test(NAME ${name}_smoke COMMAND ${name} -runs=200000 -max_len=${ARG_LENGTH} ${dictionary} ${found}
+                                      ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_corpus)
+  set_tests_properties(${name}_smoke PROPERTIES LABELS fuzz TIMEOUT 300)
 endfunction()

@@ -85,6 +85,7 @@ PROBED_SEGMENT(sql) {
                           .total = probed_total(segment),
                           .text = probed_capture_bytes(segment),
                           .direction = probed_direction(segment) & 1};
+  if (stream->protocol == SQL_NOT_KNOWN) probed_is_tunnel(segment); /* TLS may begin behind the first messages */
   const __u8 protocol = sql_protocol(stream, segment, &plan);
   if (!probed_readable(segment)) {
     sql_lose(stream, plan.direction);
