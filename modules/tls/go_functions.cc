@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 //   header   u32 magic, u8 0 0, u8 unit of code, u8 bytes of a pointer, then u64 each: count of functions, count of
-//   files,
-//            address of the first function (0 since Go 1.26), offsets of names, compilation units, files, counters,
-//            table
+//            files, address of the first function (0 since Go 1.26), offsets of names, compilation units, files,
+//            counters, table
 //   names    strings, each with a zero behind it
 //   table    per function {u32 distance of its code from the first function's, u32 offset of its entry in the table};
 //            behind the last one the distance of the end
