@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
-from grpc_pairs import Missing, fetch, program
 from harness import BUILD_DIR, LiveCase, accepts, end, free_port, wait_for
+from languages import Missing, fetch, program
 from peers import SERVERS
 
 PROPERTIES = """
