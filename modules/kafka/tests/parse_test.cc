@@ -170,6 +170,7 @@ TEST(KafkaParse, NeverFailsAnywhereButSaysSo) {
 
 // --- records --------------------------------------------------------------------------------------------------------
 
+/// What it returns, and `topics`, point into the bytes.
 Batches Read(const std::string& bytes, Topics& topics) {
   Batches out;
   topics.Clear();
@@ -179,10 +180,10 @@ Batches Read(const std::string& bytes, Topics& topics) {
 
 TEST(KafkaRecords, FindsTraceContextsOfRecords) {
   Topics topics;
-  const Batches out = Read(Batch({{.headers = {{"traceparent", std::string(kTraceparent)}, {"tracestate", "a=b"}}},
-                                  {.headers = {{"other", "x"}}},
-                                  {.headers = {{"traceparent", "garbage"}}}}),
-                           topics);
+  const std::string batch = Batch({{.headers = {{"traceparent", std::string(kTraceparent)}, {"tracestate", "a=b"}}},
+                                   {.headers = {{"other", "x"}}},
+                                   {.headers = {{"traceparent", "garbage"}}}});
+  const Batches out = Read(batch, topics);
   EXPECT_EQ(out.messages, 3U);
   ASSERT_EQ(out.links, 1U);
   EXPECT_EQ(topics.links[0].trace_id[0], 0x0a);
@@ -200,7 +201,8 @@ TEST(KafkaRecords, LeavesCompressedBatchesClosed) {
 
 TEST(KafkaRecords, KnowsTombstones) {
   Topics topics;
-  const Batches out = Read(Batch({{.key = "k", .value = std::nullopt}}), topics);
+  const std::string batch = Batch({{.key = "k", .value = std::nullopt}});
+  const Batches out = Read(batch, topics);
   EXPECT_TRUE(out.tombstone);
   EXPECT_EQ(out.key, "k");
 }
