@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The module as the host sees it: hands records to the stitcher of the shard.
+// The module as the host sees it: a shard is its stitcher.
 #include "api/sdk/module.h"
 
 #include <memory>
@@ -18,28 +18,9 @@ class DnsModule {
   using Config = dns::Config;
   using StreamState = Socket;
 
-  class Shard {
-   public:
+  struct Shard : Stitcher {
     Shard(DnsModule& module, const sdk::Generations<Config>& configs, sdk::ShardHost host)
-        : stitcher_(module.keys_, configs, host) {}
-
-    void OnDatagram(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram) {
-      stitcher_.OnDatagram(stream, socket, datagram);
-    }
-    void OnSegment(sdk::Stream stream, Socket& socket, const probe_segment_t& segment) {
-      stitcher_.OnSegment(stream, socket, segment);
-    }
-    void OnGap(sdk::Stream stream, Socket& socket, std::uint8_t direction, std::uint64_t offset, std::uint64_t length) {
-      stitcher_.OnGap(stream, socket, direction, offset, length);
-    }
-    void OnClose(sdk::Stream stream, Socket& socket, std::uint32_t reason, std::uint64_t ktime_ns) {
-      stitcher_.OnClose(stream, socket, reason, ktime_ns);
-    }
-    void OnTick(std::uint64_t now_ns) { stitcher_.OnTick(now_ns); }
-    std::uint32_t OldestGeneration() const { return stitcher_.OldestGeneration(); }
-
-   private:
-    Stitcher stitcher_;
+        : Stitcher(module.keys_, configs, host) {}
   };
 
   explicit DnsModule(sdk::Host host) : keys_(host) {}

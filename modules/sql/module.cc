@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The module as the host sees it: hands records to the decoder of the shard.
+// The module as the host sees it: a shard is its decoder.
 #include "api/sdk/module.h"
 
 #include <memory>
@@ -18,25 +18,9 @@ class SqlModule {
   using Config = sql::Config;
   using StreamState = sql::StreamState;
 
-  class Shard {
-   public:
+  struct Shard : Decoder {
     Shard(SqlModule& module, const sdk::Generations<Config>& configs, sdk::ShardHost host)
-        : decoder_(module.keys_, configs, host) {}
-
-    void OnSegment(sdk::Stream stream, StreamState& state, const probe_segment_t& segment) {
-      decoder_.OnSegment(stream, state, segment);
-    }
-    void OnGap(sdk::Stream stream, StreamState& state, std::uint8_t direction, std::uint64_t offset,
-               std::uint64_t length) {
-      decoder_.OnGap(stream, state, direction, offset, length);
-    }
-    void OnClose(sdk::Stream stream, StreamState& state, std::uint32_t reason, std::uint64_t ktime_ns) {
-      decoder_.OnClose(stream, state, reason, ktime_ns);
-    }
-    std::uint32_t OldestGeneration() const { return decoder_.OldestGeneration(); }
-
-   private:
-    Decoder decoder_;
+        : Decoder(module.keys_, configs, host) {}
   };
 
   explicit SqlModule(sdk::Host host) : keys_(host) {}

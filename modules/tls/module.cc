@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The module as the host sees it: hands records to the stitcher of the shard.
+// The module as the host sees it: a shard is its stitcher.
 #include "api/sdk/module.h"
 
 #include <memory>
@@ -20,25 +20,9 @@ class TlsModule {
   using Config = tls::Config;
   using StreamState = Connection;
 
-  class Shard {
-   public:
+  struct Shard : Stitcher {
     Shard(TlsModule& module, const sdk::Generations<Config>& configs, sdk::ShardHost host)
-        : stitcher_(module.keys_, configs, host) {}
-
-    void OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
-      stitcher_.OnSegment(stream, connection, segment);
-    }
-    void OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
-               std::uint64_t length) {
-      stitcher_.OnGap(stream, connection, direction, offset, length);
-    }
-    void OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
-      stitcher_.OnClose(stream, connection, reason, ktime_ns);
-    }
-    std::uint32_t OldestGeneration() const { return stitcher_.OldestGeneration(); }
-
-   private:
-    Stitcher stitcher_;
+        : Stitcher(module.keys_, configs, host) {}
   };
 
   explicit TlsModule(sdk::Host host) : keys_(host) {}

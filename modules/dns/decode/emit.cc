@@ -53,18 +53,8 @@ Keys::Keys(sdk::Host host)
       retransmissions(host.InternKey("probed.dns.retransmissions")),
       duration(host.InternInstrument("dns.lookup.duration")) {}
 
-std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const Arrival& query) {
-  probe_exchange_t exchange{};
-  exchange.struct_size = sizeof(exchange);
-  exchange.kind = kind;
-  exchange.start_ns = query.begin_ns;
-  exchange.cookie = query.cookie;
-  exchange.offset = query.offset;
-  exchange.end_offset = query.end_offset;
-  exchange.wire_sequence = query.wire_sequence;
-  exchange.layer = query.layer;
-  exchange.cause = query.cause;
-  return stream.Begin(exchange);
+std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query) {
+  return stream.Begin(sdk::ExchangeOf(kind, query));
 }
 
 void Emitter::Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns) {

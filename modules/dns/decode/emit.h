@@ -40,7 +40,7 @@ class Emitter {
  public:
   explicit Emitter(const Keys& keys) : keys_(keys) {}
 
-  static std::uint64_t Begin(sdk::Stream stream, probe_span_kind kind, const Arrival& query);
+  static std::uint64_t Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query);
   /// Answered.
   void Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns);
   /// Not answered.

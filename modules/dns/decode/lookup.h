@@ -9,14 +9,19 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/sdk/framed_stream.h"
 #include "api/sdk/host.h"
 #include "modules/dns/config.h"
-#include "modules/dns/decode/direction.h"
 #include "modules/dns/decode/types.h"
 
 namespace probed::mod::dns {
 
 struct Socket;
+
+/// The way of a message here, and the other end of it.
+struct Arrival : sdk::Arrival {
+  probe_endpoint_t peer{};
+};
 
 struct Lookup {
   Lookup* next = nullptr;   // of the socket, with an id that falls into the same row
@@ -47,10 +52,10 @@ struct Lookup {
 /// State of a stream or of a socket of datagrams. Plain data: zeroed memory is a socket without lookups.
 struct Socket {
   static constexpr std::size_t kRows = 16;
-  std::array<Lookup*, kRows> rows{};      // by id
-  std::array<Direction, 2> directions{};  // of a stream, by enum probe_direction
-  std::uint32_t undecodable = 0;          // records since the last message, while there was none at all
-  bool spoke = false;                     // a message was seen on this stream
+  std::array<Lookup*, kRows> rows{};                 // by id
+  std::array<sdk::FramedDirection, 2> directions{};  // of a stream, by enum probe_direction
+  std::uint32_t undecodable = 0;                     // records since the last message, while there was none at all
+  bool spoke = false;                                // a message was seen on this stream
 
   Lookup*& RowOf(std::uint16_t id) { return rows[id % kRows]; }
 };

@@ -24,14 +24,14 @@ probe_span_kind KindOf(const Message& message, std::uint8_t direction) {
 }
 
 Arrival ArrivalOf(const probe_datagram_t& datagram) {
-  return {.begin_ns = datagram.ktime_ns,
-          .end_ns = datagram.ktime_ns,
-          .cookie = datagram.cookie,
-          .end_offset = datagram.total,
-          .generation = datagram.generation,
-          .direction = datagram.direction,
-          .cause = datagram.cause,
-          .peer = datagram.peer};
+  return {{.begin_ns = datagram.ktime_ns,
+           .end_ns = datagram.ktime_ns,
+           .cookie = datagram.cookie,
+           .end_offset = datagram.total,
+           .generation = datagram.generation,
+           .direction = datagram.direction,
+           .cause = datagram.cause},
+          datagram.peer};
 }
 
 /// Who closes the socket of datagrams gave up waiting; of a connection either end may have.
@@ -124,10 +124,7 @@ void Stitcher::EndAtClose(sdk::Stream stream, Lookup& lookup, std::uint32_t reas
 }
 
 void Stitcher::OnClose(sdk::Stream stream, Socket& socket, std::uint32_t reason, std::uint64_t ktime_ns) {
-  for (Direction& d : socket.directions) {
-    if (!d.buffer.empty()) pins_.Unpin(d.start.generation);
-    d.buffer.Release(stream);
-  }
+  Release(stream, socket);
   while (Lookup* lookup = Lookups::AnyOf(socket)) {
     if (!lookup->is_transfer()) EndAtClose(stream, *lookup, reason, ktime_ns);
     Remove(stream, *lookup);

@@ -1,133 +1,28 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Messages in a stream: each has its length in front. Where bytes are missing:
-//
-//  * A hole inside a message leaves what stands before it; its end is known all the same.
-//  * A hole over a message's end loses the boundary. The next bytes that look like a message are taken for one, as on a
-//    connection that is older than the daemon. What waits for an answer in that direction may have had it.
+// Where messages begin: on a connection that is older than the daemon, and behind lost bytes, the next ones that look
+// like a message are taken for one. What waits for an answer in a direction of which bytes were lost may have had it.
 #include <algorithm>
 
-#include "modules/dns/bpf/dns_classify.h"
 #include "modules/dns/decode/stitch.h"
 
 namespace probed::mod::dns {
 namespace {
 
-constexpr std::size_t kPrefix = DNS_PREFIX_BYTES;
-constexpr std::size_t kLimit = std::size_t{192} << 10U;  // a message in the making and the longest record
-
-const unsigned char* Data(std::string_view view) { return reinterpret_cast<const unsigned char*>(view.data()); }
-
-/// Of the message at the beginning of `view`, with its length.
-std::size_t SizeOf(std::string_view view) { return kPrefix + dns_u16(Data(view)); }
-
 int LookAt(std::string_view view) {
   const std::size_t length = std::min<std::size_t>(view.size(), DNS_HEAD_BYTES);
-  return dns_recognise_stream(Data(view), static_cast<unsigned>(length));
-}
-
-void BeginDirection(sdk::Stream stream, Direction& d, std::uint64_t offset) {
-  if (d.started) return;
-  const probe_open_t* open = stream.Open();
-  d.started = true;
-  d.expected = offset;
-  d.searching = offset != 0 || open == nullptr || open->from_start == 0;
+  return dns_recognise_stream(reinterpret_cast<const unsigned char*>(view.data()), static_cast<unsigned>(length));
 }
 
 }  // namespace
 
-void Stitcher::OnSegment(sdk::Stream stream, Socket& socket, const probe_segment_t& segment) {
-  const std::uint8_t direction = segment.direction == PROBE_SENT ? PROBE_SENT : PROBE_RECEIVED;
-  Direction& d = socket.directions[direction];
-  BeginDirection(stream, d, segment.offset);
-  Reading r{stream, socket, d, direction, &segment};
-  if (segment.offset > d.expected) SkipHole(r, segment.offset, false);
-  const std::uint64_t known = std::min<std::uint64_t>(d.expected - segment.offset, segment.captured);
-  std::string_view bytes(reinterpret_cast<const char*>(segment.bytes), segment.captured);
-  bytes.remove_prefix(static_cast<std::size_t>(known));
-  d.expected += bytes.size();
-  Consume(r, bytes);
-  SkipHole(r, segment.offset + segment.total, true);
-  Settle(r);
+bool Stitcher::BeginsWithMessage(sdk::Stream stream, std::uint64_t offset) {
+  const probe_open_t* open = stream.Open();
+  return offset == 0 && open != nullptr && open->from_start != 0;
 }
 
-void Stitcher::OnGap(sdk::Stream stream, Socket& socket, std::uint8_t direction, std::uint64_t offset,
-                     std::uint64_t length) {
-  Direction& d = socket.directions[direction == PROBE_SENT ? PROBE_SENT : PROBE_RECEIVED];
-  BeginDirection(stream, d, offset);
-  Reading r{stream, socket, d, direction, nullptr};
-  SkipHole(r, offset + length, false);
-}
-
-/// Says what became of the record, and gives a stream up that never showed a message.
-void Stitcher::Settle(Reading& r) {
-  if (r.failure != kUsed)
-    r.stream.Count(r.failure);
-  else if (!r.used && !r.kept)
-    r.stream.Count(r.idle);
-  if (r.socket.spoke) return;
-  if (r.used || r.kept) {
-    r.socket.undecodable = 0;
-    return;
-  }
-  if (++r.socket.undecodable == kUndecodableBeforeGivingUp) r.stream.NotMine();
-}
-
-Arrival Stitcher::ArrivalAt(const Reading& r, std::uint64_t offset) {
-  const probe_segment_t& segment = *r.segment;
-  const probe_open_t* open = r.stream.Open();
-  const auto ahead = static_cast<std::uint32_t>(offset - segment.offset);
-  return {.begin_ns = segment.ktime_ns,
-          .end_ns = segment.ktime_ns,
-          .cookie = segment.cookie,
-          .offset = offset,
-          .generation = segment.generation,
-          .wire_sequence = segment.wire_sequence == 0 ? 0 : segment.wire_sequence + ahead,
-          .layer = segment.layer,
-          .direction = r.direction,
-          .cause = segment.cause,
-          .peer = open == nullptr ? probe_endpoint_t{} : open->peer};
-}
-
-/// `bytes` end at r.d.expected.
-void Stitcher::Consume(Reading& r, std::string_view bytes) {
-  Direction& d = r.d;
-  if (d.cut_end != 0) {
-    const std::uint64_t at = d.expected - bytes.size();
-    bytes.remove_prefix(static_cast<std::size_t>(std::min<std::uint64_t>(d.cut_end - at, bytes.size())));
-    if (d.cut_end > d.expected) return;
-    FinishCut(r);
-  }
-  if (bytes.empty()) return;
-  const std::uint64_t kept = d.buffer.size();
-  const std::string_view view = d.buffer.Join(r.stream, bytes, kLimit);
-  if (view.size() == kept + bytes.size()) return ReadMessages(r, view, kept);
-  if (kept != 0) pins_.Unpin(d.start.generation);  // no memory: what was kept is gone
-  r.failure = PROBE_UNDECODABLE_GAP;
-  LoseBoundary(r);
-}
-
-/// The first `kept` bytes of the view were there before this record.
-void Stitcher::ReadMessages(Reading& r, std::string_view view, std::uint64_t kept) {
-  Direction& d = r.d;
-  const Arrival first = d.start;
-  const std::uint64_t base = d.expected - view.size();
-  if (kept != 0) pins_.Unpin(first.generation);
-  std::size_t at = 0;
-  while (at < view.size()) {
-    if (d.searching) at += Search(r, view.substr(at));
-    const std::string_view rest = view.substr(at);
-    if (rest.size() < kPrefix || rest.size() < SizeOf(rest)) break;
-    const std::size_t size = SizeOf(rest);
-    TakeMessage(r, rest.substr(0, size), at < kept ? first : ArrivalAt(r, base + at));
-    at += size;
-  }
-  Keep(r, view.substr(at), at < kept ? first : ArrivalAt(r, base + at));
-}
-
-/// Where in `view` a message begins, or may yet be seen to; its size: nowhere.
-std::size_t Stitcher::Search(Reading& r, std::string_view view) const {
+std::size_t Stitcher::Search(Reading& r, std::string_view view) {
   for (std::size_t at = 0; at < view.size(); ++at) {
     const int verdict = LookAt(view.substr(at));
     if (verdict == DNS_NOT) continue;
@@ -140,73 +35,26 @@ std::size_t Stitcher::Search(Reading& r, std::string_view view) const {
   return view.size();
 }
 
-/// A whole message with its length, or the beginning of a cut one.
-void Stitcher::TakeMessage(Reading& r, std::string_view bytes, const Arrival& start) {
-  Arrival arrival = start;
-  arrival.end_ns = r.segment->ktime_ns;
-  arrival.end_offset = start.offset + SizeOf(bytes);
-  const probe_reason reason = OnMessage(r.stream, r.socket, bytes.substr(kPrefix), arrival);
-  if (reason == PROBE_UNDECODABLE_MALFORMED) {
-    r.failure = bytes.size() < SizeOf(bytes) ? PROBE_UNDECODABLE_GAP : reason;
-    return LoseBoundary(r);
+probe_reason Stitcher::OnFramed(Reading& r, std::string_view bytes, const sdk::Arrival& arrival, bool) {
+  const probe_open_t* open = r.stream.Open();
+  const Arrival from{arrival, open == nullptr ? probe_endpoint_t{} : open->peer};
+  const probe_reason reason = OnMessage(r.stream, r.state, bytes, from);
+  r.state.spoke |= reason != PROBE_UNDECODABLE_MALFORMED;
+  return reason;
+}
+
+void Stitcher::OnLost(Reading& r) {
+  Lookups::Doubt(r.state, r.direction == PROBE_RECEIVED ? PROBE_SPAN_CLIENT : PROBE_SPAN_SERVER);
+}
+
+/// Gives a stream up that never showed a message.
+void Stitcher::OnSettled(Reading& r) {
+  if (r.state.spoke) return;
+  if (r.used || r.kept) {
+    r.state.undecodable = 0;
+    return;
   }
-  r.socket.spoke = true;
-  if (reason == kUsed)
-    r.used = true;
-  else
-    r.idle = reason;
-}
-
-/// The end of a message whose rest is missing was reached.
-void Stitcher::FinishCut(Reading& r) {
-  Direction& d = r.d;
-  d.cut_end = 0;
-  r.kept = false;
-  pins_.Unpin(d.start.generation);
-  TakeMessage(r, d.buffer.view(), d.start);
-  d.buffer.Clear();
-}
-
-/// Bytes from r.d.expected on are missing. Only of those that this record left out is the time known: a message that
-/// ends with others is lost as well.
-void Stitcher::SkipHole(Reading& r, std::uint64_t to, bool timed) {
-  Direction& d = r.d;
-  if (to <= d.expected) return;
-  d.expected = to;
-  std::uint64_t end = d.cut_end;
-  if (end == 0 && !d.searching && d.buffer.size() >= kPrefix) end = d.buffer.offset() + SizeOf(d.buffer.view());
-  if (end > to) {
-    d.cut_end = end;
-  } else if (end == to && timed) {
-    d.cut_end = end;
-    FinishCut(r);
-  } else {
-    Drop(r);
-    LoseBoundary(r);
-  }
-}
-
-/// Unknown messages went by.
-void Stitcher::LoseBoundary(Reading& r) {
-  r.d.searching = true;
-  Lookups::Doubt(r.socket, r.direction == PROBE_RECEIVED ? PROBE_SPAN_CLIENT : PROBE_SPAN_SERVER);
-}
-
-void Stitcher::Drop(Reading& r) {
-  if (!r.d.buffer.empty()) pins_.Unpin(r.d.start.generation);
-  r.d.buffer.Clear();
-  r.d.cut_end = 0;
-}
-
-void Stitcher::Keep(Reading& r, std::string_view rest, const Arrival& start) {
-  if (rest.empty()) return r.d.buffer.Clear();
-  if (!r.d.buffer.Keep(r.stream, rest, start.offset)) {
-    r.failure = PROBE_UNDECODABLE_GAP;
-    return LoseBoundary(r);
-  }
-  r.d.start = start;
-  r.kept |= !r.d.searching;
-  pins_.Pin(start.generation);
+  if (++r.state.undecodable == kUndecodableBeforeGivingUp) r.stream.NotMine();
 }
 
 }  // namespace probed::mod::dns

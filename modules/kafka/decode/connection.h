@@ -10,35 +10,14 @@
 #include <span>
 #include <string_view>
 
+#include "api/sdk/framed_stream.h"
 #include "api/sdk/host.h"
-#include "api/sdk/stream_buffer.h"
 #include "modules/kafka/config.h"
 #include "modules/kafka/decode/types.h"
 
 namespace probed::mod::kafka {
 
-/// The way of a message here: the records with its first and its last byte.
-struct Arrival {
-  std::uint64_t begin_ns = 0;
-  std::uint64_t end_ns = 0;
-  std::uint64_t cookie = 0;
-  std::uint64_t offset = 0;  // of its first byte
-  std::uint64_t end_offset = 0;
-  std::uint32_t generation = 0;
-  std::uint32_t wire_sequence = 0;
-  std::uint8_t layer = PROBE_LAYER_RAW;
-  std::uint8_t direction = PROBE_RECEIVED;
-  probe_cause_t cause{};
-};
-
-struct Direction {
-  sdk::StreamBuffer buffer;  // an unfinished message, from its size on
-  Arrival start;             // its first byte. Meaningless when the buffer is empty
-  std::uint64_t expected;    // offset of the next byte
-  std::uint64_t cut_end;     // not 0: the rest of the message in the buffer is missing; it ends here
-  bool started;              // `expected` is set
-  bool searching;            // no boundary is known
-};
+using sdk::Arrival;
 
 /// A request without its response. One block of memory: the struct, its topics, their links, their texts.
 struct Request {
@@ -59,7 +38,7 @@ struct Request {
 struct Connection {
   static constexpr std::uint32_t kMostWaiting = 1024;  // requests; a client has five in flight
 
-  std::array<Direction, 2> directions{};  // by enum probe_direction
+  std::array<sdk::FramedDirection, 2> directions{};  // by enum probe_direction
   Request* oldest = nullptr;
   Request* newest = nullptr;
   std::uint32_t waiting = 0;

@@ -43,16 +43,8 @@ Keys::Keys(sdk::Host host)
       consumed(host.InternInstrument("messaging.client.consumed.messages")) {}
 
 std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const Arrival& request, bool first) {
-  probe_exchange_t exchange{};
-  exchange.struct_size = sizeof(exchange);
-  exchange.kind = kind;
-  exchange.start_ns = request.begin_ns;
-  exchange.cookie = request.cookie;
-  exchange.offset = request.offset;
-  exchange.end_offset = request.end_offset;
-  exchange.wire_sequence = first ? request.wire_sequence : 0;  // it joins one span at each end
-  exchange.layer = request.layer;
-  exchange.cause = request.cause;
+  probe_exchange_t exchange = sdk::ExchangeOf(kind, request);
+  if (!first) exchange.wire_sequence = 0;  // it joins one span at each end
   return stream.Begin(exchange);
 }
 

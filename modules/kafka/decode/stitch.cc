@@ -45,7 +45,8 @@ bool IsEmpty(const Topic& topic, bool complete) {
 /// Whether responses may have come that were not seen as such.
 bool MayHaveAnswered(const Connection& connection) {
   constexpr std::size_t kHead = 8;  // size and correlation id
-  const Direction& d = connection.directions[connection.requests == PROBE_SENT ? PROBE_RECEIVED : PROBE_SENT];
+  const sdk::FramedDirection& d =
+      connection.directions[connection.requests == PROBE_SENT ? PROBE_RECEIVED : PROBE_SENT];
   if (!d.started) return false;
   return d.searching ||
          (d.buffer.size() >= kHead && FindRequest(connection, CorrelationOf(d.buffer.view().substr(4))) == nullptr);
@@ -252,10 +253,7 @@ void Stitcher::EndAtClose(sdk::Stream stream, Request& request, std::uint32_t re
 
 void Stitcher::OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
   if (MayHaveAnswered(connection)) connection.Doubt();
-  for (Direction& d : connection.directions) {
-    if (!d.buffer.empty()) pins_.Unpin(d.start.generation);
-    d.buffer.Release(stream);
-  }
+  Release(stream, connection);
   while (connection.oldest != nullptr) {
     if (connection.oldest->exchange != 0) EndAtClose(stream, *connection.oldest, reason, ktime_ns);
     Remove(stream, connection, *connection.oldest);

@@ -8,42 +8,27 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/sdk/framed_stream.h"
 #include "api/sdk/generations.h"
 #include "api/sdk/host.h"
+#include "modules/kafka/bpf/kafka_classify.h"
 #include "modules/kafka/decode/connection.h"
 #include "modules/kafka/decode/emit.h"
 #include "modules/kafka/decode/topic_names.h"
 
 namespace probed::mod::kafka {
 
-class Stitcher {
+class Stitcher : public sdk::FramedReader<Stitcher, Connection> {
  public:
   static constexpr std::uint32_t kUndecodableBeforeGivingUp = 16;  // records, on a stream that never showed a request
 
   Stitcher(const Keys& keys, TopicNames& names, const sdk::Generations<Config>& configs)
       : emitter_(keys, names), names_(names), configs_(configs) {}
 
-  void OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment);
-  void OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
-             std::uint64_t length);
   void OnClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns);
-  std::uint32_t OldestGeneration() const { return pins_.Oldest(); }
 
  private:
-  static constexpr probe_reason kUsed = PROBE_REASON_COUNT;  // something came of it
-
-  /// A record, or a hole, while it is worked on.
-  struct Reading {
-    sdk::Stream stream;
-    Connection& connection;
-    Direction& d;
-    std::uint8_t direction;
-    const probe_segment_t* segment;  // nullptr: a hole
-    bool used = false;
-    bool kept = false;                       // it ends in a message that goes on
-    probe_reason failure = kUsed;            // what went wrong in it
-    probe_reason idle = PROBE_IGNORED_BODY;  // what the record is when nothing of it was used
-  };
+  friend FramedReader;
 
   /// A message without its size.
   struct Message {
@@ -69,23 +54,21 @@ class Stitcher {
   void DropAll(sdk::Stream stream, Connection& connection);
   void Remove(sdk::Stream stream, Connection& connection, Request& request);
 
-  // stitch_stream.cc
-  void Consume(Reading& r, std::string_view bytes);
-  void ReadMessages(Reading& r, std::string_view view, std::uint64_t kept);
+  // stitch_stream.cc: for FramedReader
+  static constexpr std::size_t kPrefix = KFK_SIZE_BYTES;
+  static constexpr std::size_t kLongest = std::size_t{160} << 10U;
+  static std::uint64_t SizeOf(std::string_view view) {
+    return kPrefix + kfk_u32(reinterpret_cast<const unsigned char*>(view.data()));
+  }
+  static bool BeginsWithMessage(sdk::Stream, std::uint64_t) { return false; }
   static int LookAt(const Reading& r, std::string_view view);
   static std::size_t Search(Reading& r, std::string_view view);
-  void TakeMessage(Reading& r, std::string_view bytes, const Arrival& start);
-  void FinishCut(Reading& r);
-  void SkipHole(Reading& r, std::uint64_t to, bool timed);
-  static void LoseBoundary(Reading& r);
-  void Keep(Reading& r, std::string_view rest, const Arrival& start);
-  void Drop(Reading& r);
-  static Arrival ArrivalAt(const Reading& r, std::uint64_t offset);
-  static void Settle(Reading& r);
+  probe_reason OnFramed(Reading& r, std::string_view bytes, const Arrival& arrival, bool cut);
+  static void OnLost(Reading& r);
+  static void OnSettled(Reading& r);
 
   Emitter emitter_;
   TopicNames& names_;
-  sdk::Pins pins_;
   const sdk::Generations<Config>& configs_;
   Topics topics_;  // of the message at hand
 };
