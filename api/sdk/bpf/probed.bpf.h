@@ -95,8 +95,8 @@ static __always_inline __u64 probed_peek8(const struct probed_segment *segment, 
   return pb_peek8(segment->at.buffer, skip, segment->at.total - skip);
 }
 
-/* What goes over this stream may become another protocol's without its module being told, as behind CONNECT or an
- * SSLRequest: probes are asked about it at each call. */
+/* What goes over this stream may become another protocol's before user space can say so, as when a client asks for a
+ * tunnel or for encryption: probes are asked about it at each call. */
 static __always_inline void probed_is_tunnel(struct probed_segment *segment) {
   segment->at.state->flags |= PB_SOCK_TUNNEL;
   segment->at.state->raw.route = 0;

@@ -19,19 +19,8 @@ StatementKey::StatementKey(std::uint32_t number) {
   }
 }
 
-Operation* Push(sdk::Stream stream, Connection& connection, Step step, std::string_view name) {
-  auto* operation = NewWithName<Operation>(stream, name);
-  if (operation == nullptr) return nullptr;
-  operation->step = step;
-  (connection.last == nullptr ? connection.first : connection.last->next) = operation;
-  connection.last = operation;
-  return operation;
-}
-
 void Pop(sdk::Stream stream, Connection& connection) {
-  Operation* operation = connection.first;
-  connection.first = operation->next;
-  if (connection.first == nullptr) connection.last = nullptr;
+  Operation* operation = TakeFirst(connection);
   Release(stream, &operation->text);
   FreeWithName(stream, operation);
 }

@@ -99,8 +99,6 @@ struct StatementKey {
   std::array<char, 4> bytes;
 };
 
-/// False: no memory.
-Operation* Push(sdk::Stream stream, Connection& connection, Step step, std::string_view name);
 /// Frees the first operation and its references.
 void Pop(sdk::Stream stream, Connection& connection);
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <type_traits>
 
 #include "api/sdk/host.h"
 #include "modules/sql/decode/operation.h"
@@ -29,6 +30,26 @@ T* NewWithName(sdk::Stream stream, std::string_view name) {
 template <class T>
 void FreeWithName(sdk::Stream stream, T* block) {
   stream.Free(block, sizeof(T) + block->name_size);
+}
+
+/// A new operation behind those that a connection waits for. nullptr: no memory.
+template <class Connection, class Step>
+auto* Push(sdk::Stream stream, Connection& connection, Step step, std::string_view name) {
+  auto* operation = NewWithName<std::remove_pointer_t<decltype(connection.first)>>(stream, name);
+  if (operation == nullptr) return operation;
+  operation->step = step;
+  (connection.last == nullptr ? connection.first : connection.last->next) = operation;
+  connection.last = operation;
+  return operation;
+}
+
+/// Takes the first of them out.
+template <class Connection>
+auto* TakeFirst(Connection& connection) {
+  auto* operation = connection.first;
+  connection.first = operation->next;
+  if (connection.first == nullptr) connection.last = nullptr;
+  return operation;
 }
 
 /// A statement or portal. One block: the struct, then the name.

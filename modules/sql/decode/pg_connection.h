@@ -72,8 +72,6 @@ struct Connection {
   std::int32_t least_balance;  // the lowest it was
 };
 
-/// False: no memory.
-Operation* Push(sdk::Stream stream, Connection& connection, Step step, std::string_view name);
 /// Frees the first operation and its references.
 void Pop(sdk::Stream stream, Connection& connection);
 
