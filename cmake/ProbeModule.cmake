@@ -10,7 +10,8 @@ enable_language(ASM)  # not inside the function: CMake wants it at file scope, a
 
 set(PROBED_MODULE_TOOLS_DIR ${CMAKE_CURRENT_LIST_DIR})
 # Attach prototypes one author's BPF file is compiled for; bpf/sdk/probed.bpf.h switches on the define.
-set(PROBED_BPF_PROTOTYPES sock fexit_rx fexit_tx fexit_udp_tx uprobe)
+set(PROBED_BPF_PROTOTYPES
+    sock fexit_rx fexit_tx fexit_udp_tx fexit_page fexit_unix_rx fexit_unix_tx fexit_unix_page uprobe)
 
 function(add_probe_module name)
   cmake_parse_arguments(ARG "FIXTURE" "MANIFEST;BPF" "SOURCES;DEPS" ${ARGN})

@@ -30,6 +30,10 @@ PB_PROGRAM_ARRAY(pb_progs_sock);
 PB_PROGRAM_ARRAY(pb_progs_frx);
 PB_PROGRAM_ARRAY(pb_progs_ftx);
 PB_PROGRAM_ARRAY(pb_progs_fudp);
+PB_PROGRAM_ARRAY(pb_progs_fpage);
+PB_PROGRAM_ARRAY(pb_progs_fux_rx);
+PB_PROGRAM_ARRAY(pb_progs_fux_tx);
+PB_PROGRAM_ARRAY(pb_progs_fux_pg);
 PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into it */
 
 #define PB_HOOK(progs, sk, length, flags, direction)        \
@@ -69,6 +73,42 @@ PB_FEXIT_RX(pb_udp6_rx, udpv6_recvmsg)
 PB_FEXIT_TX(pb_tcp_tx, tcp_sendmsg, pb_progs_ftx)
 PB_FEXIT_TX(pb_udp_tx, udp_sendmsg, pb_progs_fudp)
 PB_FEXIT_TX(pb_udp6_tx, udpv6_sendmsg, pb_progs_fudp)
+
+/* sendfile and splice before 6.5, which handed over a page at a time instead of a message. */
+SEC("?fexit/tcp_sendpage")
+int BPF_PROG(pb_tcp_page, struct sock *sk, struct page *page, int offset, unsigned long size, int flags, int length) {
+  PB_HOOK(pb_progs_fpage, sk, length, flags, PB_SENT);
+}
+
+/* Apart from the programs: inlined into these, 6.1 loses what it knew of lengths. */
+static __noinline __u32 pb_unix_hook(struct sock *sk, int length, int flags, __u32 direction) {
+  return pb_hook(sk, length, flags, direction);
+}
+
+#define PB_UNIX_HOOK(progs, socket, length, flags, direction)    \
+  struct sock *sk = (socket)->sk;                                \
+  if (!sk) return 0;                                             \
+  const __u32 next = pb_unix_hook(sk, length, flags, direction); \
+  if (next == PB_DONE) return 0;                                 \
+  bpf_tail_call(ctx, &progs, next);                              \
+  pb_hook_missed(sk, next);                                      \
+  return 0
+
+SEC("?fexit/unix_stream_recvmsg")
+int BPF_PROG(pb_unix_rx, struct socket *socket, struct msghdr *message, unsigned long size, int flags, int length) {
+  PB_UNIX_HOOK(pb_progs_fux_rx, socket, length, flags, PB_RECEIVED);
+}
+
+SEC("?fexit/unix_stream_sendmsg")
+int BPF_PROG(pb_unix_tx, struct socket *socket, struct msghdr *message, unsigned long size, int length) {
+  PB_UNIX_HOOK(pb_progs_fux_tx, socket, length, 0, PB_SENT);
+}
+
+SEC("?fexit/unix_stream_sendpage")
+int BPF_PROG(pb_unix_page, struct socket *socket, struct page *page, int offset, unsigned long size, int flags,
+             int length) {
+  PB_UNIX_HOOK(pb_progs_fux_pg, socket, length, flags, PB_SENT);
+}
 
 /* --- connections -------------------------------------------------------------------------------------------------- */
 

@@ -86,6 +86,11 @@ struct sock {
   int sk_err;
 };
 
+struct page;
+struct socket {
+  struct sock *sk;
+};
+
 struct inet_connection_sock {};
 struct tcp_sock {
   struct inet_connection_sock inet_conn;

@@ -22,6 +22,13 @@ typedef struct pb_plain pb_subject;
 typedef struct sock pb_subject;
 #endif
 
+/* Calls that bring pages of a file, which the caller has no buffer with. */
+#if defined(PROBED_PROTOTYPE_FEXIT_PAGE) || defined(PROBED_PROTOTYPE_FEXIT_UNIX_PAGE)
+#define PB_PAGES 1
+#else
+#define PB_PAGES 0
+#endif
+
 /* A TLS record begins with type 20..23 and version 3.x. */
 static __always_inline bool pb_is_tls_head(__u64 word) {
   const __u8 type = (__u8)word;
@@ -121,11 +128,23 @@ static __always_inline struct pb_gather *pb_gather_of(pb_subject *sk) {
   return bpf_sk_storage_get(&pb_gathers, sk, 0, 0);
 }
 static __always_inline void pb_gather_drop(pb_subject *sk) { bpf_sk_storage_delete(&pb_gathers, sk); }
+#if defined(PROBED_PROTOTYPE_FEXIT_UNIX_RX) || defined(PROBED_PROTOTYPE_FEXIT_UNIX_TX) || \
+    defined(PROBED_PROTOTYPE_FEXIT_UNIX_PAGE)
+static __always_inline struct tcp_sock *pb_tcp_of(pb_subject *sk) { return 0; }
+#else
 static __always_inline struct tcp_sock *pb_tcp_of(pb_subject *sk) { return bpf_skc_to_tcp_sock(sk); }
+#endif
+#if PB_PAGES
+static __always_inline void pb_segment_buffer(struct pb_segment *segment) {
+  __builtin_memset(segment->buffer, 0, sizeof(*segment->buffer));
+}
+static __always_inline void pb_segment_buffer_of_stream(struct pb_segment *segment) { pb_segment_buffer(segment); }
+#else
 static __always_inline void pb_segment_buffer(struct pb_segment *segment) { pb_buffer_find(segment->buffer); }
 static __always_inline void pb_segment_buffer_of_stream(struct pb_segment *segment) {
   pb_buffer_find_stream(segment->buffer);
 }
+#endif
 #endif
 
 /* --- positions ---------------------------------------------------------------------------------------------------- */

@@ -12,19 +12,22 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <span>
 
 #include "bpf/embedded.h"
 #include "server/bpf/cgroup_root.h"
+#include "server/bpf/kernel_functions.h"
 #include "server/bpf/map_io.h"
 
 namespace probed::bpf {
 namespace {
 
-/// A program of the core that is attached, and the prototype whose PROG_ARRAY it tail-calls into.
+/// A program of the core that is attached. `function`: of kernels that have it; null: of all.
 struct Hook {
   const char* program;
   bool required;
+  const char* function = nullptr;
 };
 
 /// A prototype of a backend: the define modules are compiled with, the array, and which programs of a slot it has.
@@ -32,17 +35,35 @@ struct Prototype {
   const char* name;
   const char* array;
   std::span<const pb_slot_program> programs;
+  const char* function = nullptr;  // as of Hook
 };
 
 constexpr pb_slot_program kAll[] = {PB_CLASSIFY, PB_RX, PB_TX, PB_DATAGRAM_RX, PB_DATAGRAM_TX};
 constexpr pb_slot_program kReceive[] = {PB_CLASSIFY, PB_RX, PB_DATAGRAM_RX};
+constexpr pb_slot_program kReceiveStream[] = {PB_CLASSIFY, PB_RX};
 constexpr pb_slot_program kSendStream[] = {PB_CLASSIFY, PB_TX};
+constexpr pb_slot_program kSendPage[] = {PB_TX};
 constexpr pb_slot_program kSendDatagram[] = {PB_CLASSIFY, PB_DATAGRAM_TX};
 constexpr pb_slot_program kPlaintext[] = {PB_CLASSIFY, PB_RX, PB_TX};
 
 constexpr Hook kSockHooks[] = {{"pb_recv", true}, {"pb_send", true}};
-constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true}, {"pb_tcp_tx", true},   {"pb_udp_rx", true},
-                                {"pb_udp_tx", true}, {"pb_udp6_rx", false}, {"pb_udp6_tx", false}};
+// Functions that kernels may lack: those for pages went in 6.5, unix sockets may be in a module.
+constexpr const char* kTcpPage = "tcp_sendpage";
+constexpr const char* kUnixPage = "unix_stream_sendpage";
+constexpr const char* kUnixReceive = "unix_stream_recvmsg";
+constexpr const char* kUnixSend = "unix_stream_sendmsg";
+constexpr const char* kFunctions[] = {kTcpPage, kUnixPage, kUnixReceive, kUnixSend};
+
+constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true},
+                                {"pb_tcp_tx", true},
+                                {"pb_udp_rx", true},
+                                {"pb_udp_tx", true},
+                                {"pb_udp6_rx", false},
+                                {"pb_udp6_tx", false},
+                                {"pb_tcp_page", false, kTcpPage},
+                                {"pb_unix_rx", false, kUnixReceive},
+                                {"pb_unix_tx", false, kUnixSend},
+                                {"pb_unix_page", false, kUnixPage}};
 constexpr const char* kLifeHooks[] = {"pb_state", "pb_fork", "pb_exec", "pb_exit"};
 // On cgroups. Without them, datagram sockets end by time-out and have no unconnected peers: the kernel may lack them.
 constexpr const char* kSockCgroupHooks[] = {"pb_gone", "pb_from4", "pb_from6"};
@@ -50,15 +71,32 @@ constexpr const char* kFexitCgroupHooks[] = {"pb_gone"};
 constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSendStream},
-                                          {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram}};
+                                          {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram},
+                                          {"fexit_page", "pb_progs_fpage", kSendPage, kTcpPage},
+                                          {"fexit_unix_rx", "pb_progs_fux_rx", kReceiveStream, kUnixReceive},
+                                          {"fexit_unix_tx", "pb_progs_fux_tx", kSendStream, kUnixSend},
+                                          {"fexit_unix_page", "pb_progs_fux_pg", kSendPage, kUnixPage}};
 constexpr const char* kControlMap = ".data.pb_controls";
 constexpr const char* kSharedMaps[] = {
-    "pb_sources",    "pb_socks",     "pb_gathers",     "pb_tasks",      kControlMap, "pb_counters",  "pb_rings",
-    "pb_progs_sock", "pb_progs_frx", "pb_progs_ftx",   "pb_progs_fudp", "pb_rules",  "pb_rule_exes", "pb_rule_pids",
-    "pb_rule_cgrps", "pb_plains",    "pb_plain_heads", "pb_progs_up",   "pb_calls",  "pb_seals"};
+    "pb_sources",   "pb_socks",      "pb_gathers",     "pb_tasks",        kControlMap,       "pb_counters",
+    "pb_rings",     "pb_progs_sock", "pb_progs_frx",   "pb_progs_ftx",    "pb_progs_fudp",   "pb_rules",
+    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps",  "pb_plains",       "pb_plain_heads",  "pb_progs_up",
+    "pb_calls",     "pb_seals",      "pb_progs_fpage", "pb_progs_fux_rx", "pb_progs_fux_tx", "pb_progs_fux_pg"};
 
-std::span<const Hook> HooksOf(Backend backend) {
-  return backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks);
+using KernelFunctions = std::set<std::string, std::less<>>;
+
+/// Of a backend's hooks or prototypes, those that this kernel can have.
+template <typename Table>
+std::vector<Table> OnThisKernel(std::span<const Table> table, const KernelFunctions& functions) {
+  std::vector<Table> there;
+  for (const Table& entry : table)
+    if (entry.function == nullptr || functions.contains(entry.function)) there.push_back(entry);
+  return there;
+}
+
+std::vector<Hook> HooksOf(Backend backend, const KernelFunctions& functions) {
+  return OnThisKernel(
+      backend == Backend::kSock ? std::span<const Hook>(kSockHooks) : std::span<const Hook>(kFexitHooks), functions);
 }
 
 std::span<const char* const> CgroupHooksOf(Backend backend) {
@@ -66,9 +104,10 @@ std::span<const char* const> CgroupHooksOf(Backend backend) {
                                    : std::span<const char* const>(kFexitCgroupHooks);
 }
 
-std::span<const Prototype> PrototypesOf(Backend backend) {
-  return backend == Backend::kSock ? std::span<const Prototype>(kSockPrototypes)
-                                   : std::span<const Prototype>(kFexitPrototypes);
+std::vector<Prototype> PrototypesOf(Backend backend, const KernelFunctions& functions) {
+  return OnThisKernel(backend == Backend::kSock ? std::span<const Prototype>(kSockPrototypes)
+                                                : std::span<const Prototype>(kFexitPrototypes),
+                      functions);
 }
 
 const char* SuffixOf(pb_slot_program program) {
@@ -114,10 +153,11 @@ std::vector<std::string> ProgramsFor(const Prototype& prototype, const std::vect
   return takes_any ? wanted : std::vector<std::string>{};
 }
 
-Result<Object> LoadCore(const CoreOptions& options, Backend backend, bool with_cgroups) {
+Result<Object> LoadCore(const CoreOptions& options, Backend backend, const KernelFunctions& functions,
+                        bool with_cgroups) {
   ASSIGN_OR_RETURN(Object core, Object::Open("pb_core", EmbeddedCore()));
   std::vector<std::string> programs(std::begin(kLifeHooks), std::end(kLifeHooks));
-  for (const Hook& hook : HooksOf(backend)) programs.emplace_back(hook.program);
+  for (const Hook& hook : HooksOf(backend, functions)) programs.emplace_back(hook.program);
   if (with_cgroups) programs.insert(programs.end(), CgroupHooksOf(backend).begin(), CgroupHooksOf(backend).end());
   core.SelectPrograms(programs);
   RETURN_IF_ERROR(core.ResizeMap("pb_counters", PB_MAX_SLOTS * options.shards));
@@ -126,9 +166,11 @@ Result<Object> LoadCore(const CoreOptions& options, Backend backend, bool with_c
   return core;
 }
 
-std::vector<Backend> Candidates(const std::string& wanted) {
+std::vector<Backend> Candidates(const std::string& wanted, const KernelFunctions& functions) {
   if (wanted == "sock") return {Backend::kSock};
   if (wanted == "fexit") return {Backend::kFexit};
+  // The tracepoints of `sock` are not passed by pages of a file.
+  if (functions.contains(kTcpPage)) return {Backend::kFexit, Backend::kSock};
   return {Backend::kSock, Backend::kFexit};
 }
 
@@ -138,13 +180,14 @@ std::string_view BackendName(Backend backend) { return backend == Backend::kSock
 
 Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& options) {
   Status last = MakeStatus(absl::StatusCode::kInternal, "no backend was tried");
-  for (const Backend backend : Candidates(options.backend)) {
+  const KernelFunctions functions = KernelFunctionsAmong(kFunctions);
+  for (const Backend backend : Candidates(options.backend, functions)) {
     Fd cgroups = OpenCgroupRoot();
-    Result<Object> core = LoadCore(options, backend, cgroups.valid());
+    Result<Object> core = LoadCore(options, backend, functions, cgroups.valid());
     if (!core.ok() && cgroups.valid()) {
       spdlog::warn("programs on cgroups are not available: {}", Message(core.status()));
       cgroups = Fd();
-      core = LoadCore(options, backend, false);
+      core = LoadCore(options, backend, functions, false);
     }
     if (!core.ok()) {
       last = core.status();
@@ -152,7 +195,7 @@ Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& option
       continue;
     }
     std::unique_ptr<CaptureCore> capture(
-        new CaptureCore(options, backend, std::move(core).value(), std::move(cgroups)));
+        new CaptureCore(options, backend, functions, std::move(core).value(), std::move(cgroups)));
     RETURN_IF_ERROR(capture->MapControl());
     RETURN_IF_ERROR(capture->AttachLife());
     return capture;
@@ -160,9 +203,11 @@ Result<std::unique_ptr<CaptureCore>> CaptureCore::Load(const CoreOptions& option
   return last;
 }
 
-CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, Object core, Fd cgroups)
+CaptureCore::CaptureCore(const CoreOptions& options, Backend backend, KernelFunctions functions, Object core,
+                         Fd cgroups)
     : options_(options),
       backend_(backend),
+      functions_(std::move(functions)),
       uprobes_(ChooseUprobes(options.uprobes)),
       core_(std::move(core)),
       cgroups_(std::move(cgroups)) {}
@@ -235,6 +280,7 @@ Result<Object> CaptureCore::OpenObject(const ModuleObjects& objects, const std::
 
 Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::string& prototype,
                                        const std::vector<std::string>& programs, const ModuleSlot& slot) {
+  spdlog::debug("module {}: loading its programs for {}", objects.name, prototype);
   ASSIGN_OR_RETURN(Object object, OpenObject(objects, prototype, slot));
   object.SelectPrograms(programs);
   RETURN_IF_ERROR(object.Load());
@@ -242,7 +288,7 @@ Result<Object> CaptureCore::LoadObject(const ModuleObjects& objects, const std::
 }
 
 Status CaptureCore::LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& slot) {
-  for (const Prototype& prototype : PrototypesOf(backend_)) {
+  for (const Prototype& prototype : PrototypesOf(backend_, functions_)) {
     const std::vector<std::string> programs = ProgramsFor(prototype, objects.programs);
     if (programs.empty()) continue;
     ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, programs, slot));
@@ -303,7 +349,7 @@ Status CaptureCore::FillArray(const char* array_name, const Object& object, std:
 }
 
 Status CaptureCore::FillSlotPrograms(const ModuleSlot& slot, bool set) {
-  for (const Prototype& prototype : PrototypesOf(backend_)) {
+  for (const Prototype& prototype : PrototypesOf(backend_, functions_)) {
     const auto at = std::find(slot.prototypes_.begin(), slot.prototypes_.end(), prototype.name);
     if (at == slot.prototypes_.end()) continue;
     const Object& object = slot.objects_[static_cast<std::size_t>(at - slot.prototypes_.begin())];
@@ -413,7 +459,7 @@ Status CaptureCore::Grace() {
 
 Status CaptureCore::AttachHooks() {
   if (!hooks_.empty()) return OkStatus();
-  for (const Hook& hook : HooksOf(backend_)) {
+  for (const Hook& hook : HooksOf(backend_, functions_)) {
     Result<Link> link = core_.Attach(hook.program);
     if (link.ok()) {
       hooks_.push_back(std::move(link).value());
@@ -444,7 +490,7 @@ pb_counters CaptureCore::ReadCounters(std::uint32_t slot, std::uint32_t shard) c
 
 std::uint64_t CaptureCore::RecursionMisses() const {
   std::uint64_t misses = 0;
-  for (const Hook& hook : HooksOf(backend_)) misses += RecursionMissesOf(core_.ProgramFd(hook.program));
+  for (const Hook& hook : HooksOf(backend_, functions_)) misses += RecursionMissesOf(core_.ProgramFd(hook.program));
   return misses;
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -123,7 +124,8 @@ class CaptureCore {
   static constexpr std::uint32_t kLifeRingBytes = 256 * 1024;
 
  private:
-  CaptureCore(const CoreOptions& options, Backend backend, Object core, Fd cgroups);
+  CaptureCore(const CoreOptions& options, Backend backend, std::set<std::string, std::less<>> functions, Object core,
+              Fd cgroups);
   Status MapControl();
   Status AttachLife();
   void AttachToCgroups();
@@ -141,6 +143,7 @@ class CaptureCore {
 
   CoreOptions options_;
   Backend backend_;
+  std::set<std::string, std::less<>> functions_;  // of the kernel, among those that hooks depend on
   UprobeKind uprobes_;
   Object core_;
   Fd cgroups_;  // root of the cgroup hierarchy; not valid: nothing is attached there

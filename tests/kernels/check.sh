@@ -23,4 +23,5 @@ printf 'requests=%s rounds=%s\n' $requests $rounds > "$work/check.conf"
 echo "$backends" > "$work/backends"
 "$here/run_vm.sh" "$version" "$here/check_init.sh" --fast --timeout $timeout --build "$build" \
   --add "$work/check.conf=/etc/check.conf" --add "$work/backends=/etc/backends" \
-  --add "$(PATH=$PATH:/usr/sbin command -v bpftool)=/bin/bpftool"
+  --add "$(PATH=$PATH:/usr/sbin command -v bpftool)=/bin/bpftool" \
+  --add "$(command -v curl)=/bin/curl"

@@ -8,6 +8,7 @@
 vm_start
 nginx_start
 . /etc/check.conf
+dd if=/dev/zero of=/tmp/file bs=1M count=24 2>/dev/null
 
 # spans KIND COUNT: how many there are once that many came (OTLP kind 2: server, 3: client).
 spans() { wait_count "\"kind\":$1[,}]" "$2"; }
@@ -22,11 +23,29 @@ load_each() {
   done
 }
 
+# How many spans lasted a second or more.
+slow_ones() {
+  grep -o '"startTimeUnixNano":"[0-9]*","endTimeUnixNano":"[0-9]*"' /tmp/spans.json |
+    awk -F'"' '$8 - $4 >= 1e9 {slow++} END {print slow + 0}'
+}
+
+# files WAY SPANS SLOW CURL_ARGUMENT...: a large file by sendfile, once to a slow reader and five times over one connection.
+# Nothing else comes on a connection that would tell how far it is, and the span lasts until the file is through.
+files() {
+  way=$1 wanted=$2 slow=$3
+  shift 3
+  curl -s -o /dev/null --limit-rate 8M "$@" http://localhost:8080/file || status=1
+  curl -s "$@" $(for i in $(seq 5); do echo -o /dev/null http://localhost:8080/file; done) || status=1
+  expect "spans of files over $way" "$wanted" "$(wait_count '/file"' "$wanted")"
+  expect "files over $way that failed" 0 "$(count '"error.type"')"
+  expect "spans of slow files over $way" "$slow" "$(slow_ones)"
+}
+
 check_backend() {
   objects=$(bpf_objects)
   daemon_start /tmp/state.$backend <<C
 daemon: {http_listen: "", backend: $backend, batch_delay: 100ms}
-targets: [{name: web, ports: [8080]}]
+targets: [{name: web, ports: [8080]}, {name: server, exe: [/bin/nginx]}]
 sinks: [{name: file, type: file, path: /tmp/spans.json}]
 C
   load_each
@@ -40,6 +59,8 @@ C
   done
   wait $load || status=1
   expect "server spans with configure under load" $((2 * requests)) "$(spans 2 $((2 * requests)))"
+  files tcp 12 2 -4
+  files unix 18 3 --unix-socket /run/nginx.sock
   closed_loop 8080 $requests 16 > /run/load.out &
   load=$!
   ctl unload http > /run/out 2>&1

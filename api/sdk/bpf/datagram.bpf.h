@@ -25,10 +25,10 @@ static __always_inline int probed_ship_datagram(struct probed_segment *datagram,
 
 /* The address as the kernel has it, if the call asked for it or gave it; where the caller has it, it is not written
  * before the hook (received), or may be read from there (sent). */
-#if defined(PROBED_PROTOTYPE_SOCK)
-#define PROBED_MESSAGE_NAME 0
-#else
+#if defined(PROBED_PROTOTYPE_FEXIT_RX) || defined(PROBED_PROTOTYPE_FEXIT_UDP_TX)
 #define PROBED_MESSAGE_NAME (__u64) message->msg_name
+#else
+#define PROBED_MESSAGE_NAME 0
 #endif
 
 static __always_inline bool probed_peer_of_name(struct pb_peer *peer, const struct socket_name *name) {

@@ -77,7 +77,7 @@ static __always_inline __u32 probed_total(const struct probed_segment *segment) 
 static __always_inline __u64 probed_offset(const struct probed_segment *segment) { return segment->at.offset; }
 static __always_inline __u32 probed_direction(const struct probed_segment *segment) { return segment->at.direction; }
 static __always_inline bool probed_readable(const struct probed_segment *segment) {
-  return segment->at.buffer->readable;
+  return !PB_PAGES && segment->at.buffer->readable;
 }
 static __always_inline __u32 probed_capture_bytes(const struct probed_segment *segment) {
   return segment->settings->capture_bytes;
@@ -92,7 +92,7 @@ static __always_inline bool probed_plaintext_is_bound(const struct probed_segmen
   return segment->at.state->plain.object != 0;
 }
 static __always_inline __u64 probed_peek8(const struct probed_segment *segment, __u32 skip) {
-  return pb_peek8(segment->at.buffer, skip, segment->at.total - skip);
+  return PB_PAGES ? 0 : pb_peek8(segment->at.buffer, skip, segment->at.total - skip);
 }
 
 /* What goes over this stream may become another protocol's before user space can say so, as when a client asks for a
@@ -258,6 +258,27 @@ static __always_inline void probed_again_count(struct probed_segment *segment, _
 #define PROBED_SECTION_RX "fexit/udp_sendmsg"
 #define PROBED_SECTION_TX PROBED_SECTION_RX
 #define PROBED_ARGUMENTS struct sock *sk, struct msghdr *message, unsigned long size, int length
+#elif defined(PROBED_PROTOTYPE_FEXIT_PAGE)
+#define PROBED_PROGS pb_progs_fpage
+#define PROBED_SECTION_RX "fexit/tcp_sendpage"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_ARGUMENTS struct sock *sk, struct page *page, int offset, unsigned long size, int flags, int length
+#elif defined(PROBED_PROTOTYPE_FEXIT_UNIX_RX)
+#define PROBED_PROGS pb_progs_fux_rx
+#define PROBED_SECTION_RX "fexit/unix_stream_recvmsg"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_UNIX_ARGUMENTS struct socket *socket, struct msghdr *message, unsigned long size, int flags, int length
+#elif defined(PROBED_PROTOTYPE_FEXIT_UNIX_TX)
+#define PROBED_PROGS pb_progs_fux_tx
+#define PROBED_SECTION_RX "fexit/unix_stream_sendmsg"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_UNIX_ARGUMENTS struct socket *socket, struct msghdr *message, unsigned long size, int length
+#elif defined(PROBED_PROTOTYPE_FEXIT_UNIX_PAGE)
+#define PROBED_PROGS pb_progs_fux_pg
+#define PROBED_SECTION_RX "fexit/unix_stream_sendpage"
+#define PROBED_SECTION_TX PROBED_SECTION_RX
+#define PROBED_UNIX_ARGUMENTS \
+  struct socket *socket, struct page *page, int offset, unsigned long size, int flags, int length
 #elif defined(PROBED_PROTOTYPE_UPROBE)
 #define PROBED_PROGS pb_progs_up
 #define PROBED_SECTION_RX "uprobe"
@@ -267,6 +288,12 @@ static __always_inline void probed_again_count(struct probed_segment *segment, _
 /* A program on `sk` (what the stream belongs to) and `length` bytes of it. */
 #if PB_LAYER
 #define PROBED_PROGRAM(name) PROBED_PLAINTEXT_PROGRAM(name)
+#elif defined(PROBED_UNIX_ARGUMENTS)
+#define PROBED_PROGRAM(name)                                                                                       \
+  int name(unsigned long long *ctx);                                                                               \
+  static __always_inline int name##_on_socket(unsigned long long *ctx, struct sock *sk, int length);               \
+  int BPF_PROG(name, PROBED_UNIX_ARGUMENTS) { return socket->sk ? name##_on_socket(ctx, socket->sk, length) : 0; } \
+  static __always_inline int name##_on_socket(unsigned long long *ctx, struct sock *sk, int length)
 #else
 #define PROBED_PROGRAM(name) int BPF_PROG(name, PROBED_ARGUMENTS)
 #endif
