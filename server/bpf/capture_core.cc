@@ -291,6 +291,11 @@ Status CaptureCore::LoadSlotPrograms(const ModuleObjects& objects, ModuleSlot& s
   for (const Prototype& prototype : PrototypesOf(backend_, functions_)) {
     const std::vector<std::string> programs = ProgramsFor(prototype, objects.programs);
     if (programs.empty()) continue;
+    if (prototype.function != nullptr && !objects.bytes_by_prototype.contains(prototype.name)) {
+      spdlog::warn("module {} was built without prototype {}: it does not see what {} brings", objects.name,
+                   prototype.name, prototype.function);
+      continue;
+    }
     ASSIGN_OR_RETURN(Object object, LoadObject(objects, prototype.name, programs, slot));
     slot.objects_.push_back(std::move(object));
     slot.prototypes_.emplace_back(prototype.name);
