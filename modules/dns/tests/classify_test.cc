@@ -7,17 +7,15 @@
 #include <gmock/gmock.h>
 
 #include <array>
-#include <random>
 #include <string>
 
+#include "api/sdk/testing/random_heads.h"
 #include "modules/dns/tests/messages.h"
 
 namespace probed::mod::dns {
 namespace {
 
 using namespace testing;  // NOLINT: the messages of this folder
-
-constexpr int kRandomHeads = 1'000'000;
 
 bool Claims(const std::string& bytes) {
   std::string head = bytes.substr(0, DNS_HEAD_BYTES);
@@ -107,24 +105,20 @@ TEST(DnsClassifyStream, LeavesOthersAlone) {
   EXPECT_EQ(Recognised("SSH-2.0-OpenSSH_9.2\r\n"), DNS_NOT);
 }
 
-/// Heads of random bytes: all of them alike, or with every second one 0 as binary protocols have them. As a direction
-/// has no part in the verdict, one verdict is that of both.
-TEST(DnsClassifyStream, TakesNoneOfAMillionRandomHeads) {
-  std::mt19937_64 random(20261121);
-  for (const bool sparse : {false, true}) {
-    int taken = 0;
-    for (int i = 0; i < kRandomHeads; ++i) {
-      std::array<unsigned char, DNS_HEAD_BYTES> head;
-      for (std::size_t at = 0; at < head.size(); at += 8) {
-        std::uint64_t word = random();
-        if (sparse) word &= (random() & 0x0101010101010101ULL) * 255;
-        for (std::size_t byte = 0; byte < 8; ++byte)
-          head.at(at + byte) = static_cast<unsigned char>(word >> (8 * byte));
-      }
-      taken += dns_recognise_stream(head.data(), DNS_HEAD_BYTES) != DNS_NOT;
-    }
-    EXPECT_EQ(taken, 0) << (sparse ? "sparse" : "dense");
-  }
+/// A direction has no part in the verdict: one is that of both.
+TEST(DnsClassifyStream, TakesNoRandomHead) {
+  const auto takes = [](const sdk::testing::RandomHead& head, int) {
+    return dns_recognise_stream(head.bytes.data(), DNS_HEAD_BYTES) != DNS_NOT;
+  };
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads(takes), 0);
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads(takes, sdk::testing::Heads::kSparse), 0);
+}
+
+TEST(DnsClassify, TakesNoRandomDatagram) {
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads([](const sdk::testing::RandomHead& head, int) {
+              return dns_is_message(head.bytes.data(), DNS_HEAD_BYTES) != 0;
+            }),
+            0);
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstring>
-#include <random>
 #include <string>
 
+#include "api/sdk/testing/random_heads.h"
 #include "modules/grpc/tests/frames.h"
 
 namespace probed::mod::grpc {
@@ -64,23 +64,12 @@ TEST(GrpcClassify, LeavesOtherProtocolsAlone) {
   for (const std::string& bytes : others) EXPECT_EQ(Recognised(bytes), H2_NOT) << ::testing::PrintToString(bytes);
 }
 
-TEST(GrpcClassify, NoneOfAMillionRandomPrefixes) {
-  std::mt19937_64 random(20261121);
-  int taken = 0;
-  int waiting = 0;
-  for (int i = 0; i < 1'000'000; ++i) {
-    std::array<unsigned char, 64> bytes{};
-    for (std::size_t at = 0; at < bytes.size(); at += 8) {
-      const std::uint64_t word = random();
-      std::memcpy(bytes.data() + at, &word, sizeof(word));
-    }
-    if (i % 2 == 0) bytes[0] = bytes[1] = 0;  // half of them begin like a short length
-    const int verdict = h2_recognise(bytes.data(), 64);
-    taken += verdict == H2_YES ? 1 : 0;
-    waiting += verdict == H2_MORE ? 1 : 0;
-  }
-  EXPECT_EQ(taken, 0);
-  EXPECT_EQ(waiting, 0);
+TEST(GrpcClassify, TakesAndAwaitsNoRandomHead) {
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads([](sdk::testing::RandomHead& head, int number) {
+              if (number % 2 == 0) head.bytes[0] = head.bytes[1] = 0;  // half of them begin like a short length
+              return h2_recognise(head.bytes.data(), 64) != H2_NOT;
+            }),
+            0);
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <cstdint>
-#include <random>
 #include <string>
 
+#include "api/sdk/testing/random_heads.h"
 #include "modules/sql/bpf/pg_classify.h"
 #include "modules/sql/tests/conversations.h"
 
@@ -15,8 +15,6 @@ namespace probed::mod::sql {
 namespace {
 
 using namespace testing;  // NOLINT: the messages of this folder
-
-constexpr int kRandomHeads = 1'000'000;
 
 int Recognised(const std::string& bytes) {
   std::string head = bytes.substr(0, PG_HEAD_BYTES);
@@ -58,20 +56,13 @@ TEST(PgClassify, LeavesOthersAlone) {
   EXPECT_EQ(Recognised(std::string("\x00\x00\x00\x2a\x00\x03\x00\x09\x00\x00\x00\x01\x00\x04test", 18)), PG_NOT);
 }
 
-TEST(PgClassify, TakesNoRandomBytes) {
-  std::mt19937_64 random(7);  // NOLINT: the same bytes each time
-  int taken = 0;
-  for (int i = 0; i < kRandomHeads; ++i) {
-    std::string head;
-    for (int word = 0; word < 8; ++word) {
-      const std::uint64_t value = random();
-      head.append(reinterpret_cast<const char*>(&value), sizeof(value));
-    }
-    taken += Recognised(head) == PG_YES ? 1 : 0;
-    head[0] = "QPB12C\0"[i % 7];  // and with the first byte right
-    taken += Recognised(head) == PG_YES ? 1 : 0;
-  }
-  EXPECT_EQ(taken, 0);
+TEST(PgClassify, TakesNoRandomHead) {
+  const auto takes = [](sdk::testing::RandomHead& head, int number) {
+    if (pg_recognise(head.bytes.data(), PG_HEAD_BYTES) == PG_YES) return true;
+    head.bytes[0] = static_cast<unsigned char>("QPB12C"[number % 7]);  // and with the first byte right
+    return pg_recognise(head.bytes.data(), PG_HEAD_BYTES) == PG_YES;
+  };
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads(takes), 0);
 }
 
 }  // namespace

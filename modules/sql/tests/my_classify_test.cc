@@ -5,17 +5,15 @@
 #include <gmock/gmock.h>
 
 #include <cstdint>
-#include <random>
 #include <string>
 
+#include "api/sdk/testing/random_heads.h"
 #include "modules/sql/tests/my_messages.h"
 
 namespace probed::mod::sql {
 namespace {
 
 using namespace testing::my;  // NOLINT: the packets of this folder
-
-constexpr int kRandomHeads = 1'000'000;
 
 std::string Padded(const std::string& bytes) {
   std::string head = bytes.substr(0, PG_HEAD_BYTES);
@@ -71,21 +69,14 @@ TEST(MyClassify, LeavesOthersAlone) {
   EXPECT_EQ(Recognised(testing::Startup()), PG_NOT);
 }
 
-TEST(MyClassify, TakesNoRandomBytes) {
-  std::mt19937_64 random(7);  // NOLINT: the same bytes each time
-  int taken = 0;
-  for (int i = 0; i < kRandomHeads; ++i) {
-    std::string head;
-    for (int word = 0; word < 8; ++word) {
-      const std::uint64_t value = random();
-      head.append(reinterpret_cast<const char*>(&value), sizeof(value));
-    }
-    taken += Recognised(head) == PG_YES ? 1 : 0;
-    head[3] = '\0';  // and with a command's sequence and number
-    head[4] = "\x03\x16\x17\x0e"[i % 4];
-    taken += Recognised(head) == PG_YES ? 1 : 0;
-  }
-  EXPECT_EQ(taken, 0);
+TEST(MyClassify, TakesNoRandomHead) {
+  const auto takes = [](sdk::testing::RandomHead& head, int number) {
+    if (my_recognise(head.bytes.data(), PG_HEAD_BYTES) == PG_YES) return true;
+    head.bytes[3] = 0;  // and with a command's sequence and number
+    head.bytes[4] = static_cast<unsigned char>("\x03\x16\x17\x0e"[number % 4]);
+    return my_recognise(head.bytes.data(), PG_HEAD_BYTES) == PG_YES;
+  };
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads(takes), 0);
 }
 
 }  // namespace

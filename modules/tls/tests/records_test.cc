@@ -7,13 +7,13 @@
 #include <gmock/gmock.h>
 
 #include <array>
-#include <random>
 #include <string>
+
+#include "api/sdk/testing/random_heads.h"
 
 namespace probed::mod::tls {
 namespace {
 
-constexpr int kRandomHeads = 1'000'000;
 constexpr std::size_t kHeadBytes = 64;
 
 int Recognised(std::string bytes) {
@@ -46,13 +46,12 @@ TEST(TlsClassify, RefusesWhatDiffersAnywhere) {
   EXPECT_EQ(Recognised(std::string("\x15\x03\x03\x00\x02\x02\x28", 7)), TLS_NOT);
 }
 
-TEST(TlsClassify, RefusesRandomBytes) {
-  std::mt19937 random(1);  // NOLINT: the same each time
-  for (int i = 0; i < kRandomHeads; ++i) {
-    std::string bytes(kHeadBytes, '\0');
-    for (char& byte : bytes) byte = static_cast<char>(random());
-    ASSERT_EQ(Recognised(bytes), TLS_NOT);
-  }
+TEST(TlsClassify, TakesNoRandomHead) {
+  const auto takes = [](const sdk::testing::RandomHead& head, int) {
+    return tls_recognise(head.bytes.data(), kHeadBytes) != TLS_NOT;
+  };
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads(takes), 0);
+  EXPECT_EQ(sdk::testing::TakenOfRandomHeads(takes, sdk::testing::Heads::kSparse), 0);
 }
 
 TEST(TlsRecords, ReadsAHeader) {
