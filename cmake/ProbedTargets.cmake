@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # probed_library(NAME SOURCES... DEPS...)  a static library of one folder, alias probed::NAME
-# probed_decoder_fuzz(MODULE ...)          the libFuzzer target of a module's decoder
+# probed_decoder_fuzz(MODULE ...)          the libFuzzer target of a module's decoder, or its seeds as a test
 # probed_test(NAME SOURCES... DEPS... [LABELS...])  a gmock test program, registered with ctest under unit by default
 function(probed_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
@@ -31,14 +31,20 @@ function(probed_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
-# probed_decoder_fuzz(MODULE LENGTH bytes SOURCES file... [DEPS library...]), in the tests/ of a module: the libFuzzer target
-# fuzz/<module>_decoder_fuzz.cc with the module's own sources, and a short run from its seeds as a test. Only with PROBED_FUZZ.
+# probed_decoder_fuzz(MODULE LENGTH bytes SOURCES file... [DEPS library...] [DEFINES name=value...]), in the tests/ of a
+# module: the libFuzzer target fuzz/<module>_decoder_fuzz.cc with the module's own sources, and a short run from its seeds
+# as a test. Without PROBED_FUZZ: a test that gives it each seed once.
 function(probed_decoder_fuzz module)
+  cmake_parse_arguments(ARG "" "LENGTH" "SOURCES;DEPS;DEFINES" ${ARGN})
+  set(name ${module}_decoder_fuzz)
   if(NOT PROBED_FUZZ)
+    set(test ${module}_corpus_test)
+    probed_test(${test} SOURCES fuzz/${name}.cc ${PROJECT_SOURCE_DIR}/api/sdk/testing/corpus_test.cc
+                        DEPS ${module}_decoder)
+    target_compile_definitions(${test} PRIVATE ${ARG_DEFINES}
+                                               PROBED_CORPUS="${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_corpus")
     return()
   endif()
-  cmake_parse_arguments(ARG "" "LENGTH" "SOURCES;DEPS" ${ARGN})
-  set(name ${module}_decoder_fuzz)
   set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_found)
   set(sanitizers -fsanitize=fuzzer,address,undefined)
   list(TRANSFORM ARG_SOURCES PREPEND ../)
@@ -49,6 +55,7 @@ function(probed_decoder_fuzz module)
   target_compile_options(${name} PRIVATE ${sanitizers} -fno-sanitize-recover=all)
   target_link_options(${name} PRIVATE ${sanitizers})
   target_link_libraries(${name} PRIVATE probed::sdk ${ARG_DEPS} probed_options)
+  target_compile_definitions(${name} PRIVATE ${ARG_DEFINES})
   add_test(NAME ${name}_smoke COMMAND ${name} -runs=200000 -max_len=${ARG_LENGTH} ${dictionary} ${found}
                                       ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_corpus)
   set_tests_properties(${name}_smoke PROPERTIES LABELS fuzz TIMEOUT 300)

@@ -54,7 +54,7 @@ check_tidy() {
   echo "$files" | xargs -P "$JOBS" -n 2 clang-tidy-19 -p build/tidy --quiet
 }
 
-check_fuzz() { scripts/fuzz.sh build/fuzz "$1"; }
+check_fuzz() { scripts/fuzz.sh build/fuzz -runs=10000000; }
 
 can_capture() {
   if [ "$(id -u)" -ne 0 ]; then reason="needs root"; return 1; fi
@@ -112,12 +112,12 @@ build_sanitized() {
 }
 run_address_sanitizer() {
   if [ "$mode" = full ]; then run_sanitizer asan-ubsan; return; fi
-  if run_check build-asan-ubsan build_sanitized; then
+  if finish_check build-asan-ubsan; then
     run_ctest unit-asan-ubsan build/asan-ubsan -L unit -E "$NOT_SANITIZED" -j "$JOBS"
   fi
 }
 
-run_fuzz() { if run_check build-fuzz configure_and_build fuzz; then run_check fuzz check_fuzz "$1"; fi; }
+run_fuzz() { if run_check build-fuzz configure_and_build fuzz; then run_check fuzz check_fuzz; fi; }
 
 # Sets up, or stops: nothing after it could work.
 run_check setup scripts/setup.sh || { close_checks; exit 1; }
@@ -129,6 +129,8 @@ if run_check build-dev configure_and_build dev; then
   run_ctest conformance build/dev -L conformance
   if [ "$mode" != quick ]; then
     run_ctest integration build/dev -L integration
+    # Live tests wait more than they compute.
+    if [ "$mode" = ci ]; then start_check build-asan-ubsan build_sanitized; fi
     run_live
     run_kernels "$mode"
     run_check clang-tidy check_tidy
@@ -138,6 +140,6 @@ fi
 if [ "$mode" = full ]; then
   run_sanitizer tsan
   run_cost
-  run_fuzz 600
+  run_fuzz
 fi
 close_checks

@@ -7,21 +7,42 @@ passed=0
 failed=0
 skipped=0
 failures=()
+declare -A beside=()
 
 # run_check NAME COMMAND...: one check; its output goes to $LOGS/NAME.log, the last lines are shown if it fails.
 run_check() {
-  local name=$1 log="$LOGS/$1.log" began=$SECONDS
+  local name=$1 status=0 began=$SECONDS
   shift
   printf '%-28s ' "$name"
-  if "$@" >"$log" 2>&1 </dev/null; then
+  "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+  count_check "$name" $((SECONDS - began)) "$status"
+}
+
+# start_check NAME COMMAND...: one check at idle priority, beside those that follow; finish_check NAME waits for it.
+start_check() {
+  local name=$1
+  shift
+  (chrt --idle --pid 0 "$BASHPID"; "$@") >"$LOGS/$name.log" 2>&1 </dev/null &
+  beside[$name]=$!
+}
+finish_check() {
+  local status=0 began=$SECONDS
+  printf '%-28s ' "$1"
+  wait "${beside[$1]}" || status=$?
+  count_check "$1" $((SECONDS - began)) "$status"
+}
+
+count_check() {
+  local name=$1 seconds=$2 status=$3
+  if [ "$status" -eq 0 ]; then
     passed=$((passed + 1))
-    printf 'ok      %4d s\n' $((SECONDS - began))
+    printf 'ok      %4d s\n' "$seconds"
     return 0
   fi
   failed=$((failed + 1))
   failures+=("$name")
-  printf 'FAILED  %4d s  %s\n' $((SECONDS - began)) "$log"
-  tail -n 40 "$log" | sed 's/^/    | /'
+  printf 'FAILED  %4d s  %s\n' "$seconds" "$LOGS/$name.log"
+  tail -n 40 "$LOGS/$name.log" | sed 's/^/    | /'
   return 1
 }
 
