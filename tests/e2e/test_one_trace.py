@@ -32,8 +32,10 @@ class OneTrace(SqlCase):
             print(f"SKIPPED: {self.id()}: {reason}")
             self.skipTest(str(reason))
         self.addCleanup(self.go.stop)
+
+    def open_shop(self, channels):
         self.shop = free_port()
-        self.spawn([peers.PYTHON, peers.SERVERS / "shop.py", self.shop, self.go.port], env=self.environment())
+        self.spawn([peers.PYTHON, peers.SERVERS / "shop.py", self.shop, self.go.port, channels], env=self.environment())
         wait_for("the shop to open", lambda: accepts(self.shop))
         self.nginx = peers.Nginx(self, upstream_port=self.shop)
 
@@ -84,7 +86,8 @@ class OneTrace(SqlCase):
             if always or span.parent_id:
                 self.assertEqual((span.parent_id, span.trace_id), (parents[number].span_id, parents[number].trace_id), number)
 
-    def trace(self, with_context):
+    def trace(self, with_context, channels="shared"):
+        self.open_shop(channels)
         daemon = self.start_daemon(targets=[
             {"name": "shop", "ports": [self.nginx.port, self.shop, self.port, self.go.port]},
             {"name": "not_the_database", "exclude": True, "exe": [os.path.realpath(self.postgres_program("postgres"))]},
@@ -96,7 +99,8 @@ class OneTrace(SqlCase):
         self.assert_parents(found["to_shop"], found["front"])
         self.assert_parents(found["shop"], found["to_shop"])
         self.assert_parents(found["query"], found["shop"])
-        self.assert_parents(found["call"], found["shop"], always=False)  # one channel: its threads send for each other
+        # The threads of one channel send for each other.
+        self.assert_parents(found["call"], found["shop"], always=channels == "own")
         self.assert_parents(found["go"], found["call"])
         known = sum(1 for span in found["call"].values() if span.parent_id)
         print(f"{known} of {len(found['call'])} calls have a parent")
@@ -106,6 +110,10 @@ class OneTrace(SqlCase):
         front = self.trace(False)
         self.assertEqual({span.parent_id for span in front.values()}, {""})
         self.assertEqual(len({span.trace_id for span in front.values()}), len(front))
+
+    def test_a_channel_for_each_thread(self):
+        front = self.trace(False, channels="own")
+        self.assertEqual({span.parent_id for span in front.values()}, {""})
 
     def test_with_context(self):
         front = self.trace(True)
