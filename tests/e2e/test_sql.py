@@ -193,6 +193,8 @@ class SqlUnderLoad(UnderLoad, SqlLoadCase):
 
 
 class SqlFullRing(Overflow, SqlLoadCase):
+    held_up = 1
+
     def talk_peers(self):
         self.postgres()
         client = subprocess.Popen([self.postgres_program("psql"), "-X", "-q", "-A", "-t"], stdin=subprocess.PIPE,
