@@ -183,7 +183,7 @@ class DnsUnderLoad(UnderLoad, DnsCase):
         return self.start_daemon(targets=[self.clients_only()], **options)
 
     def is_operation(self, span):
-        return span.attributes["probed.dns.response_code"] == "NOERROR"
+        return span.attributes.get("probed.dns.response_code") == "NOERROR"
 
     def setting(self, number):
         return f"timeout={5000 + number}"

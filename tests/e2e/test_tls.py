@@ -172,7 +172,7 @@ class Handshakes(TlsCase):
 
 class TlsUnderLoad(UnderLoad, TlsCase):
     module = "tls"
-    HANDSHAKES = 300
+    HANDSHAKES = 100
 
     def load_peers(self):
         self.nginx = peers.Nginx(self, tls=(self.cert, self.key))
