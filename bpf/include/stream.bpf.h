@@ -67,6 +67,15 @@ static __always_inline void pb_stream_claim(struct pb_stream *stream, __u32 slot
   __builtin_memset(stream->scratch, 0, sizeof(stream->scratch));
 }
 
+/* Its owner is never asked about it again; the others are, from the next segment on. */
+static __always_inline void pb_stream_let_go(struct pb_stream *stream) {
+  stream->refused |= 1U << (stream->slot & (PB_MAX_SLOTS - 1));
+  if (stream->incarnation > stream->refused_until) stream->refused_until = stream->incarnation;
+  stream->slot = 0;
+  stream->route = 0;
+  stream->chain_generation = 0;
+}
+
 /* Which of a slot's programs the next bytes of a stream go to. */
 static __always_inline __u32 pb_program_for(const struct pb_sock *state, __u32 direction) {
   if (state->flags & PB_SOCK_DATAGRAM) return direction == PB_SENT ? PB_DATAGRAM_TX : PB_DATAGRAM_RX;
@@ -184,6 +193,7 @@ static __always_inline void pb_segment_locate(struct pb_segment *segment) {
 static __always_inline void pb_segment_finish(struct pb_segment *segment) {
   if (segment->state->flags & PB_SOCK_FINISHED) {
     segment->state->flags &= (__u16)~PB_SOCK_FINISHED;
+    segment->state->raw.passed = 0;
     return;
   }
   struct pb_stream *stream = &segment->state->raw;
@@ -286,6 +296,31 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
   segment->state->raw.open_incarnation = incarnation;
   line->opens++;
   bpf_ringbuf_submit(record, pb_wake_flag(ring, segment->control, record->head.sequence));
+}
+
+/* The last record a stream's owner gets. False: no room for it. */
+static __always_inline bool pb_close_put(void *ring, struct pb_counters *line, const struct pb_control *control,
+                                         const struct pb_sock *state, __u32 slot, __u8 reason) {
+  struct pb_record *record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+  if (!record) {
+    line->open_full++;
+    return false;
+  }
+  pb_record_fill(record, line, pb_settings_of(control, slot), line->sequence++, slot, (__u16)state->raw.incarnation,
+                 PB_RECORD_CLOSE);
+  record->size = sizeof(*record);
+  record->layer = (state->flags & PB_SOCK_PLAINTEXT) != 0;
+  record->direction = 0;
+  record->flags = 0;
+  record->hint = reason;
+  record->cookie = state->cookie;
+  record->offset = state->raw.end[PB_RECEIVED];
+  record->wire_sequence = 0;
+  record->total = 0;
+  record->captured = 0;
+  line->opens++;
+  bpf_ringbuf_submit(record, pb_wake_flag(ring, control, record->sequence));
+  return true;
 }
 
 #endif

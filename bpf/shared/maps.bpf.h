@@ -24,6 +24,8 @@ struct pb_stream {
   __u32 refused;          /* bit: a slot that gave it away */
   __u32 refused_until;    /* highest incarnation that did: later ones in those slots are other modules */
   __u32 shard;            /* of the cookie */
+  __u32 passed;           /* bytes of the segment at hand that were another owner's */
+  __u32 pad;
   __u64 route;  /* pb_route_make: what becomes of further calls; one word, so that it is read and written whole */
   __u64 end[2]; /* offset after the last byte seen */
   __u64 scratch[PB_SCRATCH_BYTES / 8];

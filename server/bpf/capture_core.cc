@@ -395,8 +395,10 @@ Status CaptureCore::Publish(const ModuleSlot& slot, const std::vector<std::uint3
   std::atomic_ref<__u32>(control_->incarnation[slot.slot_]).store(slot.incarnation_, std::memory_order_release);
   if (slot.has_probes_) std::atomic_ref<__u32>(control_->probers).fetch_or(1U << slot.slot_, std::memory_order_release);
   ForgetRoutes();
+  // All hooks before any stream is anybody's: of a request that one hook saw, no other may miss the answer.
+  if (!chain.empty()) RETURN_IF_ERROR(AttachHooks());
   SetChains(chain);
-  return chain.empty() ? OkStatus() : AttachHooks();
+  return OkStatus();
 }
 
 Status CaptureCore::Clear(const ModuleSlot& slot, const std::vector<std::uint32_t>& chain) {

@@ -92,11 +92,11 @@ class SqlCase(SqlModuleCase):
         parts = [part for one in statements for part in ("-c", one)]
         return self.run_client([self.postgres_program("psql"), "-X", "-q", "-A", "-t", *parts], **more)
 
-    def pgbench(self, mode, script, transactions, clients=1):
+    def pgbench(self, mode, script, transactions, clients=1, *options):
         path = pathlib.Path(self.folder / "script.sql")
         path.write_text(script)
         done = self.run_client([self.postgres_program("pgbench"), "-n", "-M", mode, "-f", path, "-c", clients,
-                                "-t", transactions // clients])
+                                "-t", transactions // clients, *options])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"{transactions}/{transactions}", done.stdout)
         return done

@@ -14,6 +14,7 @@ import unittest
 import peers
 from harness import FULL, wait_for
 from name_servers import DnsCase, query
+from under_load import UnderLoad
 
 BOTH = {"A": 1, "AAAA": 1}
 
@@ -161,6 +162,31 @@ class DnsClients(DnsCase):
         self.assertGreaterEqual(min(took), delay * 1000)
         measured = float(re.search(r"Average Latency \(s\):\s+([0-9.]+)", done.stdout)[1]) * 1000
         self.assertAlmostEqual(statistics.mean(took), measured, delta=3)
+
+
+class DnsUnderLoad(UnderLoad, DnsCase):
+    module = "dns"
+
+    def load_peers(self):
+        self.unbound()
+        names = self.folder / "names"
+        names.write_text("".join(f"n{index}.www.test A\n" for index in range(100)))
+        command = [self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-n", 20, "-Q", 4000, "-c", 4]
+
+        def round_of():
+            done = self.run_client(command)
+            self.assertRegex(done.stdout, r"Queries completed:\s+2000 ", done.stdout + done.stderr)
+            return 2000
+        return round_of
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[self.clients_only()], **options)
+
+    def is_operation(self, span):
+        return span.attributes.get("probed.dns.response_code") == "NOERROR"
+
+    def setting(self, number):
+        return f"timeout={5000 + number}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import peers
 from harness import wait_for
 from name_servers import DnsCase
 from spans import CLIENT, SERVER
+from under_load import Overflow
 
 
 class Asker:
@@ -156,6 +157,28 @@ class DnsTcp(DnsCase):
         self.assertEqual(sorted(span.name for span in found), ["DNS lookup missing.www.test", "DNS lookup www.test"])
         wait_for("the transfer's messages", lambda: self.total(daemon, "ignored.configured") >= 2)
         self.assert_nothing_lost(daemon)
+
+
+class DnsFullRing(Overflow, DnsCase):
+    module = "dns"
+
+    def talk_peers(self):
+        self.unbound()
+        asker = Asker(self, self.port)
+
+        def talk(first, count):
+            for number in range(first, first + count):
+                self.assertEqual(asker.ask(f"n{number}.www.test"), ["0"])
+        return talk
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[self.clients_only()], **options)
+
+    def is_operation(self, span):
+        return span.attributes["network.transport"] == "tcp"
+
+    def number_of(self, span):
+        return int(span.attributes["dns.question.name"].removesuffix(".www.test").removeprefix("n"))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import grpc_pairs
 import peers
 from harness import FULL, LiveCase
 from spans import CLIENT, SERVER
+from under_load import Overflow, UnderLoad
 
 SAY = "test.Echo/Say"
 
@@ -224,6 +225,57 @@ class Plain(GrpcCase):
         spans = daemon.wait_spans(len(sizes), settle=0.5, kind=SERVER)
         self.assertEqual(sorted(span.path for span in spans), sorted(f"/files/f{size}" for size in sizes))
         self.assert_exact(daemon)
+
+
+class GrpcUnderLoad(UnderLoad, GrpcCase):
+    module = "grpc"
+
+    def load_peers(self):
+        self.nginx = peers.Nginx(self, h2=True)
+        command = [self.need("h2load"), "-n", "2000", "-c", "4", "-m", "8", "-t", "1", "--rps", "1500",
+                   f"http://127.0.0.1:{self.nginx.port}/load"]
+
+        def round_of():
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            self.assertIn("2000 succeeded, 0 failed", done.stdout, done.stdout + done.stderr)
+            return 2000
+        return round_of
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[{"name": "nginx", "pids": [self.nginx.process.pid]}], **options)
+
+    def is_operation(self, span):
+        return span.path == "/load" and span.attributes["http.response.status_code"] == 200
+
+
+class GrpcFullRing(Overflow, GrpcCase):
+    """Of one connection: what the header tables are is not known after the hole, but calls are counted and timed."""
+
+    module = "grpc"
+    load_options = ("--set", 'capture_request_headers=["x-number"]')
+    unnamed = True
+
+    def talk_peers(self):
+        self.port, server = peers.grpc_server(self)
+        client = peers.GrpcClient(self, self.port)
+        self.client = client.process.pid
+
+        def talk(first, count):
+            for number in range(first, first + count):
+                self.assertEqual(client.ask(call="say", metadata=[["x-number", str(number)]]), "OK")
+        return talk
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[{"name": "client", "pids": [self.client]}], **options)
+
+    def is_operation(self, span):
+        self.assertIn(span.name, {SAY, "grpc"})
+        self.assertIn(span.attributes.get("rpc.status_code"), {"OK", None})
+        return span.kind == CLIENT
+
+    def number_of(self, span):
+        number = span.attributes.get("rpc.request.header.x-number")
+        return int(number[0]) if number else None
 
 
 class Pairs:

@@ -9,6 +9,7 @@ from harness import end, wait_for
 from kafka_broker import KafkaCase, class_path
 from peers import PYTHON, SERVERS
 from spans import CLIENT, PRODUCER, SERVER
+from under_load import Overflow, UnderLoad
 
 MESSAGES = 10_000
 
@@ -18,7 +19,10 @@ def messages(spans):
     return sum(span.attributes["messaging.batch.message_count"] for span in spans)
 
 
-class Clients(KafkaCase):
+class Clients(UnderLoad, Overflow, KafkaCase):
+    module = "kafka"
+    unnamed = True  # requests have no names of their own
+
     def kcat(self, *arguments, text=None):
         command = [self.need("kcat"), "-b", self.broker.address, *arguments]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True)
@@ -125,10 +129,10 @@ class Clients(KafkaCase):
         self.assertEqual({span.status.get("code", 0) for span in empty}, {0})
         self.assert_nothing_lost(daemon)
 
-    def test_older_than_the_daemon(self):
-        """From the first message on that begins after the module was loaded."""
-        self.python("confluent", "create", "older", 1)
-        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, "older", 0]
+    def producer(self, topic):
+        """A client with a message a call."""
+        self.python("confluent", "create", topic, 1)
+        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, topic, 0]
         producer = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(end, producer)
         self.addCleanup(producer.stdout.close)
@@ -138,7 +142,11 @@ class Clients(KafkaCase):
             producer.stdin.write("message\n")
             producer.stdin.flush()
             self.assertEqual(producer.stdout.readline(), "0\n")
+        return produce
 
+    def test_older_than_the_daemon(self):
+        """From the first message on that begins after the module was loaded."""
+        produce = self.producer("older")
         produce()
         daemon = self.kafka_daemon()
         for _ in range(10):
@@ -160,6 +168,34 @@ class Clients(KafkaCase):
         wait_for("all sent", lambda: messages(daemon.spans(name="send broker", kind=SERVER)) >= 1000)
         self.assertEqual(messages(daemon.spans(name="send broker", kind=SERVER)), 1000)
         self.assertEqual(messages(daemon.spans(name="send broker", kind=PRODUCER)), 1000)
+
+    def load_peers(self):
+        """A request for each message."""
+        text = "".join(f"message {number}\n" for number in range(1000))
+
+        def round_of():
+            self.kcat("-P", "-t", "load", "-X", "batch.num.messages=1", text=text)
+            return 1000
+        return round_of
+
+    def talk_peers(self):
+        produce = self.producer("full")
+
+        def talk(first, count):
+            for _ in range(count):
+                produce()
+        return talk
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[{"name": "kafka", "ports": [self.broker.port]},
+                                          {"name": "not_the_broker", "exclude": True, "pids": [self.broker.process.pid]}],
+                                 **options)
+
+    def is_operation(self, span):
+        return span.name in ("send load", "send full")
+
+    def number_of(self, span):
+        self.assertEqual(span.attributes["messaging.batch.message_count"], 1)
 
 
 if __name__ == "__main__":

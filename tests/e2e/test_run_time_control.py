@@ -3,45 +3,16 @@
 """configure and unload while requests go on: nothing lost, nothing doubled, nothing left behind."""
 
 import os
-import threading
 import unittest
 
 import leaks
 import peers
 from harness import FULL, LiveCase
 from spans import SERVER
+from under_load import Load, Overflow
 
 CONFIGURES = 200
 CYCLES = 1000 if FULL else 50
-
-
-class Load:
-    """Rounds of exactly counted requests until told to stop, then it finishes the round it is in."""
-
-    def __init__(self, case, port):
-        self._case, self._port = case, port
-        self.requests = 0
-        self._stop = threading.Event()
-        self._failure = None
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        if self._failure:
-            raise self._failure
-
-    def _run(self):
-        try:
-            while not self._stop.is_set():
-                peers.h2load(self._case, self._port, 10_000, 16, rate=20_000)
-                self.requests += 10_000
-        except BaseException as failure:  # handed to the thread that runs the test
-            self._failure = failure
 
 
 class RunTimeControl(LiveCase):
@@ -50,15 +21,20 @@ class RunTimeControl(LiveCase):
         self.nginx = peers.Nginx(self)
         self.exclude = [os.getpid(), self.need("h2load")]
 
+    def load(self):
+        """Rounds of exactly counted requests."""
+        peers.h2load(self, self.nginx.port, 10_000, 16, rate=20_000)
+        return 10_000
+
     def test_configure_under_load_is_exact(self):
         daemon = self.run_daemon(self.nginx.port, exclude=self.exclude)
-        with Load(self, self.nginx.port) as load:
+        with Load(self.load) as load:
             for number in range(CONFIGURES):
                 reply = daemon.ctl_json("configure", "http", "--set", f"capture_bytes={4096 + number}")
                 receipt = reply["outcome"]["receipt"]
                 self.assertEqual((receipt["lost"], receipt["doubled"]), (0, 0), receipt)
                 self.assertEqual(receipt["submitted_old"], receipt["consumed_old"], receipt)
-        requests = load.requests
+        requests = load.operations
         self.nginx.wait_requests(requests)
         found = daemon.wait_spans(requests, seconds=120, settle=1.0, kind=SERVER)
         self.assertEqual(len(found), requests)
@@ -73,7 +49,7 @@ class RunTimeControl(LiveCase):
         objects, held = leaks.bpf_objects(), leaks.descriptors(daemon.pid)
         self.assertEqual(leaks.mapped_modules(daemon.pid), [])
         resident = None
-        with Load(self, self.nginx.port):
+        with Load(self.load):
             for number in range(CYCLES):
                 daemon.load()
                 daemon.ctl("unload", "http")
@@ -93,9 +69,34 @@ class RunTimeControl(LiveCase):
         objects = leaks.bpf_objects()
         daemon = self.run_daemon(self.nginx.port, exclude=self.exclude)
         self.assertNotEqual(leaks.new_objects(objects), [])
-        with Load(self, self.nginx.port):
+        with Load(self.load):
             daemon.stop()
         self.assertEqual(leaks.wait_no_new_objects(objects), [])
+
+
+class FullRing(Overflow, LiveCase):
+    module = "http"
+    held_up = 1
+
+    def talk_peers(self):
+        self.nginx = peers.Nginx(self)
+        connection = peers.connect(self.nginx.port)
+        self.addCleanup(connection.close)
+
+        def talk(first, count):
+            for number in range(first, first + count):
+                connection.sendall(f"GET /n/{number} HTTP/1.1\r\nHost: shop.test\r\n\r\n".encode())
+                peers.read_responses(connection, 1)
+        return talk
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[{"name": "nginx", "pids": [self.nginx.process.pid]}], **options)
+
+    def is_operation(self, span):
+        return span.kind == SERVER
+
+    def number_of(self, span):
+        return int(span.path.removeprefix("/n/"))
 
 
 if __name__ == "__main__":

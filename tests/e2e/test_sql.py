@@ -3,6 +3,8 @@
 """Statements of unmodified clients at an unmodified PostgreSQL."""
 
 import collections
+import os
+import re
 import subprocess
 import textwrap
 
@@ -10,6 +12,7 @@ import peers
 from databases import SqlCase
 from harness import wait_for
 from spans import CLIENT, SERVER
+from under_load import Overflow, UnderLoad
 
 LOOK_UP = "\\set id random(1, 1000)\nselect title from song where id = :id;\n"
 EXACT = 10_000
@@ -165,3 +168,51 @@ class Postgres(SqlCase):
                          {("BEGIN", None): 1, ("select song", None): 100, ("insert song", "23505"): 1, ("ROLLBACK", None): 1})
         self.assertEqual(found[1].attributes["db.query.text"], "select title from song where id = ? and title <> ?")
         self.assert_nothing_lost(daemon)
+
+
+class SqlLoadCase(SqlCase):
+    module = "sql"
+
+    def load_daemon(self, **options):
+        server = os.path.realpath(self.postgres_program("postgres"))
+        return self.start_daemon(targets=[{"name": "clients", "ports": [self.port]},
+                                          {"name": "no_servers", "exclude": True, "exe": [server]}], **options)
+
+
+class SqlUnderLoad(UnderLoad, SqlLoadCase):
+    def load_peers(self):
+        self.postgres()
+
+        def round_of():
+            self.pgbench("prepared", LOOK_UP, 2000, 4, "-R", 4000)
+            return 2000
+        return round_of
+
+    def is_operation(self, span):
+        return span.name == "select song" and "error.type" not in span.attributes
+
+
+class SqlFullRing(Overflow, SqlLoadCase):
+    held_up = 1
+
+    def talk_peers(self):
+        self.postgres()
+        client = subprocess.Popen([self.postgres_program("psql"), "-X", "-q", "-A", "-t"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True, env=self.environment())
+        self.addCleanup(client.stdout.close)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.stdin.close)
+
+        def talk(first, count):
+            for number in range(first, first + count):
+                client.stdin.write(f"select 7 as n{number};\n")
+                client.stdin.flush()
+                self.assertEqual(client.stdout.readline(), "7\n")
+        return talk
+
+    def is_operation(self, span):
+        return span.kind == CLIENT
+
+    def number_of(self, span):
+        return int(re.fullmatch(r"select \? as n(\d+);?", span.attributes["db.query.text"])[1])
+

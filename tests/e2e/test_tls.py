@@ -11,6 +11,7 @@ import urllib.request
 
 import peers
 from harness import LiveCase, accepts, free_port, wait_for
+from under_load import Overflow, UnderLoad
 
 INTERNAL = 1
 NAME = "shop.test"
@@ -167,6 +168,59 @@ class Handshakes(TlsCase):
             done = daemon.counters()
         self.assertEqual(done[("module:tls", "submitted")], after[("module:tls", "submitted")])
         self.assertGreaterEqual(done[("module:tls", "skipped")] - before[("module:tls", "skipped")], 200)
+
+
+class TlsUnderLoad(UnderLoad, TlsCase):
+    module = "tls"
+    HANDSHAKES = 100
+
+    def load_peers(self):
+        self.nginx = peers.Nginx(self, tls=(self.cert, self.key))
+        count = str(self.HANDSHAKES)
+        command = [self.need("h2load"), "--h1", "-n", count, "-c", count, "-t", "1", "--rate", count,
+                   f"https://127.0.0.1:{self.nginx.port}/load"]
+
+        def round_of():
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            self.assertIn(f"{count} succeeded, 0 failed", done.stdout, done.stdout + done.stderr)
+            return self.HANDSHAKES
+        return round_of
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[{"name": "nginx", "pids": [self.nginx.process.pid]}], **options)
+
+    def is_operation(self, span):
+        return span.name == "TLS server handshake" and span.attributes["tls.established"]
+
+    def setting(self, number):
+        return f"certificate_metric={'false' if number % 2 else 'true'}"
+
+
+class TlsFullRing(Overflow, TlsCase):
+    """Each handshake is on a connection of its own."""
+
+    module = "tls"
+
+    def talk_peers(self):
+        self.nginx = peers.Nginx(self, tls=(self.cert, self.key))
+        context = ssl.create_default_context(cafile=self.cert)
+        context.check_hostname = False
+
+        def talk(first, count):
+            for number in range(first, first + count):
+                with socket.create_connection(("127.0.0.1", self.nginx.port)) as plain:
+                    context.wrap_socket(plain, server_hostname=f"n{number}.test").close()
+        return talk
+
+    def load_daemon(self, **options):
+        return self.start_daemon(targets=[{"name": "nginx", "pids": [self.nginx.process.pid]}], **options)
+
+    def is_operation(self, span):
+        return span.name == "TLS server handshake"
+
+    def number_of(self, span):
+        name = span.attributes.get("server.address")
+        return int(name.removeprefix("n").removesuffix(".test")) if name else None
 
 
 class Failures(TlsCase):

@@ -45,6 +45,7 @@ enum probed_outcome {
   PROBED_AGAIN = 4,   /* run the program once more on the same segment: it keeps its place in its scratch */
   PROBED_UNBOUND = 5, /* of probes: plaintext of an object whose socket is not known */
   PROBED_PASSED = 6,  /* of probes: the call is in somebody else's line */
+  PROBED_LET_GO = 7,  /* shipped, and the last of it: from probed_segment.rest on the stream is whoever claims it */
 };
 
 /* The segment at hand, with what its module needs. Fields are read through the accessors below. */
@@ -56,6 +57,8 @@ struct probed_segment {
   __u32 slot;
   __u32 incarnation;
   __u64 kernel_name; /* of a datagram: where the kernel has the address of the other end; 0: it is not asked for */
+  __u32 rest;        /* of PROBED_LET_GO: where in the segment another protocol begins; 0: behind it */
+  __u32 pad;
 };
 
 /* Set by the loader before the object is loaded: constants to the verifier. */
@@ -190,6 +193,14 @@ static __always_inline bool probed_is_counted_here(const struct pb_sock *state) 
   return !PB_LAYER && !(state->flags & PB_SOCK_FINISHED);
 }
 
+/* What an owner before this one left of the segment. Iovecs are never left (probed_let_go). */
+static __always_inline void probed_segment_cut(struct probed_segment *segment, __u32 passed) {
+  segment->at.offset += passed;
+  segment->at.wire_sequence += passed;
+  segment->at.total -= passed;
+  segment->at.buffer->base += passed;
+}
+
 /* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
 static __always_inline bool probed_segment_begin(struct probed_segment *segment, pb_subject *sk, int length,
                                                  __u32 direction, struct pb_buffer *buffer, bool datagram) {
@@ -209,6 +220,7 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
     pb_segment_buffer(&segment->at);
   else
     pb_segment_buffer_of_stream(&segment->at);
+  if (state->raw.passed) probed_segment_cut(segment, state->raw.passed);
   if (state->raw.open_incarnation != segment->incarnation) {
     pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, segment->slot, segment->incarnation);
     probed_ship_held(segment);
@@ -218,6 +230,7 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
 
 static __always_inline void probed_segment_end(struct probed_segment *segment, int outcome) {
   switch (outcome) {
+    case PROBED_LET_GO:
     case PROBED_SHIPPED: segment->line->submitted++; break;
     case PROBED_SKIPPED: segment->line->skipped++; break;
     case PROBED_FULL:
@@ -229,6 +242,47 @@ static __always_inline void probed_segment_end(struct probed_segment *segment, i
   if (segment->at.direction == PB_SENT) segment->at.state->cause_cookie = 0;
   if (segment->at.buffer->of_many) pb_message_passed();
   pb_segment_finish(&segment->at);
+}
+
+/* The first bytes behind `rest` become what classifiers look at. False: they cannot be read, or where a new owner would
+ * have to read on cannot be said in one number. */
+static __always_inline bool probed_gather_rest(struct probed_segment *segment, __u32 rest) {
+  const __u32 direction = segment->at.direction & 1;
+  if (!rest || rest >= segment->at.total || !segment->at.buffer->readable || segment->at.buffer->segments) return false;
+  struct pb_gather *gather = pb_gather_make(segment->at.sk);
+  if (!gather) return false;
+  __u32 want = segment->at.total - rest;
+  if (want > PB_HEAD_BYTES) want = PB_HEAD_BYTES;
+  if (pb_copy_plain(gather->bytes[direction], PB_HEAD_BYTES, segment->at.buffer, rest, want) < want) return false;
+  gather->offset[direction] = segment->at.offset + rest;
+  gather->length[direction] = want;
+  return true;
+}
+
+/* Both sides agreed on another protocol. The classifier to be asked about the rest of the segment; 0: there is none,
+ * and all are asked at the next one. */
+static __always_inline __u32 probed_let_go(struct probed_segment *segment) {
+  struct pb_sock *state = segment->at.state;
+  pb_close_put(segment->ring, segment->line, segment->at.control, state, segment->slot, PB_CLOSE_HANDED_OVER);
+  pb_stream_let_go(&state->raw);
+  pb_gather_drop(segment->at.sk);
+  const __u32 first = pb_next_classifier(segment->at.control, state, 0);
+  if (!first || !probed_gather_rest(segment, segment->rest)) return 0;
+  segment->line->extra++; /* whoever gets the rest says how the hook call ends */
+  segment->line->submitted--;
+  state->raw.attempts = 0;
+  state->raw.last_direction = (__u8)(segment->at.direction + 1);
+  state->raw.passed = segment->rest;
+  state->flags |= PB_SOCK_FINISHED;
+  return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
+}
+
+/* The classifier was not there. */
+static __always_inline void probed_let_go_missed(struct probed_segment *segment) {
+  segment->line->extra--;
+  segment->line->submitted++;
+  segment->at.state->raw.passed = 0;
+  segment->at.state->flags &= (__u16)~PB_SOCK_FINISHED;
 }
 
 /* One hook call and one record more: the segment is looked at again. */
@@ -313,6 +367,7 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
   struct pb_counters *line = pb_line(0, state->raw.shard, control->shards);
   if (line) line->unclassified++;
   state->flags &= (__u16)~PB_SOCK_FINISHED; /* the segment at hand ends here */
+  state->raw.passed = 0;
   direction &= 1;
   if (state->flags & PB_SOCK_DATAGRAM)
     pb_message_passed();
@@ -367,6 +422,11 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
       probed_again_count(&segment, -1ULL);                                                                             \
     }                                                                                                                  \
     probed_segment_end(&segment, outcome == PROBED_AGAIN ? PROBED_SHIPPED : outcome);                                  \
+    const __u32 heir = outcome == PROBED_LET_GO ? probed_let_go(&segment) : 0;                                         \
+    if (heir) {                                                                                                        \
+      bpf_tail_call(ctx, &PROBED_PROGS, heir);                                                                         \
+      probed_let_go_missed(&segment);                                                                                  \
+    }                                                                                                                  \
     return 0;                                                                                                          \
   }
 

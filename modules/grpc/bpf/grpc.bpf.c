@@ -113,16 +113,18 @@ __noinline int h2_seek(struct h2_walk *walk, __u32 skip) {
   return 0;
 }
 
-/* Who sends requests: the side that sent the preface; on an older connection the side whose blocks do not begin with a
- * status. */
-static __always_inline void h2_learn_roles(struct h2_stream *stream, __u32 direction, __u64 first) {
-  if ((__u32)first == H2_PREFACE_WORD_LOW) *h2_request_direction(stream) = (__u8)(direction + 1);
-}
-
 /* Calls that come one after the other are their threads'. Once two were open together the connection is shared: a
  * thread that reads from it works for nobody in particular, one that writes to it may write for others; no parent
  * rather than a wrong one. Flags are kept in a spare byte of the first direction. */
 enum { H2_CALL_OPEN = 1, H2_SHARED = 2 };
+
+/* Who sends requests: the side that sent the preface; on an older connection the side whose blocks do not begin with a
+ * status. Where the preface does not begin the connection, HTTP/1 asked for HTTP/2: its request is open as stream 1. */
+static __always_inline void h2_learn_roles(struct h2_stream *stream, __u32 direction, __u64 first, __u64 offset) {
+  if ((__u32)first != H2_PREFACE_WORD_LOW) return;
+  *h2_request_direction(stream) = (__u8)(direction + 1);
+  if (offset) stream->way[0].spare[1] |= H2_CALL_OPEN;
+}
 
 static __always_inline bool h2_is_shared(struct h2_stream *stream, const struct h2_walk *walk) {
   __u8 *calls = &stream->way[0].spare[1];
@@ -242,6 +244,7 @@ PROBED_SEGMENT(grpc) {
     }
     way->keep = 0;
   }
+  const bool known = way->known;
   const __s64 place = h2_take_up(segment, way);
   if (place < 0) return PROBED_SKIPPED;
   __u32 at = (__u32)place;
@@ -249,6 +252,6 @@ PROBED_SEGMENT(grpc) {
     const int outcome = h2_skip(segment, way, &at);
     if (outcome >= 0) return outcome;
   }
-  if (!probed_offset(segment)) h2_learn_roles(stream, direction, probed_peek8(segment, 0));
+  if (!known) h2_learn_roles(stream, direction, probed_peek8(segment, 0), probed_offset(segment));
   return h2_ship(segment, stream, way, at, place == 0);
 }

@@ -63,6 +63,7 @@ struct Direction {
   bool started = false;        // `expected` is set
   bool synced = false;         // `frame` is right
   bool whole = false;          // all header blocks of this direction were read: the table holds what it holds
+  bool framed = false;         // a frame was read
 };
 
 struct Connection {
@@ -75,11 +76,13 @@ struct Connection {
   std::uint8_t layer = 0;
   bool opened = false;  // addresses are known
   bool from_start = false;
-  bool speaks_grpc = false;        // some call of it was gRPC
-  std::uint32_t first_id = 0;      // lowest stream whose request was seen
-  std::uint32_t last_id = 0;       // highest
-  std::uint32_t undecodable = 0;   // records, as long as no block was read
-  bool proven = false;             // a block was read
+  bool speaks_grpc = false;       // some call of it was gRPC
+  std::uint32_t first_id = 0;     // lowest stream whose request was seen
+  std::uint32_t last_id = 0;      // highest
+  std::uint32_t undecodable = 0;  // records, as long as no block was read
+  bool proven = false;            // a block was read
+  bool late = false;  // not its first bytes: HTTP/1 asked for it (and is answered as stream 1), or they were lost
+  bool first_answered = false;     // stream 1, of a late one
   Connection* previous = nullptr;  // the shard's list
   Connection* next = nullptr;
   probe_stream_t* stream = nullptr;

@@ -116,6 +116,8 @@ Call* Stitcher::Begin(Direction& d) {
   call->start_ns = state.start.ktime_ns;
   call->generation = state.start.generation;
   call->cut = d.block.fields().cut;
+  // Until the other direction's frames are found, the end of a call may pass unseen.
+  call->torn = c_->late && !Other(d).synced;
   pins_.Pin(call->generation);
   return call;
 }

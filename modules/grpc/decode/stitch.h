@@ -86,6 +86,7 @@ class Stitcher {
   Direction& Other(const Direction& d) const { return c_->directions[&d == c_->directions.data() ? 1 : 0]; }
   void OnRequest(Direction& d);
   void OnResponse(Direction& d);
+  void OnFirstAnswer(const Direction& d);
   void OnResponseBlock(Direction& d, Call& call);
   void KeepHeaders(Direction& d, Call& call, KeptHeaders* kept);
   Block::Wanted WantedOf(const Direction& d);

@@ -112,8 +112,17 @@ void Stitcher::OnResponse(Direction& d) {
   Call* call = c_->calls.Find(state.id);
   if (call != nullptr) return OnResponseBlock(d, *call);
   // Its request was before anybody looked, or was lost. Once for each such call: at its end.
+  if (state.id == 1 && c_->late) return OnFirstAnswer(d);
   const bool unseen = state.id > c_->last_id || state.id < c_->first_id || c_->first_id == 0;
   if (unseen && state.end_stream && state.id % 2 == 1) CountLost(state.start, PROBE_ABORTED_UNMATCHED);
+}
+
+/// Its request was HTTP/1's, and so is its span.
+void Stitcher::OnFirstAnswer(const Direction& d) {
+  const std::uint16_t status = d.block.fields().status;
+  if (c_->first_answered || (status >= 100 && status < 200)) return;
+  c_->first_answered = true;
+  CountLost(d.under_way.start, PROBE_ABORTED_UNMATCHED);
 }
 
 void Stitcher::OnResponseBlock(Direction& d, Call& call) {

@@ -60,6 +60,7 @@ void Stitcher::Start(Direction& d) {
   d.started = true;
   d.synced = d.whole = c_->from_start;
   d.expected = c_->from_start ? 0 : segment_->offset;
+  c_->late = c_->late || segment_->offset > d.expected;
   if (d.synced || segment_->captured == 0) return;
   std::array<std::uint8_t, H2_SEEN_BYTES> head{};
   const std::uint32_t known = std::min<std::uint32_t>(segment_->captured, H2_SEEN_BYTES);
@@ -166,7 +167,7 @@ bool Stitcher::ReadPayload(Direction& d) {
 
 bool Stitcher::BeginPreface(Direction& d) {
   constexpr std::string_view kBegin = "PRI * HTTP/2.0";
-  if (d.frame.start.offset != 0 && c_->proven) return false;
+  if (d.frame.start.offset != 0 && c_->proven && d.framed) return false;
   const std::string_view head(reinterpret_cast<const char*>(d.frame.head.data()), H2_HEAD_BYTES);
   if (!kBegin.starts_with(head)) return false;
   d.frame.type = kPreface;
@@ -175,7 +176,13 @@ bool Stitcher::BeginPreface(Direction& d) {
   c_->request_direction = &d == c_->directions.data() ? PROBE_RECEIVED : PROBE_SENT;
   // It comes before all else, so no header block of either side was missed.
   d.whole = true;
-  if (!Other(d).started || Other(d).synced) Other(d).whole = true;
+  if (d.frame.start.offset == 0) {
+    if (!Other(d).started || Other(d).synced) Other(d).whole = true;
+  } else {
+    // But for an upgrade: the server's SETTINGS, and its answer, may have come with the 101.
+    c_->late = true;
+    d.hpack.Allow(Hpack::kMostTable);
+  }
   return true;
 }
 
@@ -259,6 +266,7 @@ void Stitcher::TakeSetting(Direction& d) {
 void Stitcher::EndFrame(Direction& d) {
   Frame& frame = d.frame;
   frame.have = 0;
+  d.framed = true;
   switch (frame.type) {
     case H2_DATA: return EndData(d);
     case H2_RST_STREAM: return OnReset(d);

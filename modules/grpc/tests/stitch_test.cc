@@ -287,6 +287,81 @@ TEST_F(GrpcStitch, RunsOutOfMemoryWithoutAWrongWord) {
   }
 }
 
+/// A connection on which HTTP/1 asked for HTTP/2 and got it: nobody saw what came in the segment of the 101.
+class GrpcUpgrade : public GrpcStitch {
+ protected:
+  void SetUp() override {
+    driver_ = std::make_unique<Driver>(probe_module_entry, R"({"capture_response_headers": ["x-once", "x-late"]})");
+    stream_ = std::make_unique<StreamDriver>(driver_->NewStream());
+    stream_->Open();
+    stream_->Lose(PROBE_RECEIVED, 120);
+    stream_->Lose(PROBE_SENT, 80);
+  }
+  void Receive(const std::string& bytes) { stream_->Feed({PROBE_RECEIVED, bytes, 0, 0, H2_HINT_ALIGNED}); }
+  void Send(const std::string& bytes) { stream_->Feed({PROBE_SENT, bytes, 0, 0, H2_HINT_ALIGNED}); }
+  std::string Response(std::uint32_t id, const std::string& status, bool end = true) {
+    return p_.server.Frames(id, {{":status", status}, {"x-once", "one"}}, end);
+  }
+};
+
+TEST_F(GrpcUpgrade, SpansBeginWithTheFirstRequestOfHttp2) {
+  Send(Settings());
+  Receive(Join({p_.Hello(), p_.client.Frames(3, HttpRequest("GET", "/three"), true)}));
+  Send(Join({Response(1, "200", false), Data(1, "answer", true)}));
+  Send(Response(3, "404"));
+  Receive(p_.Ask(5, "a.B/C"));
+  Send(p_.Answer(5));
+  EXPECT_THAT(Shown(spans()), ElementsAre("server GET /three 404 -", "server a.B/C OK -"));
+  EXPECT_EQ(spans()[0].Get("http.response.header.x-once"), "[one]");
+  EXPECT_EQ(driver_->host.Aborts(PROBE_ABORTED_UNMATCHED), 1U);
+}
+
+TEST_F(GrpcUpgrade, AnAnswerBeforeThePrefaceIsCountedOnce) {
+  Send(Join({Settings(), Response(1, "200", false)}));
+  Send(Data(1, "answer"));
+  Receive(Join({p_.Hello(), p_.client.Frames(3, HttpRequest("GET", "/three"), true)}));
+  Send(p_.server.Frames(1, {{"x-trailer", "t"}}, true));
+  Send(Response(3, "200"));
+  EXPECT_THAT(Shown(spans()), ElementsAre("server GET /three 200 -"));
+  EXPECT_EQ(driver_->host.Aborts(PROBE_ABORTED_UNMATCHED), 1U);
+}
+
+TEST_F(GrpcUpgrade, WhatTheMissedAnswerPutIntoTheTableIsNotGuessed) {
+  (void)Response(1, "418");  // came with the 101
+  Receive(Join({p_.Hello(), p_.client.Frames(3, HttpRequest("GET", "/three"), true)}));
+  Send(Response(3, "418"));
+  Receive(p_.client.Frames(5, HttpRequest("GET", "/five"), true));
+  Send(Response(5, "200"));
+  Receive(p_.client.Frames(7, HttpRequest("GET", "/seven"), true));
+  Send(p_.server.Frames(7, {{":status", "418"}, {"x-late", "two"}}, true));
+  ASSERT_EQ(spans().size(), 3U);
+  EXPECT_FALSE(spans()[0].Has("http.response.status_code"));
+  EXPECT_FALSE(spans()[0].Has("http.response.header.x-once"));
+  EXPECT_EQ(spans()[1].Get("http.response.status_code"), "200");
+  EXPECT_FALSE(spans()[1].Has("http.response.header.x-once"));
+  EXPECT_EQ(spans()[2].Get("http.response.header.x-late"), "[two]");
+  EXPECT_EQ(driver_->host.Aborts(PROBE_ABORTED_UNMATCHED), 0U);
+}
+
+TEST_F(GrpcUpgrade, TableThatGrewByTheMissedSettings) {
+  p_.client.TableSize(32768);  // as the SETTINGS behind the 101 allow
+  Receive(Join({p_.Hello(), p_.client.Frames(3, HttpRequest("GET", "/three"), true)}));
+  Send(Response(3, "200"));
+  EXPECT_THAT(Shown(spans()), ElementsAre("server GET /three 200 -"));
+}
+
+TEST_F(GrpcUpgrade, CallWhoseAnswerCouldNotBeFoundIsNoFailure) {
+  Send(Join({Settings(), Response(1, "200", false)}));
+  stream_->Lose(PROBE_SENT, 1000);
+  Receive(Join({p_.Hello(), p_.client.Frames(3, HttpRequest("GET", "/three"), true)}));
+  stream_->Feed({PROBE_SENT, "middle of a body", 0, 0, 0});
+  stream_->Close(PROBE_CLOSE_PEER);
+  EXPECT_TRUE(spans().empty());
+  EXPECT_EQ(driver_->host.Aborts(PROBE_ABORTED_GAP), 1U);
+  EXPECT_EQ(driver_->host.in_flight(), 0U);
+  stream_.reset();
+}
+
 TEST_F(GrpcStitch, GivesAwayWhatIsNotHttp2) {
   driver_ = std::make_unique<Driver>(probe_module_entry);
   stream_ = std::make_unique<StreamDriver>(driver_->NewStream());

@@ -30,11 +30,13 @@ static __always_inline bool http_is_request(const struct http_stream *stream, __
   return stream->request_direction == direction + 1;
 }
 
-/* A new turn of the conversation: what comes now begins a message, unless a body is still under way. */
-static __always_inline void http_turn(struct probed_segment *segment, struct http_stream *stream, __u32 direction) {
-  if (stream->last_direction == direction + 1) return;
+/* A new turn of the conversation: what comes now begins a message, unless a body is still under way. False: the turn
+ * before it goes on. */
+static __always_inline bool http_turn(struct probed_segment *segment, struct http_stream *stream, __u32 direction) {
+  if (stream->last_direction == direction + 1) return false;
   stream->last_direction = (__u8)(direction + 1);
   stream->budget[direction] = probed_capture_bytes(segment);
+  return true;
 }
 
 static __always_inline void http_learn_roles(struct http_stream *stream, __u32 direction, __u64 word) {
@@ -58,7 +60,9 @@ struct http_plan {
   __u8 flags;
   __u8 scan; /* a head whose end is looked for first */
   __u8 request;
-  __u8 head; /* a message begins here */
+  __u8 head;     /* a message begins here */
+  __u8 turned;   /* the first segment of a turn */
+  __u8 switches; /* it answers that another protocol follows */
   __u64 next;
 };
 
@@ -91,6 +95,12 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
   if (plan->head) stream->budget[direction] = probed_capture_bytes(segment);
 }
 
+/* The segment answers a request with 101: behind the head another protocol begins. One that does not begin the turn may
+ * be a body that only looks like it: that is for the decoder to say, which may be too late for what follows. */
+static __always_inline void http_plan_switch(struct http_plan *plan, __u32 status) {
+  plan->switches = plan->turned && plan->head && !plan->request && status == HTTP_SWITCH_WORD;
+}
+
 /* As much as this turn's budget allows. */
 static __always_inline void http_plan_budget(struct http_stream *stream, __u32 direction, struct http_plan *plan,
                                              __u64 at, __u64 word, __u32 rest) {
@@ -110,6 +120,9 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
   http_plan_word(segment, stream, direction, plan, at, word);
   if (!plan->head && stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
+  if (!plan->scan && plan->turned && plan->head && !plan->request && probed_total(segment) >= plan->skip + 12)
+    http_plan_switch(plan, (__u32)probed_peek8(segment, plan->skip + 8));
+  plan->scan = plan->scan || plan->switches;
   http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
 
@@ -127,8 +140,10 @@ static __always_inline void http_decide(void *context, struct probed_sight sight
   struct http_plan *plan = on->plan;
   const __u32 direction = probed_direction(on->segment) & 1;
   http_plan_word(on->segment, on->stream, direction, plan, on->at, sight.first);
-  if (plan->head && sight.last == HTTP_END_OF_HEAD && !(plan->request && http_has_no_body(sight.first))) {
-    shipment->withdrawn = 1; /* a body follows: its length is worth a look */
+  http_plan_switch(plan, sight.next);
+  const bool body = plan->head && sight.last == HTTP_END_OF_HEAD && !(plan->request && http_has_no_body(sight.first));
+  if (body || plan->switches) {
+    shipment->withdrawn = 1; /* the body's length, or the end of the head, is worth a look */
     return;
   }
   http_plan_budget(on->stream, direction, plan, on->at, sight.first, probed_total(on->segment) - plan->skip);
@@ -164,6 +179,8 @@ static __always_inline int http_ship_long(struct probed_segment *segment, struct
   struct http_head found = {};
   const int outcome = http_ship_head(segment, plan->skip, plan->flags, &found);
   if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, plan, at, &found);
+  http_plan_switch(plan, found.complete ? found.status : 0);
+  segment->rest = plan->skip + found.length;
   return outcome;
 }
 
@@ -172,11 +189,11 @@ PROBED_SEGMENT(http) {
   const __u32 direction = probed_direction(segment) & 1;
   const __u64 begin = probed_offset(segment);
   const __u64 end = begin + probed_total(segment);
-  http_turn(segment, stream, direction);
+  const bool turned = http_turn(segment, stream, direction);
   if (stream->body_end[direction] > end) return PROBED_SKIPPED;
 
   __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
-  struct http_plan plan = {.next = end};
+  struct http_plan plan = {.next = end, .turned = turned};
   int outcome = PROBED_WITHDRAWN;
   if (stream->body_end[direction] == end) { /* the flag tells the decoder that the body is complete */
     outcome = probed_ship(segment, 0, 0, 0, PB_SEGMENT_SKIPPED, 0);
@@ -186,6 +203,7 @@ PROBED_SEGMENT(http) {
     if (probed_readable(segment)) outcome = http_ship_short(segment, stream, at, &plan);
     if (outcome == PROBED_WITHDRAWN) outcome = http_ship_long(segment, stream, at, &plan);
   }
+  if (outcome == PROBED_SHIPPED && plan.switches) return PROBED_LET_GO;
   stream->resume = outcome == PROBED_SHIPPED && plan.next < end ? plan.next : 0;
   return stream->resume ? PROBED_AGAIN : outcome;
 }

@@ -18,6 +18,9 @@ static __always_inline bool http_begins_response(__u64 word) {
   return (word & 0xffffffffffffffULL) == HTTP_RESPONSE_WORD;
 }
 
+/* The four bytes behind "HTTP/1.1": both sides go on with another protocol. */
+enum { HTTP_SWITCH_WORD = 0x31303120 /* " 101" */ };
+
 #define HTTP_CONNECT_WORD 0x205443454e4e4f43ULL /* "CONNECT " */
 
 /* "GET " or "HEAD ": a request whose head is all of it. */

@@ -24,6 +24,7 @@ struct http_head {
   __u32 value_at; /* of Content-Length's value; 0: none */
   __u32 complete; /* its end was found */
   __u32 chunked;
+  __u32 status; /* of a response: the four bytes behind its version */
 };
 
 struct http_chunk {
@@ -135,6 +136,7 @@ static __always_inline __u32 http_message_bytes(const struct http_head *head, __
       bpf_ringbuf_discard(reserved, 0);                                                                      \
       return PROBED_FAULT;                                                                                   \
     }                                                                                                        \
+    (head)->status = *(const __u32 *)(reserved->data + 8);                                                   \
     http_scan((const struct http_window *)reserved->data, head);                                             \
     const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));                              \
     probed_record_finish(segment, &reserved->record, skip, (head)->length, (head)->length, total, flags, 0); \

@@ -77,6 +77,7 @@ struct Connection {
   bool pipelined;        // a response came while more than one request waited
   bool draining;         // order is lost on a pipelined connection: nothing is matched until it was idle
   bool upgraded;         // another protocol now
+  bool tunnel;           // by CONNECT: what is in it may be TLS, which needs no raw stream
   Connection* previous;  // the shard's list
   Connection* next;
   probe_stream_t* stream;

@@ -73,6 +73,12 @@ void Stitcher::Settle() {
   if (++c_->undecodable == kUndecodableBeforeGivingUp) stream_.NotMine();
 }
 
+/// The kernel lets go of a stream by itself where the 101 is the first of its turn; of any other it is told here.
+void Stitcher::AfterUpgrade() {
+  stream_.Count(PROBE_IGNORED_AFTER_UPGRADE);
+  if (!c_->tunnel) stream_.NotMine();
+}
+
 void Stitcher::OnGap(sdk::Stream stream, Connection& connection, std::uint8_t direction, std::uint64_t offset,
                      std::uint64_t length) {
   Enter(stream, connection);

@@ -39,7 +39,7 @@ class Stitcher {
     Enter(stream, connection);
     segment_ = &segment;
     connection.layer = segment.layer;
-    if (connection.upgraded) return stream.Count(PROBE_IGNORED_AFTER_UPGRADE);
+    if (connection.upgraded) return AfterUpgrade();
     Direction& d = connection.directions[segment.direction == PROBE_RECEIVED ? PROBE_RECEIVED : PROBE_SENT];
     if (!TakeRepeated(d, segment)) TakeAny(d, segment);
   }
@@ -71,6 +71,7 @@ class Stitcher {
   }
   void Leave();
   void Settle();
+  void AfterUpgrade();
 
   void TakeAny(Direction& d, const probe_segment_t& segment);
 

@@ -133,6 +133,7 @@ Exchange* Stitcher::OwnerOfResponse(const HeadStart& start) {
   if (upgrade) [[unlikely]] {
     AbortAll(PROBE_ABORTED_UNMATCHED);
     c_->upgraded = true;
+    c_->tunnel = status != 101;
     return;
   }
   BeginMessage(d, cut ? nullptr : owner, response_.body.conflict);

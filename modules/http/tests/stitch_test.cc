@@ -216,6 +216,16 @@ TEST_F(HttpStitch, CountsWhatFollowsAnUpgrade) {
   stream.Receive(kRequest);
   EXPECT_EQ(driver.host.opened(), 1U);
   EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 2U);
+  EXPECT_TRUE(stream.raw()->not_mine);
+}
+
+TEST_F(HttpStitch, KeepsTheOutsideOfATunnel) {
+  stream.Open();
+  stream.Receive("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n");
+  stream.Send("HTTP/1.1 200 OK\r\n\r\n");
+  stream.Receive("\x16\x03\x01");
+  EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
+  EXPECT_FALSE(stream.raw()->not_mine);
 }
 
 TEST_F(HttpStitch, CountsBodiesAsIgnored) {

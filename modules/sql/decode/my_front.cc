@@ -86,6 +86,11 @@ bool Stitcher::Wanted(const Reading& r, const Arrival& arrival) {
   return KindOf(r.c) == PROBE_SPAN_CLIENT || configs_.Find(arrival.generation)->server_spans;
 }
 
+/// An operation whose answer nobody would know.
+void Stitcher::CountLost(Reading& r, const Arrival& arrival) {
+  if (Wanted(r, arrival)) r.stream.Abort(BeginExchange(r.stream, KindOf(r.c), arrival), PROBE_ABORTED_GAP);
+}
+
 Text* Stitcher::TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_plain, const Arrival& arrival) {
   if (!Wanted(r, arrival)) return nullptr;
   const Config& config = *configs_.Find(arrival.generation);
@@ -105,7 +110,7 @@ void Stitcher::OnQuery(Reading& r, std::string_view body, std::size_t size, cons
   const bool known = TakeQuery(&body);
   const std::string_view database = known && !cut ? DatabaseOfUse(body) : std::string_view{};
   Operation* operation = Add(r, Step::kStatement, arrival, database);
-  if (operation == nullptr) return;
+  if (operation == nullptr) return CountLost(r, arrival);
   operation->uses = !database.empty();
   operation->switches = known && database.empty() && MentionsUse(body);
   if (known) operation->text = TextOf(r, body, cut, false, arrival);
@@ -123,7 +128,7 @@ void Stitcher::OnPrepare(Reading& r, std::string_view body, std::size_t size, co
 /// Of COM_STMT_EXECUTE and COM_STMT_FETCH: both begin with the statement's number.
 void Stitcher::OnExecute(Reading& r, Step step, std::string_view body, const Arrival& arrival) {
   Operation* operation = Add(r, step, arrival);
-  if (operation == nullptr) return;
+  if (operation == nullptr) return CountLost(r, arrival);
   Fields fields(body);
   const unsigned number = fields.Int(4);
   const Named* named = fields.good() ? r.c.statements.Find(StatementKey(number).text()) : nullptr;

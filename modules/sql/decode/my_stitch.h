@@ -76,6 +76,7 @@ class Stitcher {
   void OnDatabase(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
   void OnChangeUser(Reading& r, const Arrival& arrival);
   Operation* Add(Reading& r, Step step, const Arrival& arrival, std::string_view name = {});
+  void CountLost(Reading& r, const Arrival& arrival);
   Text* TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_plain, const Arrival& arrival);
   bool Wanted(const Reading& r, const Arrival& arrival);
   void Begin(Reading& r, Operation& operation);

@@ -58,6 +58,11 @@ bool Stitcher::Wanted(const Reading& r, const Arrival& arrival) {
   return KindOf(r.c) == PROBE_SPAN_CLIENT || configs_.Find(arrival.generation)->server_spans;
 }
 
+/// An operation whose answer nobody would know.
+void Stitcher::CountLost(Reading& r, const Arrival& arrival) {
+  if (Wanted(r, arrival)) r.stream.Abort(BeginExchange(r.stream, KindOf(r.c), arrival), PROBE_ABORTED_GAP);
+}
+
 Text* Stitcher::TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_plain, const Arrival& arrival) {
   if (!Wanted(r, arrival)) return nullptr;
   const Config& config = *configs_.Find(arrival.generation);
@@ -88,7 +93,7 @@ void Stitcher::OnQuery(Reading& r, const Message& message, const Arrival& arriva
   if (r.c.skipping) return EmitSkipped(r, arrival, TextOf(r, sql, cut, false, arrival));
   ForgetBySql(r, sql);
   r.c.grouped = false;
-  if (!Pair(r, Step::kQuery)) return;
+  if (!Pair(r, Step::kQuery)) return CountLost(r, arrival);
   Operation* operation = Add(r, Step::kQuery, arrival);
   if (operation == nullptr || !Wanted(r, arrival)) return;
   operation->text = TextOf(r, sql, cut, false, arrival);
@@ -172,7 +177,7 @@ void Stitcher::OnExecute(Reading& r, const Message& message, const Arrival& arri
   const Named* named = TakeString(&body, &portal) ? r.c.portals.Find(portal) : nullptr;
   Text* text = named == nullptr ? nullptr : named->text;
   if (r.c.skipping) return EmitSkipped(r, arrival, Share(text));
-  if (!Pair(r, Step::kExecute)) return;
+  if (!Pair(r, Step::kExecute)) return CountLost(r, arrival);
   Operation* operation = Add(r, Step::kExecute, r.c.grouped ? r.c.group : arrival);
   r.c.grouped = false;
   if (operation == nullptr || !Wanted(r, operation->arrival)) return;

@@ -75,6 +75,7 @@ class Stitcher {
   void OnCloseMessage(Reading& r, const Message& message, const Arrival& arrival);
   void OnSync(Reading& r, const Arrival& arrival);
   Operation* Add(Reading& r, Step step, const Arrival& arrival, std::string_view name = {});
+  void CountLost(Reading& r, const Arrival& arrival);
   Text* TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_plain, const Arrival& arrival);
   static bool Pair(Reading& r, Step step);
   void EmitSkipped(Reading& r, const Arrival& arrival, Text* text);

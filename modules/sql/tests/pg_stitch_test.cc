@@ -327,6 +327,21 @@ TEST_F(Pg, AnswerThatCannotBeEndsTrust) {
   EXPECT_THAT(Lines(), ElementsAre("SELECT b"));
 }
 
+TEST_F(Pg, OperationsWhoseAnswerWouldBeGuessedAreCounted) {
+  Connect();
+  stream_.Lose(PROBE_SENT, 500);
+  stream_.Send(Query("SELECT * FROM a"));
+  stream_.Receive(Complete("SELECT 1") + Ready());
+  EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 1U);
+  stream_.Lose(PROBE_SENT, 500);
+  stream_.Send(Parse("", "SELECT 1 FROM b") + Bind("", "") + Execute() + Sync());
+  stream_.Receive(ParseDone() + BindDone() + Complete("SELECT 1") + Ready());
+  EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 2U);
+  stream_.Send(Query("SELECT * FROM c"));
+  stream_.Receive(Complete("SELECT 1") + Ready());
+  EXPECT_THAT(Lines(), ElementsAre("SELECT c"));
+}
+
 TEST_F(Pg, TakenUpWhereTheServerIsReady) {
   Connect();
   stream_.Send(Query("SELECT * FROM a"));
