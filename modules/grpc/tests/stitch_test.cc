@@ -165,6 +165,20 @@ TEST_F(GrpcStitch, IgnoresWhatIsConfiguredSo) {
   EXPECT_EQ(driver_->host.Aborts(PROBE_IGNORED_CONFIGURED), 1U);
 }
 
+TEST_F(GrpcStitch, AThreadSpeaksForACallThatIsAloneAndNotTheFirst) {
+  Start();
+  stream_->cause = {5, 6, 0, {}};
+  for (const std::uint32_t id : {1U, 3U}) {
+    stream_->Receive(p_.Ask(id, "a.B/C"));
+    stream_->Send(p_.Answer(id));
+  }
+  stream_->Receive(p_.Ask(5, "a.B/C"));
+  stream_->Receive(p_.Ask(7, "a.B/C"));
+  std::vector<std::uint64_t> causes;
+  for (const auto& exchange : driver_->host.exchanges) causes.push_back(exchange.raw.cause.cookie);
+  EXPECT_THAT(causes, ElementsAre(0, 5, 5, 0));
+}
+
 // --- what is not known --------------------------------------------------------------------------------------------
 
 /// The same connection, joined after `before` calls.
