@@ -35,7 +35,12 @@ static __always_inline void http_turn(struct probed_segment *segment, struct htt
   if (stream->last_direction == direction + 1) return;
   stream->last_direction = (__u8)(direction + 1);
   stream->budget[direction] = probed_capture_bytes(segment);
+  stream->resume = 0; /* of the other direction, whose segment was not walked to its end */
 }
+
+/* A response under way is over when its client asks again, whatever its head said: to a HEAD it has no body. Where the
+ * client pipelines, what is left of the body is shipped as far as the budget goes. */
+static __always_inline void http_ask(struct http_stream *stream, __u32 direction) { stream->body_end[!direction] = 0; }
 
 static __always_inline void http_learn_roles(struct http_stream *stream, __u32 direction, __u64 word) {
   if (stream->request_direction) return;
@@ -88,7 +93,9 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
   if (plan->request && word == HTTP_CONNECT_WORD) probed_is_tunnel(segment);
   if (plan->request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
   if (plan->request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
-  if (plan->head) stream->budget[direction] = probed_capture_bytes(segment);
+  if (!plan->head) return;
+  stream->budget[direction] = probed_capture_bytes(segment);
+  if (plan->request) http_ask(stream, direction);
 }
 
 /* As much as this turn's budget allows. */
@@ -110,7 +117,7 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
   http_plan_word(segment, stream, direction, plan, at, word);
   if (!plan->head && stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
-  http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
+  if (!plan->scan) http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
 
 /* What http_decide works on. */
@@ -137,10 +144,12 @@ static __always_inline void http_decide(void *context, struct probed_sight sight
   shipment->flags = plan->flags;
 }
 
-/* A head was shipped: what follows it is body. */
+/* A head was shipped: what follows it is body, or the rest of a head that is longer than what was looked at. */
 static __always_inline void http_after_head(struct http_stream *stream, __u32 direction, struct http_plan *plan,
                                             __u64 at, const struct http_head *head) {
-  stream->chunked[direction] = head->chunked != 0;
+  const __u32 budget = stream->budget[direction];
+  stream->budget[direction] = head->length < budget ? budget - head->length : 0;
+  stream->chunked[direction] = head->complete && head->chunked;
   plan->next = at + head->length;
   if (!head->complete) return;
   stream->body_end[direction] = at + head->length + head->body;
@@ -162,9 +171,16 @@ static __always_inline int http_ship_long(struct probed_segment *segment, struct
   if (probed_readable(segment)) http_plan_bytes(segment, stream, direction, plan, at);
   if (!plan->scan) return probed_ship(segment, plan->skip, plan->want, plan->total, plan->flags, 0);
   struct http_head found = {};
-  const int outcome = http_ship_head(segment, plan->skip, plan->flags, &found);
+  const int outcome = http_ship_head(segment, plan->skip, stream->budget[direction], plan->flags, &found);
   if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, plan, at, &found);
   return outcome;
+}
+
+/* A segment inside a body, as the response's head said, that begins a response: that head may have answered a HEAD. */
+static __always_inline bool http_contradicts(struct probed_segment *segment, const struct http_stream *stream,
+                                             __u32 direction) {
+  return !http_is_request(stream, direction) && probed_readable(segment) &&
+         http_begins_response(probed_peek8(segment, 0));
 }
 
 PROBED_SEGMENT(http) {
@@ -173,7 +189,10 @@ PROBED_SEGMENT(http) {
   const __u64 begin = probed_offset(segment);
   const __u64 end = begin + probed_total(segment);
   http_turn(segment, stream, direction);
-  if (stream->body_end[direction] > end) return PROBED_SKIPPED;
+  if (stream->body_end[direction] > end) {
+    if (!http_contradicts(segment, stream, direction)) return PROBED_SKIPPED;
+    stream->body_end[direction] = 0;
+  }
 
   __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
   struct http_plan plan = {.next = end};

@@ -136,6 +136,13 @@ class Stitcher {
     d.body_bytes = 0;
     d.remaining = 0;
   }
+  /// How long the body of this request is nobody knows.
+  static void Blind(Direction& d) {
+    d.mode = Mode::kSearch;
+    d.blind = true;
+    d.message_open = d.untrusted = false;
+    d.current = nullptr;
+  }
   void FrameRequest(Direction& d);
   void FrameResponse(Direction& d, const Exchange* owner);
   void FrameLength(Direction& d, std::uint64_t length) {
@@ -167,6 +174,7 @@ class Stitcher {
     if (c_->role == role) return;
     if (c_->role != Role::kUnknown) AbortAll(PROBE_ABORTED_UNMATCHED);
     c_->role = role;
+    for (Direction& either : c_->directions) either.blind = false;
     ForgetConstant();
   }
   /// The attributes that the spans of this connection had in common are no longer theirs.

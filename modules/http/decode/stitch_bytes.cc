@@ -33,6 +33,10 @@ std::size_t LeadingLineEnds(std::string_view text) {
     d.last_ns = segment_->ktime_ns;
   }
   while (!bytes.empty() && !c_->upgraded) {
+    if (d.blind) {
+      idle_reason_ = PROBE_UNDECODABLE_GAP;
+      return;
+    }
     switch (d.mode) {
       case Mode::kSearch:
       case Mode::kHead: bytes = ReadHead(d, bytes); break;
@@ -46,9 +50,11 @@ std::size_t LeadingLineEnds(std::string_view text) {
       case Mode::kUntilClose:
         // The assumption "no framing" is dropped when a status line follows and somebody waits for one.
         if (c_->queue.size() > 1 && LooksLikeResponse(bytes) == Likeness::kYes) {
+          d.untrusted = false;
           EndMessage(d);
           break;
         }
+        d.last_ns = segment_->ktime_ns;
         d.body_bytes += bytes.size();
         return;
     }
@@ -309,6 +315,7 @@ void Stitcher::LoseChunks(Direction& d) {
       return;
     case Mode::kUntilClose:
       d.expected += count;
+      d.last_ns = segment_->ktime_ns;
       d.body_bytes += count;
       return;
     case Mode::kSearch:
@@ -397,6 +404,7 @@ void Stitcher::LoseBoundary(Direction& d) {
   } else if (&d == &RequestDirection()) {
     return;  // what waits for a response still gets it first
   } else {
+    RequestDirection().blind = false;
     c_->owed = c_->queue.size() + c_->tombstones;
     c_->tombstones = 0;
   }
