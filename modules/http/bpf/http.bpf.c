@@ -21,9 +21,12 @@ struct http_stream {
   __u64 body_end[2];      /* offset up to which bytes are known to be body */
   __u64 resume;           /* where the program goes on in a segment that holds several messages */
   __u32 budget[2];        /* bytes that may still be shipped in this turn of the conversation */
+  __u32 size;             /* of a chunk, as far as its line was seen */
   __u8 request_direction; /* + 1 */
   __u8 last_direction;    /* + 1 */
   __u8 chunked[2];
+  __u8 in_line; /* + 1: the direction that is in the line of `size` */
+  __u8 closed;  /* its digits are over */
 };
 
 static __always_inline bool http_is_request(const struct http_stream *stream, __u32 direction) {
@@ -67,20 +70,44 @@ struct http_plan {
   __u64 next;
 };
 
-/* A chunk of a body: its size line is shipped, its data is not. False: the line does not end here. */
+/* A size line that goes on in another piece is kept in the stream: one of both directions, which is enough. */
+static __always_inline void http_chunk_begin(const struct http_stream *stream, __u32 direction,
+                                             struct http_chunk *chunk) {
+  if (stream->in_line != direction + 1) return;
+  chunk->size = stream->size;
+  chunk->begun = 1;
+  chunk->closed = stream->closed;
+}
+
+static __always_inline bool http_chunk_keep(struct http_stream *stream, __u32 direction,
+                                            const struct http_chunk *chunk) {
+  if (chunk->size >> 32 || (stream->in_line && stream->in_line != direction + 1)) return false;
+  stream->in_line = (__u8)(direction + 1);
+  stream->size = (__u32)chunk->size;
+  stream->closed = chunk->closed != 0;
+  return true;
+}
+
+/* A chunk of a body: its size line is shipped, its data is not. False: the place in the chunks is lost. */
 static __always_inline bool http_plan_chunk(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
                                             struct http_plan *plan, __u64 at) {
   struct http_chunk chunk = {};
   const __u32 rest = probed_total(segment) - plan->skip;
-  if (!http_read_chunk(segment->at.buffer, plan->skip, rest, &chunk)) {
-    stream->chunked[direction] = 0; /* split over two segments: from here on the budget decides */
+  http_chunk_begin(stream, direction, &chunk);
+  const bool read = http_read_chunk(segment->at.buffer, plan->skip, rest, &chunk);
+  if (!read || (!chunk.whole && !http_chunk_keep(stream, direction, &chunk))) {
+    stream->chunked[direction] = 0; /* from here on the budget decides */
+    if (stream->in_line == direction + 1) stream->in_line = 0;
     return false;
   }
-  stream->chunked[direction] = !chunk.last;
-  stream->body_end[direction] = at + chunk.line + chunk.data;
+  if (chunk.whole) {
+    if (stream->in_line == direction + 1) stream->in_line = 0;
+    stream->chunked[direction] = chunk.data != 0;
+    stream->body_end[direction] = at + chunk.line + chunk.data;
+  }
   plan->want = chunk.line;
   plan->total = chunk.line;
-  plan->next = stream->body_end[direction];
+  plan->next = at + chunk.line + (chunk.whole ? chunk.data : 0);
   return true;
 }
 
@@ -89,7 +116,7 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
                                            struct http_plan *plan, __u64 at, __u64 word) {
   http_learn_roles(stream, direction, word);
   plan->request = http_is_request(stream, direction);
-  plan->head = http_begins_message(word, plan->request);
+  plan->head = stream->in_line != direction + 1 && http_begins_message(word, plan->request);
   if (plan->request && word == HTTP_CONNECT_WORD) probed_is_tunnel(segment);
   if (plan->request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
   if (plan->request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
@@ -115,7 +142,7 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
                                             struct http_plan *plan, __u64 at) {
   const __u64 word = probed_peek8(segment, plan->skip);
   http_plan_word(segment, stream, direction, plan, at, word);
-  if (!plan->head && stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
+  if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
   if (!plan->scan) http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
@@ -191,7 +218,7 @@ PROBED_SEGMENT(http) {
   http_turn(segment, stream, direction);
   if (stream->body_end[direction] > end) {
     if (!http_contradicts(segment, stream, direction)) return PROBED_SKIPPED;
-    stream->body_end[direction] = 0;
+    return probed_ship(segment, 0, probed_capture_bytes(segment), 0, 0, 0); /* the decoder knows which it is */
   }
 
   __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;

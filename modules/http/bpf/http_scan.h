@@ -27,10 +27,14 @@ struct http_head {
   __u32 doubled; /* Content-Length came twice: what the body's length is, only the decoder may say */
 };
 
+/* A chunk-size line, read in pieces: `size`, `begun` and `closed` go from one to the next. */
 struct http_chunk {
-  __u64 data; /* bytes of data and its line end; of the last chunk 0 */
-  __u32 line; /* bytes of the size line */
-  __u32 last;
+  __u64 size;
+  __u64 data;   /* bytes of data and its line end; of the last chunk 0 */
+  __u32 line;   /* bytes of the line that were read */
+  __u32 begun;  /* it has a digit */
+  __u32 closed; /* its digits are over */
+  __u32 whole;  /* it has ended */
 };
 
 #define HTTP_EACH_BYTE(c) (0x0101010101010101ULL * (c))
@@ -173,7 +177,11 @@ static __always_inline int http_hex(__u8 c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads the chunk-size line at `skip`. False: it does not end in this segment, or it is no such line. */
+static __always_inline bool http_ends_digits(__u8 c) {
+  return c == '\r' || c == '\n' || c == ';' || c == ' ' || c == '\t';
+}
+
+/* Reads up to 16 bytes of the chunk-size line at `skip`. False: it is no such line. */
 __noinline int http_read_chunk(const struct pb_buffer *buffer, __u32 skip, __u32 rest, struct http_chunk *chunk) {
   if (!buffer || !chunk) return false;
   __u8 line[16];
@@ -181,19 +189,24 @@ __noinline int http_read_chunk(const struct pb_buffer *buffer, __u32 skip, __u32
   const __u64 high = rest > 8 ? pb_peek8(buffer, skip + 8, rest - 8) : 0;
   __builtin_memcpy(line, &low, 8);
   __builtin_memcpy(line + 8, &high, 8);
-  __u64 size = 0;
+  __u64 size = chunk->size;
+  bool begun = chunk->begun, closed = chunk->closed, whole = false;
   __u32 i = 0;
-  bool digits = true;
-  for (; i < 16; i++) {
-    if (i >= rest) return false;
-    if (line[i] == '\n') break;
+  for (; i < 16 && i < rest && !whole; i++) {
     const int digit = http_hex(line[i]);
-    if (digit < 0) digits = false;
-    if (digits) size = size << 4 | (__u64)digit;
+    if (digit < 0 && !closed && (!begun || !http_ends_digits(line[i]))) return false;
+    if (digit < 0) closed = true;
+    if (!closed) {
+      begun = true;
+      size = size << 4 | (__u64)digit;
+    }
+    whole = line[i] == '\n';
   }
-  if (i == 0 || i >= 16) return false;
-  chunk->line = i + 1;
-  chunk->last = size == 0;
+  chunk->size = size;
+  chunk->begun = begun;
+  chunk->closed = closed;
+  chunk->whole = whole;
+  chunk->line = i;
   chunk->data = size ? size + 2 : 0;
   return true;
 }

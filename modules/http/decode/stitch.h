@@ -115,6 +115,7 @@ class Stitcher {
   }
   void SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length);
   void LoseChunks(Direction& d);
+  bool MayBeLostChunk(const Direction& d) const;
   bool FindChunks(Direction& d, std::string_view bytes);
   void LoseBoundary(Direction& d);
   void LoseHead(Direction& d);

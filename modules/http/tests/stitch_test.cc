@@ -237,6 +237,36 @@ TEST_F(HttpStitch, BelievesNoRequestBehindOneOfContradictoryLengthsBeforeItsResp
   EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
 }
 
+TEST_F(HttpStitch, BelievesNoRequestInChunksThatWereLost) {
+  stream.Open();
+  stream.Receive("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  stream.Skip(PROBE_RECEIVED, 5000, 0);
+  stream.Receive("GET /fake HTTP/1.1\r\nHost: h\r\n\r\n");
+  stream.Send(kResponse);
+  stream.Receive(kRequest);
+  stream.Send(kResponse);
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.opened(), 2U);
+  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/x");
+  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+}
+
+TEST_F(HttpStitch, BelievesNoResponseInChunksThatWereLost) {
+  stream.Open();
+  stream.Receive(kRequest);
+  stream.Send("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n");
+  stream.Skip(PROBE_SENT, 5000, 0);
+  stream.Send("HTTP/1.1 500 Fake\r\nContent-Length: 900\r\n\r\n");
+  const std::uint64_t last = stream.now_ns;
+  stream.Receive(kRequest);
+  stream.Send(kResponse);
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.spans[0].Get("http.response.status_code"), "201");
+  EXPECT_EQ(driver.host.spans[0].end_ns, last);
+  EXPECT_EQ(driver.host.spans[1].Get("http.response.status_code"), "200");
+  EXPECT_EQ(driver.host.Counted(PROBE_ABORTED_UNMATCHED), 0U);
+}
+
 TEST_F(HttpStitch, CountsWhatFollowsAnUpgrade) {
   stream.Open();
   stream.Receive("GET /ws HTTP/1.1\r\nUpgrade: x\r\n\r\n");
