@@ -17,8 +17,8 @@ constexpr std::uint32_t kCpusPerShard = 8;
 
 std::vector<std::string> HeldCapabilities() {
   std::vector<std::string> names;
-  for (const cap_value_t value :
-       {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE}) {
+  for (const cap_value_t value : {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE,
+                                  CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE, CAP_CHECKPOINT_RESTORE, CAP_CHOWN}) {
     cap_t held = cap_get_proc();
     cap_flag_value_t set = CAP_CLEAR;
     if (held != nullptr && cap_get_flag(held, value, CAP_EFFECTIVE, &set) == 0 && set == CAP_SET) {

@@ -12,7 +12,7 @@ import peers
 from harness import BUILD_DIR, Daemon, LiveCase, wait_for
 from spans import SERVER
 
-EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT, EXIT_UNREACHABLE = 1, 2, 3, 4, 6
+EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT, EXIT_UNREACHABLE = 2, 3, 4, 6
 
 
 class BadModules(LiveCase):
@@ -37,7 +37,7 @@ class BadModules(LiveCase):
         os.rename(path + ".new", path)
         return path
 
-    def assert_refused(self, name, reason, *words, exit_code=EXIT_FAILED):
+    def assert_refused(self, name, reason, *words, exit_code=EXIT_CONFLICT):
         done = self.daemon.ctl("load", name, "--wait", check=False)
         self.assertEqual(done.returncode, exit_code, done.stdout + done.stderr)
         self.assertIn(f"[{reason}]", done.stderr)
@@ -63,9 +63,10 @@ class BadModules(LiveCase):
 
     def test_corrupted(self):
         whole = self.good.read_bytes()
-        at = whole.index(b'"name": "http"') if b'"name": "http"' in whole else whole.index(b"manifest")
-        self.put("http", whole[:at] + b"\xff\x00garbage" + whole[at + 9:])
-        self.assert_refused("http", "MANIFEST_INVALID")
+        for text, reason in ((b'"name"', "MANIFEST_INVALID"), (b".probed.manifest", "MODULE_CORRUPT")):
+            at = whole.index(text)
+            self.put("http", whole[:at] + b"\xff\x00bad" + whole[at + 5:])
+            self.assert_refused("http", reason)
         self.assert_good_one_loads()
 
     def test_not_a_module(self):
@@ -95,8 +96,9 @@ class BadModules(LiveCase):
         self.assert_refused("http", "MODULE_UNTRUSTED_PATH")
 
     def test_names_are_not_paths(self):
-        for name in ("../http", "/bin/true", "http.so", ""):
-            self.assert_refused(name, "MODULE_NAME_INVALID", exit_code=EXIT_USAGE)
+        for name in ("../http", "/bin/true", ""):
+            self.assert_refused(name, "CONFIG_INVALID", "spec.name", exit_code=EXIT_USAGE)
+        self.assert_refused("http.so", "MODULE_NOT_FOUND", exit_code=EXIT_NOT_FOUND)
 
 
 class BadConfiguration(LiveCase):
