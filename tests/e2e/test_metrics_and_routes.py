@@ -160,7 +160,8 @@ class Routes(LiveCase):
         self.daemon.start()
         self.assertEqual([self.daemon.ctl(what, "get", "-o", "yaml").stdout for what in ("routes", "targets")], kept)
         self.assertEqual(sorted(one["name"] for one in self.daemon.ctl_json("sinks")["sinks"]), ["one", "three", "two"])
-        wait_for("http to run", lambda: self.daemon.ctl_json("modules")[0]["status"]["phase"] == "running")
+        wait_for("http to run", lambda: ("http", "running") in [(one["name"], one["status"]["phase"])
+                                                                for one in self.daemon.ctl_json("modules")])
         self.assert_seen("restarted", both)
 
     def test_sinks_are_tested_and_deleted(self):
