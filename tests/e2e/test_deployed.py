@@ -56,7 +56,9 @@ class Unit(Deployed):
         daemon = self.daemon([setpriv, f"--bounding-set={bounding}", "--inh-caps=-all", "--no-new-privs"],
                              targets=[{"name": "t", "ports": [port]}])
         daemon.start()
-        self.assertEqual(sorted(daemon.ctl_json("info")["host"]["capabilities"]), sorted(name.lower() for name in names))
+        platform = daemon.ctl_json("info")["platform"]
+        self.assertEqual(sorted(platform["capabilities"]), sorted(names))
+        self.assertIn(platform["backend"], platform["backends_available"])
         for module in ("http", "dns", "grpc", "kafka", "sql", "tls"):
             daemon.load(module)
         self.assertEqual(set(self.phases(daemon).values()), {"running"})

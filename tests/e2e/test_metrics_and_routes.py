@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
-"""What comes out of a daemon: request metrics at an OTLP receiver, spans where the routes say, both again after a restart."""
+"""What comes out of a daemon: request metrics at an OTLP receiver, spans where the routes say, also after a restart."""
 
 import collections
 import json

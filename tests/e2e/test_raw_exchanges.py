@@ -5,6 +5,8 @@
 import collections
 import contextlib
 import json
+import platform
+import subprocess
 import time
 import unittest
 
@@ -53,7 +55,8 @@ class Case:
     """What is said, and what both ends must show of it: each exchange as "METHOD target status error" (`served`: where the
     server shows something else), the sizes of all bodies that go up and down (None: not every one can be known), how many
     heads are cut, whether contradicting framing is flagged, whether the trace of TRACEPARENT is continued, whether the
-    place may be lost inside of what is said (that is counted, and nothing is made up). `then`: another exchange follows on the connection, which shows that the place in it was not lost."""
+    place may be lost inside of what is said (that is counted, and nothing is made up). `then`: another exchange follows
+    on the connection, which shows that the place in it was not lost."""
 
     def __init__(self, *steps, want, served=None, up=0, down=0, cut=0, conflict=False, continued=False, gaps=False,
                  then=True):
@@ -367,6 +370,30 @@ class RawExchanges(LiveCase):
     def test_heads_with_a_small_capture(self):
         self.play({**head_cases(256, (200, 400, 700, 3000)), **fakes_after_a_cut_head(1000), **context_cases((150,))},
                   capture=256)
+
+
+class Compat(LiveCase):
+    def test_32_bit_calls_are_counted_and_nothing_is_made_up(self):
+        """Their registers do not say where the bytes are. The other end shows what was asked."""
+        if platform.machine() != "x86_64":
+            self.skipTest("not on this architecture")
+        client = peers.build_c(self, "compat_client", "-no-pie")
+        port, _ = peers.python_server(self)
+        daemon = self.run_daemon(port)
+        before = daemon.counters()
+        done = subprocess.run([client, str(port), "10"], timeout=30)
+        if done.returncode == 3:
+            print(f"SKIPPED: {self.id()}: the kernel has no 32-bit system calls")
+            self.skipTest("the kernel has no 32-bit system calls")
+        self.assertEqual(done.returncode, 0)
+        daemon.wait_spans(10, settle=0.5)
+        self.assertEqual([(span.kind, span.path) for span in daemon.spans()],
+                         [(SERVER, f"/bytes/{number}") for number in range(1, 11)])
+        counters = daemon.counters()
+        said = [(scope, name) for scope, name in counters if name in ("unreadable", "unclassified")]
+        self.assertGreaterEqual(sum(counters[key] - before.get(key, 0) for key in said if key[0] != "kernel" or
+                                    key[1] == "unclassified"), 10)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
-"""curl uploads through nginx to Python: bodies of every framing, one trace, and the sizes both ends of both connections saw."""
+"""curl uploads through nginx to Python: bodies of every framing, one trace, the sizes that all four ends saw."""
 
 import subprocess
 import unittest
