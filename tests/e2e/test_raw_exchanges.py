@@ -6,17 +6,19 @@ import collections
 import contextlib
 import json
 import platform
+import random
 import subprocess
 import time
 import unittest
 
 import peers
 import raw_peer
-from harness import LOSSES, LiveCase, accepts, free_port, wait_for
+from harness import LOSSES, SOURCE_DIR, LiveCase, accepts, free_port, wait_for
 from raw_peer import bye, client, reset, server
 from scrape import Scrape
 from spans import CLIENT, SERVER
 
+CORPUS = SOURCE_DIR / "modules" / "http" / "tests" / "fuzz" / "http_decoder_fuzz_corpus"
 FAKE = "GET /fake HTTP/1.1\r\nHost: fake\r\n\r\n"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"traceparent: 00-{TRACE}-{PARENT}-01\r\n"
@@ -370,6 +372,48 @@ class RawExchanges(LiveCase):
     def test_heads_with_a_small_capture(self):
         self.play({**head_cases(256, (200, 400, 700, 3000)), **fakes_after_a_cut_head(1000), **context_cases((150,))},
                   capture=256)
+
+
+def conversations_of_the_corpus(times):
+    """What the fuzzer's files say, each as it is and damaged in so many ways: (control, length, bytes) records."""
+    chance = random.Random(7)
+    for path in sorted(CORPUS.iterdir()):
+        for damage in range(times):
+            data, steps, at = bytearray(path.read_bytes()), [], 0
+            while at + 2 <= len(data):
+                size = data[at + 1] * (16 if data[at] & 0x80 else 1)
+                text = data[at + 2:at + 2 + size]
+                for _ in range(damage and len(text) // 20 + 1):
+                    if text:
+                        text[chance.randrange(len(text))] = chance.choice(b" \r\n:,;0129HT\x00\xff")
+                if text:
+                    steps.append((server if data[at] & 1 else client)(text.decode("latin-1"), pause=bool(damage % 2)))
+                at += 2 + size
+            yield steps
+
+
+class Corpus(LiveCase):
+    def test_malformed_conversations(self):
+        """Nothing is told that was not said, and whatever came of it, the next connection is seen."""
+        scripts = [*conversations_of_the_corpus(8), [client(get("/last")), server(ok("x"))]]
+        path = self.folder / "scripts.json"
+        path.write_text(json.dumps(scripts))
+        port = free_port()
+        self.spawn([peers.PYTHON, raw_peer.__file__, port, path])
+        wait_for("the server", lambda: accepts(port))
+        daemon = self.run_daemon(port)
+        for steps in scripts:
+            raw_peer.Player(peers.connect(port), raw_peer.CLIENT).play(steps)
+        daemon.wait_spans(2, path="/last")
+        said = "".join(step["text"] for steps in scripts for step in steps)
+        for span in daemon.spans():
+            status = span.attributes.get("http.response.status_code")
+            self.assertTrue(status is None or f" {status}" in said, span)
+            method = span.attributes.get("http.request.method_original", span.attributes["http.request.method"])
+            self.assertIn(f"{method} ", said)
+        self.assertGreater(len(daemon.spans()), len(scripts) // 2)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
+        self.assertEqual(daemon.counters()[("module:http", "streams")], 0)
 
 
 class Compat(LiveCase):
