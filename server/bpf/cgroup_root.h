@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The root of the cgroup hierarchy that programs are attached to and target rules name paths in, wherever it is mounted.
+// The root of the cgroup hierarchy that programs are attached to and target rules name paths in, wherever it is
+// mounted.
 #pragma once
 
 #include <string>
