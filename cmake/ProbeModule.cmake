@@ -9,7 +9,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 enable_language(ASM)  # not inside the function: CMake wants it at file scope, above every folder that uses it
 
 set(PROBED_MODULE_TOOLS_DIR ${CMAKE_CURRENT_LIST_DIR})
-# Attach prototypes one author's BPF file is compiled for; bpf/sdk/probed.bpf.h switches on the define.
+# Attach prototypes one author's BPF file is compiled for; api/sdk/bpf/probed.bpf.h switches on the define.
 set(PROBED_BPF_PROTOTYPES
     sock fexit_rx fexit_tx fexit_udp_tx fexit_page fexit_unix_rx fexit_unix_tx fexit_unix_page uprobe)
 

@@ -9,7 +9,7 @@ set(PROBED_INCLUDE_DIR ${CMAKE_INSTALL_INCLUDEDIR}/probed)
 install(DIRECTORY api/module api/sdk DESTINATION ${PROBED_INCLUDE_DIR}/api FILES_MATCHING PATTERN "*.h"
         PATTERN tests EXCLUDE)
 install(DIRECTORY bpf/include bpf/shared DESTINATION ${PROBED_INCLUDE_DIR}/bpf FILES_MATCHING PATTERN "*.h")
-install(DIRECTORY api/proto/probed DESTINATION ${CMAKE_INSTALL_DATADIR}/probed/proto FILES_MATCHING PATTERN "*.proto")
+install(DIRECTORY api/proto/probed api/proto/google DESTINATION ${CMAKE_INSTALL_DATADIR}/probed/proto FILES_MATCHING PATTERN "*.proto")
 install(DIRECTORY api/template DESTINATION ${CMAKE_INSTALL_DATADIR}/probed)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/probed)

@@ -75,9 +75,15 @@ static __always_inline __u32 pb_owner_program(struct sock *sk, struct pb_control
   return PB_DONE;
 }
 
-/* A call that brings no bytes, or brings them a second time. */
+/* A call that brings no bytes, or brings them a second time: looked at before they are read, or own ones given back by
+ * the error queue. */
 static __always_inline bool pb_is_empty(int length, int flags, __u32 direction) {
-  return length <= 0 || (direction == PB_RECEIVED && flags & MSG_PEEK);
+  return length <= 0 || (direction == PB_RECEIVED && flags & (MSG_PEEK | MSG_ERRQUEUE));
+}
+
+/* With MSG_TRUNC a stream's bytes are thrown away: the caller's buffer holds something else. */
+static __always_inline bool pb_is_discarded(const struct pb_sock *state, int flags, __u32 direction) {
+  return direction == PB_RECEIVED && flags & MSG_TRUNC && !(state->flags & PB_SOCK_DATAGRAM);
 }
 
 static __always_inline void pb_count_empty(int length) {
@@ -149,6 +155,10 @@ static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u
   struct pb_counters *line = pb_core_line();
   if (!line) return PB_DONE;
   line->hooked++;
+  if (pb_is_discarded(state, flags, direction)) {
+    line->unclassified++;
+    return PB_DONE;
+  }
   struct pb_buffer buffer;
   struct pb_segment segment = {
       .sk = sk, .state = state, .control = control, .buffer = &buffer, .total = (__u32)length, .direction = direction};

@@ -222,7 +222,7 @@ struct socket_name {
 enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10 };
 enum { SOCK_STREAM = 1, SOCK_DGRAM = 2 };
 enum { IPPROTO_TCP = 6, IPPROTO_UDP = 17 };
-enum { MSG_PEEK = 2 };
+enum { MSG_PEEK = 2, MSG_TRUNC = 0x20, MSG_ERRQUEUE = 0x2000 };
 enum { PF_IO_WORKER = 0x10, PF_KTHREAD = 0x00200000 };
 enum { SHUTDOWN_MASK = 3 };
 enum { ECONNRESET = 104, ETIMEDOUT = 110, EPIPE = 32 };

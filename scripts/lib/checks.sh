@@ -48,7 +48,7 @@ count_check() {
 
 # run_ctest NAME BUILD_DIR ARGUMENT...: every test of the run counts by itself.
 run_ctest() {
-  local name=$1 build=$2 log="$LOGS/$1.log" began=$SECONDS bad skip total
+  local name=$1 build=$2 log="$LOGS/$1.log" began=$SECONDS bad skip total cases
   shift 2
   printf '%-28s ' "$name"
   ctest --test-dir "$build" --output-on-failure --no-tests=error "$@" >"$log" 2>&1 </dev/null || true
@@ -60,11 +60,12 @@ run_ctest() {
     bad=1
     total=1
   fi
+  cases=$(skipped_cases "$build")
   passed=$((passed + total - bad - skip))
-  skipped=$((skipped + skip))
+  skipped=$((skipped + skip + cases))
   failed=$((failed + bad))
   if [ "$bad" -eq 0 ]; then
-    printf 'ok      %4d s  %d tests, %d skipped\n' $((SECONDS - began)) "$total" "$skip"
+    printf 'ok      %4d s  %d tests, %d skipped, and %d cases of others\n' $((SECONDS - began)) "$total" "$skip" "$cases"
     show_skips "$build"
     return 0
   fi
@@ -72,6 +73,12 @@ run_ctest() {
   printf 'FAILED  %4d s  %d of %d, %s\n' $((SECONDS - began)) "$bad" "$total" "$log"
   tail -n 60 "$log" | sed 's/^/    | /'
   return 1
+}
+
+# skipped_cases BUILD_DIR: how many cases skipped inside tests of the last run that ran others.
+skipped_cases() {
+  awk '/^Ran [0-9]+ test/ { ran = $2 } /^OK \(skipped=[0-9]+\)/ && ran > 0 { gsub(/[^0-9]/, ""); count += $0 }
+       END { print count + 0 }' "$1/Testing/Temporary/LastTest.log" 2>/dev/null || echo 0
 }
 
 # show_skips BUILD_DIR: why tests of the last run skipped; they print "SKIPPED: reason".

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "server/base/thread_tags.h"
+#include "server/bpf/cgroup_root.h"
 #include "server/pipeline/target_rules.h"
 
 namespace probed::app {
@@ -104,7 +105,7 @@ std::vector<std::uint32_t> DiscoveryLoop::TargetProcesses() {
 
 Status DiscoveryLoop::WriteRules(const discovery::TargetMatcher& matcher) {
   if (core_ == nullptr) return OkStatus();
-  return core_->SetRules(ToKernel(matcher.Build(processes_.Snapshot(), discovery::CgroupsBelow(""))));
+  return core_->SetRules(ToKernel(matcher.Build(processes_.Snapshot(), discovery::CgroupsBelow(bpf::CgroupMount()))));
 }
 
 void DiscoveryLoop::OnEvent(const pb_process& event) {

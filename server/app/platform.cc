@@ -2,13 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/app/platform.h"
 
+#include <absl/strings/ascii.h>
 #include <sys/capability.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <thread>
+#include <utility>
+
+#include "server/bpf/kernel_features.h"
 
 namespace probed::app {
 namespace {
@@ -17,13 +20,14 @@ constexpr std::uint32_t kCpusPerShard = 8;
 
 std::vector<std::string> HeldCapabilities() {
   std::vector<std::string> names;
-  for (const cap_value_t value :
-       {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE}) {
+  for (const cap_value_t value : {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE,
+                                  CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE, CAP_CHECKPOINT_RESTORE, CAP_CHOWN}) {
     cap_t held = cap_get_proc();
     cap_flag_value_t set = CAP_CLEAR;
     if (held != nullptr && cap_get_flag(held, value, CAP_EFFECTIVE, &set) == 0 && set == CAP_SET) {
       char* name = cap_to_name(value);
       names.emplace_back(name);
+      absl::AsciiStrToUpper(&names.back());
       cap_free(name);
     }
     cap_free(held);
@@ -45,11 +49,10 @@ state::PlatformInfo ReadPlatform(const bpf::CaptureCore* core) {
   if (uname(&name) == 0) info.kernel_release = name.release;
   info.capabilities = HeldCapabilities();
   info.shards = ShardCount();
-  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
-    info.missing_features.emplace_back("kernel BTF (/sys/kernel/btf/vmlinux)");
-  if (core == nullptr) return info;
-  info.backend = std::string(bpf::BackendName(core->backend()));
-  info.backends_available = {info.backend};
+  bpf::KernelFeatures features = bpf::ReadKernelFeatures();
+  info.missing_features = std::move(features.missing);
+  info.backends_available = std::move(features.backends);
+  if (core != nullptr) info.backend = std::string(bpf::BackendName(core->backend()));
   return info;
 }
 

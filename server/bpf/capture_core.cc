@@ -17,7 +17,7 @@
 
 #include "bpf/embedded.h"
 #include "server/bpf/cgroup_root.h"
-#include "server/bpf/kernel_functions.h"
+#include "server/bpf/kernel_features.h"
 #include "server/bpf/map_io.h"
 
 namespace probed::bpf {
@@ -48,11 +48,10 @@ constexpr pb_slot_program kPlaintext[] = {PB_CLASSIFY, PB_RX, PB_TX};
 
 constexpr Hook kSockHooks[] = {{"pb_recv", true}, {"pb_send", true}};
 // Functions that kernels may lack: those for pages went in 6.5, unix sockets may be in a module.
-constexpr const char* kTcpPage = "tcp_sendpage";
 constexpr const char* kUnixPage = "unix_stream_sendpage";
 constexpr const char* kUnixReceive = "unix_stream_recvmsg";
 constexpr const char* kUnixSend = "unix_stream_sendmsg";
-constexpr const char* kFunctions[] = {kTcpPage, kUnixPage, kUnixReceive, kUnixSend};
+constexpr const char* kFunctions[] = {kTcpSendpage, kUnixPage, kUnixReceive, kUnixSend};
 
 constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true},
                                 {"pb_tcp_tx", true},
@@ -60,7 +59,7 @@ constexpr Hook kFexitHooks[] = {{"pb_tcp_rx", true},
                                 {"pb_udp_tx", true},
                                 {"pb_udp6_rx", false},
                                 {"pb_udp6_tx", false},
-                                {"pb_tcp_page", false, kTcpPage},
+                                {"pb_tcp_page", false, kTcpSendpage},
                                 {"pb_unix_rx", false, kUnixReceive},
                                 {"pb_unix_tx", false, kUnixSend},
                                 {"pb_unix_page", false, kUnixPage}};
@@ -72,7 +71,7 @@ constexpr Prototype kSockPrototypes[] = {{"sock", "pb_progs_sock", kAll}};
 constexpr Prototype kFexitPrototypes[] = {{"fexit_rx", "pb_progs_frx", kReceive},
                                           {"fexit_tx", "pb_progs_ftx", kSendStream},
                                           {"fexit_udp_tx", "pb_progs_fudp", kSendDatagram},
-                                          {"fexit_page", "pb_progs_fpage", kSendPage, kTcpPage},
+                                          {"fexit_page", "pb_progs_fpage", kSendPage, kTcpSendpage},
                                           {"fexit_unix_rx", "pb_progs_fux_rx", kReceiveStream, kUnixReceive},
                                           {"fexit_unix_tx", "pb_progs_fux_tx", kSendStream, kUnixSend},
                                           {"fexit_unix_page", "pb_progs_fux_pg", kSendPage, kUnixPage}};
@@ -170,7 +169,7 @@ std::vector<Backend> Candidates(const std::string& wanted, const KernelFunctions
   if (wanted == "sock") return {Backend::kSock};
   if (wanted == "fexit") return {Backend::kFexit};
   // The tracepoints of `sock` are not passed by pages of a file.
-  if (functions.contains(kTcpPage)) return {Backend::kFexit, Backend::kSock};
+  if (functions.contains(kTcpSendpage)) return {Backend::kFexit, Backend::kSock};
   return {Backend::kSock, Backend::kFexit};
 }
 

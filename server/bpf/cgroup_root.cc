@@ -19,16 +19,20 @@ struct MountsCloser {
 
 }  // namespace
 
-Fd OpenCgroupRoot() {
+std::string CgroupMount() {
   const std::unique_ptr<FILE, MountsCloser> mounts(setmntent("/proc/self/mounts", "re"));
-  if (mounts == nullptr) return Fd();
+  if (mounts == nullptr) return "";
   mntent entry{};
   std::array<char, 8192> text{};
   while (getmntent_r(mounts.get(), &entry, text.data(), static_cast<int>(text.size())) != nullptr) {
-    if (std::string_view(entry.mnt_type) == "cgroup2")
-      return Fd(open(entry.mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (std::string_view(entry.mnt_type) == "cgroup2") return entry.mnt_dir;
   }
-  return Fd();
+  return "";
+}
+
+Fd OpenCgroupRoot() {
+  const std::string mount = CgroupMount();
+  return mount.empty() ? Fd() : Fd(open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 }  // namespace probed::bpf

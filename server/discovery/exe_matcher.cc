@@ -54,9 +54,10 @@ RuleMask Lookup(const Map& map, const Key& key) {
 
 }  // namespace
 
-CgroupResolver CgroupsBelow(std::string root) {
-  return [mount = std::move(root) + "/sys/fs/cgroup"](const std::string& path) -> std::optional<std::uint64_t> {
+CgroupResolver CgroupsBelow(std::string mount) {
+  return [mount = std::move(mount)](const std::string& path) -> std::optional<std::uint64_t> {
     struct stat directory{};
+    if (mount.empty()) return std::nullopt;
     const std::string full = mount + (path.starts_with('/') ? "" : "/") + path;
     if (stat(full.c_str(), &directory) != 0 || !S_ISDIR(directory.st_mode)) return std::nullopt;
     return directory.st_ino;

@@ -51,8 +51,8 @@ struct TargetMaps {
 /// The id of a cgroup by its path below the mount, nothing when there is none.
 using CgroupResolver = std::function<std::optional<std::uint64_t>(const std::string& path)>;
 
-/// Resolves below root + "/sys/fs/cgroup": the id of a cgroup is its directory's inode number.
-CgroupResolver CgroupsBelow(std::string root);
+/// Resolves below the mount point of cgroup2 ("": there is none): the id of a cgroup is its directory's inode number.
+CgroupResolver CgroupsBelow(std::string mount);
 
 class TargetMatcher {
  public:

@@ -59,6 +59,12 @@ def resident_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
 
+def forks():
+    """Processes and threads that were made on this machine since it started."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        return int(re.search(r"(?m)^processes (\d+)", stat.read()).group(1))
+
+
 def switches(pid, without=()):
     """Context switches per thread so far, by thread id and name: a thread that wakes up, by a timer or otherwise, adds
     to it. Threads named in `without` are left out."""

@@ -91,6 +91,7 @@ class Script:
         self._lock = threading.Lock()
         self.delivered = []  # span ids, in order of acceptance
         self.requests = []   # (monotonic time, step, spans in it, headers)
+        self.metrics = []    # bodies of ExportMetricsServiceRequests
 
     def next_step(self, body, headers):
         with self._lock:
@@ -123,6 +124,8 @@ class HttpSink:
                     return
                 body = self.rfile.read(length)
                 if self.path != "/v1/traces":
+                    if self.path == "/v1/metrics":
+                        script.metrics.append(body)
                     self.reply(200, {}, b"")
                     return
                 step = script.next_step(body, self.headers)
@@ -201,13 +204,17 @@ class GrpcSink:
         def other(body, context):
             return b""
 
+        def metrics(body, context):
+            script.metrics.append(body)
+            return b""
+
         def handlers(name, function):
             return grpc.method_handlers_generic_handler(
                 f"opentelemetry.proto.collector.{name}", {"Export": grpc.unary_unary_rpc_method_handler(function)})
 
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
         self._server.add_generic_rpc_handlers((handlers("trace.v1.TraceService", export),
-                                               handlers("metrics.v1.MetricsService", other),
+                                               handlers("metrics.v1.MetricsService", metrics),
                                                handlers("logs.v1.LogsService", other)))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         self._server.start()

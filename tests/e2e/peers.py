@@ -78,15 +78,15 @@ class Nginx:
         return f"/files/{name}"
 
 
-def server(case, command, port):
-    process = case.spawn(command)
+def server(case, command, port, **options):
+    process = case.spawn(command, **options)
     wait_for(f"{command[0]} to listen", lambda: accepts(port))
     return process
 
 
-def python_server(case):
+def python_server(case, **options):
     port = free_port()
-    return port, server(case, [PYTHON, SERVERS / "server.py", port], port)
+    return port, server(case, [PYTHON, SERVERS / "server.py", port], port, **options)
 
 
 def node_server(case):

@@ -12,7 +12,7 @@ import peers
 from harness import BUILD_DIR, Daemon, LiveCase, wait_for
 from spans import SERVER
 
-EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT, EXIT_UNREACHABLE = 1, 2, 3, 4, 6
+EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT, EXIT_UNREACHABLE = 2, 3, 4, 6
 
 
 class BadModules(LiveCase):
@@ -37,11 +37,12 @@ class BadModules(LiveCase):
         os.rename(path + ".new", path)
         return path
 
-    def assert_refused(self, name, *words):
+    def assert_refused(self, name, reason, *words, exit_code=EXIT_CONFLICT):
         done = self.daemon.ctl("load", name, "--wait", check=False)
-        self.assertIn(done.returncode, (EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_CONFLICT), done.stdout + done.stderr)
+        self.assertEqual(done.returncode, exit_code, done.stdout + done.stderr)
+        self.assertIn(f"[{reason}]", done.stderr)
         for word in words:
-            self.assertIn(word, (done.stdout + done.stderr).lower())
+            self.assertIn(word, done.stderr.lower())
         self.daemon.ctl("modules")
 
     def assert_good_one_loads(self):
@@ -50,52 +51,54 @@ class BadModules(LiveCase):
         self.daemon.ctl("unload", "http")
 
     def test_good_module_dropped_in_needs_no_restart(self):
-        self.assert_refused("http", "no module")
+        self.assert_refused("http", "MODULE_NOT_FOUND", "no module", exit_code=EXIT_NOT_FOUND)
         self.assert_good_one_loads()
 
     def test_truncated(self):
         whole = self.good.read_bytes()
         for share in (0, 10, 64, len(whole) // 2, len(whole) - 100):
             self.put("http", whole[:share])
-            self.assert_refused("http")
+            self.assert_refused("http", "MODULE_CORRUPT")
         self.assert_good_one_loads()
 
     def test_corrupted(self):
         whole = self.good.read_bytes()
-        at = whole.index(b'"name": "http"') if b'"name": "http"' in whole else whole.index(b"manifest")
-        self.put("http", whole[:at] + b"\xff\x00garbage" + whole[at + 9:])
-        self.assert_refused("http")
+        for text, reason in ((b'"name"', "MANIFEST_INVALID"), (b".probed.manifest", "MODULE_CORRUPT")):
+            at = whole.index(text)
+            self.put("http", whole[:at] + b"\xff\x00bad" + whole[at + 5:])
+            self.assert_refused("http", reason)
         self.assert_good_one_loads()
 
     def test_not_a_module(self):
         self.put("http", b"#!/bin/sh\necho no module\n")
-        self.assert_refused("http")
+        self.assert_refused("http", "MODULE_CORRUPT")
         with open("/bin/true", "rb") as program:
             self.put("http", program.read())
-        self.assert_refused("http")
+        self.assert_refused("http", "MODULE_CORRUPT")
 
     def test_wrong_abi(self):
         whole = self.good.read_bytes()
         for text in (b'"major": 1', b'"major":1'):
             if text in whole:
                 self.put("http", whole.replace(text, text[:-1] + b"7"))
-                self.assert_refused("http", "abi")
+                self.assert_refused("http", "MODULE_ABI_MISMATCH", "abi")
                 return
         self.fail("the manifest's ABI is not where this test looks for it")
 
     def test_world_writable(self):
         self.put("http", mode=0o646)
-        self.assert_refused("http", "writable")
+        self.assert_refused("http", "MODULE_UNTRUSTED_PATH", "writable")
         os.unlink(os.path.join(self.modules, "http.so"))
         self.assert_good_one_loads()
 
     def test_symlink(self):
         os.symlink(self.good, os.path.join(self.modules, "http.so"))
-        self.assert_refused("http")
+        self.assert_refused("http", "MODULE_UNTRUSTED_PATH")
 
     def test_names_are_not_paths(self):
-        for name in ("../http", "/bin/true", "http.so", ""):
-            self.assert_refused(name)
+        for name in ("../http", "/bin/true", ""):
+            self.assert_refused(name, "CONFIG_INVALID", "spec.name", exit_code=EXIT_USAGE)
+        self.assert_refused("http.so", "MODULE_NOT_FOUND", exit_code=EXIT_NOT_FOUND)
 
 
 class BadConfiguration(LiveCase):

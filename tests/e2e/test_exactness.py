@@ -61,8 +61,8 @@ class Exactness(LiveCase):
         print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 200000 requests")
         self.assertLessEqual(len(found), 200_000)
         self.assertEqual(len({span.span_id for span in found}), len(found))
-        if lost == 0:
-            self.assertEqual(len(found), 200_000)
+        # No request is missing without a record that is counted as lost; one may have been about several.
+        self.assertLessEqual(200_000 - len(found), lost)
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def test_new_connections(self):

@@ -17,9 +17,15 @@ class Idle(LiveCase):
         daemon = self.run_daemon(free_port(), sinks=[])
         time.sleep(3)  # what load and the last client's connection leave to do
         # Processes that come and go anywhere on the machine wake [discovery]: events, not timers.
-        before = leaks.switches(daemon.pid, without=("discovery",))
+        before, forks = leaks.switches(daemon.pid), leaks.forks()
         time.sleep(SECONDS)
-        self.assertEqual(leaks.switches(daemon.pid, without=("discovery",)), before)
+        after, events = leaks.switches(daemon.pid), 3 * (leaks.forks() - forks)  # each with a start, a program and an end
+        woken = {name: after[name] - count for name, count in before.items()}
+        discovery = [name for name in woken if name.endswith(" discovery")]
+        self.assertEqual(len(discovery), 1)
+        self.assertLessEqual(woken.pop(discovery[0]), 2 * events + 2)
+        self.assertEqual(set(woken.values()), {0}, woken)
+        self.assertEqual(set(after), set(before))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import unittest
 
 import peers
 from harness import LiveCase
+from scrape import Scrape
 from spans import CLIENT, SERVER
 
 CONCURRENCY = 16
@@ -35,7 +36,9 @@ class ProxyParents(LiveCase):
     def run_proxy(self, keepalive):
         upstream, _ = peers.python_server(self)
         nginx = peers.Nginx(self, upstream_port=upstream, upstream_keepalive=keepalive)
-        daemon = self.run_daemon(nginx.port, upstream, exclude=[os.getpid()])
+        self.page = Scrape()
+        daemon = self.run_daemon(nginx.port, upstream, exclude=[os.getpid()],
+                                 daemon={"http_listen": f"127.0.0.1:{self.page.port}"})
         failures = []
         threads = [threading.Thread(target=ask, args=(nginx.port, paths_of(number), failures))
                    for number in range(CONCURRENCY)]
@@ -67,11 +70,20 @@ class ProxyParents(LiveCase):
         print(f"upstream keep-alive {keepalive}: {wrong} wrong, {without} without a parent, of {len(between)}")
         self.assertLessEqual(wrong, wrong_share * len(between))
         self.assertLessEqual(without, without_share * len(between))
+        self.check_counters(len(front), without)
         # The two ends of a connection are joined by the sockets, which is never a guess.
         self.assertEqual(self.count(behind, between), (0, 0))
         for path, span in between.items():
             if span.parent_id == front[path].span_id:
                 self.assertLessEqual(front[path].start_ns, span.start_ns)
+
+    def check_counters(self, total, without):
+        """The daemon says of every span where its parent came from, and why one has none."""
+        said = {labels["origin"]: int(value) for name, labels, value in self.page.samples()
+                if name.startswith("probed_link_parents") and "origin" in labels}
+        expected = {"pair": total, "cause": total - without, "root": total + without, "remote": 0}
+        self.assertEqual({origin: said[origin] for origin in expected}, expected)
+        self.assertEqual(said["ambiguous"] + said["stale"], without)
 
     def test_new_upstream_connections(self):
         self.check(keepalive=False, wrong_share=0, without_share=0)

@@ -146,6 +146,25 @@ class Sinks(LiveCase):
         self.ask()
         self.assert_delivered(sink)
 
+    def test_grpc_partial_success_is_not_sent_again_and_is_counted(self):
+        sink = self.grpc_sink(("partial", 1, "one too many"))
+        daemon = self.daemon_to(sink.port, "otlp_grpc")
+        self.ask(1)
+        wait_for("a rejection", lambda: self.sink_status(daemon)["rejected_items"] == 1)
+        time.sleep(1)
+        self.assertEqual(len(sink.script.requests), 1)
+
+    def test_grpc_connection_dies_mid_stream(self):
+        sink = self.grpc_sink(*[("hang", 3)] * 10)
+        daemon = self.daemon_to(sink.port, "otlp_grpc", timeout="20s")
+        self.ask()
+        wait_for("the first batch", lambda: sink.script.requests)
+        sink.stop()  # its call gets no answer
+        again = GrpcSink(port=sink.port)
+        self.addCleanup(again.stop)
+        self.assert_delivered(again)
+        self.assertEqual(self.sink_status(daemon)["rejected_items"], 0)
+
     def test_a_broken_sink_does_not_hurt_another(self):
         good = self.http_sink()
         bad = {"name": "bad", "type": "otlp_http", "endpoint": f"http://127.0.0.1:{free_port()}", "retry": RETRY}

@@ -296,12 +296,14 @@ static __always_inline void probed_again_count(struct probed_segment *segment, _
 #define PROBED_SECTION_RX "tp_btf/sock_recv_length"
 #define PROBED_SECTION_TX "tp_btf/sock_send_length"
 #define PROBED_ARGUMENTS struct sock *sk, int length, int flags
+#define PROBED_CALL_FLAGS flags
 #elif defined(PROBED_PROTOTYPE_FEXIT_RX)
 #define PROBED_PROGS pb_progs_frx
 #define PROBED_SECTION_RX "fexit/tcp_recvmsg"
 #define PROBED_SECTION_TX PROBED_SECTION_RX
 #define PROBED_ARGUMENTS \
   struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address_length, int length
+#define PROBED_CALL_FLAGS flags
 #elif defined(PROBED_PROTOTYPE_FEXIT_TX)
 #define PROBED_PROGS pb_progs_ftx
 #define PROBED_SECTION_RX "fexit/tcp_sendmsg"
@@ -337,6 +339,11 @@ static __always_inline void probed_again_count(struct probed_segment *segment, _
 #define PROBED_PROGS pb_progs_up
 #define PROBED_SECTION_RX "uprobe"
 #define PROBED_SECTION_TX PROBED_SECTION_RX
+#endif
+
+/* How the call was made; 0 where that is not told. */
+#ifndef PROBED_CALL_FLAGS
+#define PROBED_CALL_FLAGS 0
 #endif
 
 /* A program on `sk` (what the stream belongs to) and `length` bytes of it. */
@@ -415,6 +422,7 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
     struct pb_buffer buffer;                                                                                           \
     if (length <= 0 || !probed_segment_begin(&segment, sk, length, way, &buffer, (index) >= PB_DATAGRAM_RX)) return 0; \
     segment.kernel_name = name_address;                                                                                \
+    if (way == PB_RECEIVED && (index) < PB_DATAGRAM_RX && PROBED_CALL_FLAGS & MSG_TRUNC) buffer.readable = 0;          \
     const int outcome = function(&segment);                                                                            \
     if (outcome == PROBED_AGAIN) {                                                                                     \
       probed_again_count(&segment, 1);                                                                                 \

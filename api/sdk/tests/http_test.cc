@@ -7,12 +7,27 @@
 #include <string>
 
 #include "api/sdk/http/address.h"
+#include "api/sdk/http/methods.h"
 #include "api/sdk/http/redaction.h"
 #include "api/sdk/http/routes.h"
 #include "api/sdk/http/target.h"
 
 namespace probed::sdk::http {
 namespace {
+
+TEST(Methods, AreThoseOfTheEnvironmentIfItNamesAny) {
+  ASSERT_EQ(setenv(kKnownMethodsVariable, " GET,PROPFIND , ,m-search", 1), 0);
+  EXPECT_THAT(DefaultKnownMethods(), ::testing::ElementsAre("GET", "PROPFIND", "m-search"));
+  EXPECT_TRUE(MethodTable().IsKnown("PROPFIND"));
+  EXPECT_FALSE(MethodTable().IsKnown("POST"));
+  for (const char* empty : {"", " ,", ","}) {
+    ASSERT_EQ(setenv(kKnownMethodsVariable, empty, 1), 0);
+    EXPECT_TRUE(MethodTable().IsKnown("POST")) << empty;
+  }
+  ASSERT_EQ(unsetenv(kKnownMethodsVariable), 0);
+  EXPECT_THAT(DefaultKnownMethods(), ::testing::Contains("TRACE"));
+  EXPECT_FALSE(MethodTable().IsKnown("PROPFIND"));
+}
 
 TEST(Routes, TheFirstPatternThatMatchesWins) {
   const RouteTable routes({"/users/me", "/users/{id}", "/users/{id}/posts/*", "/static/*", "/a/*/c", "/dir/", "/"});

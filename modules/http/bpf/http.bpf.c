@@ -21,9 +21,12 @@ struct http_stream {
   __u64 body_end[2];      /* offset up to which bytes are known to be body */
   __u64 resume;           /* where the program goes on in a segment that holds several messages */
   __u32 budget[2];        /* bytes that may still be shipped in this turn of the conversation */
+  __u32 size;             /* of a chunk, as far as its line was seen */
   __u8 request_direction; /* + 1 */
   __u8 last_direction;    /* + 1 */
   __u8 chunked[2];
+  __u8 in_line; /* + 1: the direction that is in the line of `size` */
+  __u8 closed;  /* its digits are over */
 };
 
 static __always_inline bool http_is_request(const struct http_stream *stream, __u32 direction) {
@@ -36,8 +39,13 @@ static __always_inline bool http_turn(struct probed_segment *segment, struct htt
   if (stream->last_direction == direction + 1) return false;
   stream->last_direction = (__u8)(direction + 1);
   stream->budget[direction] = probed_capture_bytes(segment);
+  stream->resume = 0; /* of the other direction, whose segment was not walked to its end */
   return true;
 }
+
+/* A response under way is over when its client asks again, whatever its head said: to a HEAD it has no body. Where the
+ * client pipelines, what is left of the body is shipped as far as the budget goes. */
+static __always_inline void http_ask(struct http_stream *stream, __u32 direction) { stream->body_end[!direction] = 0; }
 
 static __always_inline void http_learn_roles(struct http_stream *stream, __u32 direction, __u64 word) {
   if (stream->request_direction) return;
@@ -66,20 +74,44 @@ struct http_plan {
   __u64 next;
 };
 
-/* A chunk of a body: its size line is shipped, its data is not. False: the line does not end here. */
+/* A size line that goes on in another piece is kept in the stream: one of both directions, which is enough. */
+static __always_inline void http_chunk_begin(const struct http_stream *stream, __u32 direction,
+                                             struct http_chunk *chunk) {
+  if (stream->in_line != direction + 1) return;
+  chunk->size = stream->size;
+  chunk->begun = 1;
+  chunk->closed = stream->closed;
+}
+
+static __always_inline bool http_chunk_keep(struct http_stream *stream, __u32 direction,
+                                            const struct http_chunk *chunk) {
+  if (chunk->size >> 32 || (stream->in_line && stream->in_line != direction + 1)) return false;
+  stream->in_line = (__u8)(direction + 1);
+  stream->size = (__u32)chunk->size;
+  stream->closed = chunk->closed != 0;
+  return true;
+}
+
+/* A chunk of a body: its size line is shipped, its data is not. False: the place in the chunks is lost. */
 static __always_inline bool http_plan_chunk(struct probed_segment *segment, struct http_stream *stream, __u32 direction,
                                             struct http_plan *plan, __u64 at) {
   struct http_chunk chunk = {};
   const __u32 rest = probed_total(segment) - plan->skip;
-  if (!http_read_chunk(segment->at.buffer, plan->skip, rest, &chunk)) {
-    stream->chunked[direction] = 0; /* split over two segments: from here on the budget decides */
+  http_chunk_begin(stream, direction, &chunk);
+  const bool read = http_read_chunk(segment->at.buffer, plan->skip, rest, &chunk);
+  if (!read || (!chunk.whole && !http_chunk_keep(stream, direction, &chunk))) {
+    stream->chunked[direction] = 0; /* from here on the budget decides */
+    if (stream->in_line == direction + 1) stream->in_line = 0;
     return false;
   }
-  stream->chunked[direction] = !chunk.last;
-  stream->body_end[direction] = at + chunk.line + chunk.data;
+  if (chunk.whole) {
+    if (stream->in_line == direction + 1) stream->in_line = 0;
+    stream->chunked[direction] = chunk.data != 0;
+    stream->body_end[direction] = at + chunk.line + chunk.data;
+  }
   plan->want = chunk.line;
   plan->total = chunk.line;
-  plan->next = stream->body_end[direction];
+  plan->next = at + chunk.line + (chunk.whole ? chunk.data : 0);
   return true;
 }
 
@@ -88,11 +120,13 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
                                            struct http_plan *plan, __u64 at, __u64 word) {
   http_learn_roles(stream, direction, word);
   plan->request = http_is_request(stream, direction);
-  plan->head = http_begins_message(word, plan->request);
+  plan->head = stream->in_line != direction + 1 && http_begins_message(word, plan->request);
   if (plan->request && word == HTTP_CONNECT_WORD) probed_is_tunnel(segment);
   if (plan->request && direction == PB_SENT) plan->flags = PROBED_SHIP_CAUSE;
   if (plan->request && direction == PB_RECEIVED) probed_cause_begin(segment, at);
-  if (plan->head) stream->budget[direction] = probed_capture_bytes(segment);
+  if (!plan->head) return;
+  stream->budget[direction] = probed_capture_bytes(segment);
+  if (plan->request) http_ask(stream, direction);
 }
 
 /* The segment answers a request with 101: behind the head another protocol begins. One that does not begin the turn may
@@ -118,12 +152,12 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
                                             struct http_plan *plan, __u64 at) {
   const __u64 word = probed_peek8(segment, plan->skip);
   http_plan_word(segment, stream, direction, plan, at, word);
-  if (!plan->head && stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
+  if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
   if (!plan->scan && plan->turned && plan->head && !plan->request && probed_total(segment) >= plan->skip + 12)
     http_plan_switch(plan, (__u32)probed_peek8(segment, plan->skip + 8));
   plan->scan = plan->scan || plan->switches;
-  http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
+  if (!plan->scan) http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
 
 /* What http_decide works on. */
@@ -152,10 +186,12 @@ static __always_inline void http_decide(void *context, struct probed_sight sight
   shipment->flags = plan->flags;
 }
 
-/* A head was shipped: what follows it is body. */
+/* A head was shipped: what follows it is body, or the rest of a head that is longer than what was looked at. */
 static __always_inline void http_after_head(struct http_stream *stream, __u32 direction, struct http_plan *plan,
                                             __u64 at, const struct http_head *head) {
-  stream->chunked[direction] = head->chunked != 0;
+  const __u32 budget = stream->budget[direction];
+  stream->budget[direction] = head->length < budget ? budget - head->length : 0;
+  stream->chunked[direction] = head->complete && head->chunked;
   plan->next = at + head->length;
   if (!head->complete) return;
   stream->body_end[direction] = at + head->length + head->body;
@@ -177,11 +213,18 @@ static __always_inline int http_ship_long(struct probed_segment *segment, struct
   if (probed_readable(segment)) http_plan_bytes(segment, stream, direction, plan, at);
   if (!plan->scan) return probed_ship(segment, plan->skip, plan->want, plan->total, plan->flags, 0);
   struct http_head found = {};
-  const int outcome = http_ship_head(segment, plan->skip, plan->flags, &found);
+  const int outcome = http_ship_head(segment, plan->skip, stream->budget[direction], plan->flags, &found);
   if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, plan, at, &found);
   http_plan_switch(plan, found.complete ? found.status : 0);
   segment->rest = plan->skip + found.length;
   return outcome;
+}
+
+/* A segment inside a body, as the response's head said, that begins a response: that head may have answered a HEAD. */
+static __always_inline bool http_contradicts(struct probed_segment *segment, const struct http_stream *stream,
+                                             __u32 direction) {
+  return !http_is_request(stream, direction) && probed_readable(segment) &&
+         http_begins_response(probed_peek8(segment, 0));
 }
 
 PROBED_SEGMENT(http) {
@@ -190,7 +233,10 @@ PROBED_SEGMENT(http) {
   const __u64 begin = probed_offset(segment);
   const __u64 end = begin + probed_total(segment);
   const bool turned = http_turn(segment, stream, direction);
-  if (stream->body_end[direction] > end) return PROBED_SKIPPED;
+  if (stream->body_end[direction] > end) {
+    if (!http_contradicts(segment, stream, direction)) return PROBED_SKIPPED;
+    return probed_ship(segment, 0, probed_capture_bytes(segment), 0, 0, 0); /* the decoder knows which it is */
+  }
 
   __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
   struct http_plan plan = {.next = end, .turned = turned};

@@ -24,13 +24,18 @@ struct http_head {
   __u32 value_at; /* of Content-Length's value; 0: none */
   __u32 complete; /* its end was found */
   __u32 chunked;
-  __u32 status; /* of a response: the four bytes behind its version */
+  __u32 status;  /* of a response: the four bytes behind its version */
+  __u32 doubled; /* Content-Length came twice: what the body's length is, only the decoder may say */
 };
 
+/* A chunk-size line, read in pieces: `size`, `begun` and `closed` go from one to the next. */
 struct http_chunk {
-  __u64 data; /* bytes of data and its line end; of the last chunk 0 */
-  __u32 line; /* bytes of the size line */
-  __u32 last;
+  __u64 size;
+  __u64 data;   /* bytes of data and its line end; of the last chunk 0 */
+  __u32 line;   /* bytes of the line that were read */
+  __u32 begun;  /* it has a digit */
+  __u32 closed; /* its digits are over */
+  __u32 whole;  /* it has ended */
 };
 
 #define HTTP_EACH_BYTE(c) (0x0101010101010101ULL * (c))
@@ -68,15 +73,25 @@ struct http_window {
   __u8 bytes[HTTP_SCAN_BYTES + HTTP_SCAN_SLACK];
 };
 
+/* 204 and 304 have no body, whatever they say of its length (RFC 9112 section 6.3). */
+static __always_inline bool http_is_bodiless(const __u8 *data) {
+  const __u32 status = *(const __u32 *)(data + 8); /* a space and three digits */
+  return (status == 0x34303220 || status == 0x34303320) && http_begins_response(*(const __u64 *)data);
+}
+
 /* Looks at the name of the header line at `line`, compared in lower case. */
 static __always_inline void http_read_line(const __u8 *data, __u64 line, struct http_head *head) {
   const __u64 lower = HTTP_EACH_BYTE(0x20);
   const __u64 first = http_word(data, line) | lower;
   if (first == 0x2d746e65746e6f63ULL /* content- */) {
     const __u64 second = http_word(data, line + 8) | lower;
-    if ((second & 0x00ffffffffffffffULL) == 0x3a6874676e656cULL /* length: */) head->value_at = (__u32)line + 15;
+    if ((second & 0x00ffffffffffffffULL) != 0x3a6874676e656cULL /* length: */) return;
+    if (head->value_at) head->doubled = 1;
+    head->value_at = (__u32)line + 15;
   } else if (first == 0x726566736e617274ULL /* transfer */) {
-    head->chunked = 1;
+    const __u64 second = http_word(data, line + 8) | lower;
+    const __u64 third = http_word(data, line + 16) | lower;
+    if (second == 0x6e69646f636e652dULL /* -encodin */ && (third & 0xffff) == 0x3a67 /* g: */) head->chunked = 1;
   }
 }
 
@@ -114,7 +129,8 @@ __noinline int http_scan(const struct http_window *window, struct http_head *hea
   bpf_loop(HTTP_SCAN_STEPS, http_step, &walk, 0);
   if (!head->complete) return 0;
   head->length = head->line;
-  if (head->value_at && !head->chunked) head->body = http_decimal(window->bytes, head->value_at);
+  if (head->value_at && !head->chunked && !head->doubled && !http_is_bodiless(window->bytes))
+    head->body = http_decimal(window->bytes, head->value_at);
   return 1;
 }
 
@@ -124,35 +140,36 @@ static __always_inline __u32 http_message_bytes(const struct http_head *head, __
   return message < rest ? (__u32)message : rest;
 }
 
-#define HTTP_SHIP_HEAD(segment, skip, flags, head, room, copy_call)                                          \
-  do {                                                                                                       \
-    struct {                                                                                                 \
-      struct pb_record record;                                                                               \
-      __u8 data[room];                                                                                       \
-    } *reserved = bpf_ringbuf_reserve((segment)->ring, sizeof(*reserved), 0);                                \
-    if (!reserved) return PROBED_FULL;                                                                       \
-    (head)->length = (__u32)(copy_call);                                                                     \
-    if (!(head)->length) {                                                                                   \
-      bpf_ringbuf_discard(reserved, 0);                                                                      \
-      return PROBED_FAULT;                                                                                   \
-    }                                                                                                        \
-    (head)->status = *(const __u32 *)(reserved->data + 8);                                                   \
-    http_scan((const struct http_window *)reserved->data, head);                                             \
-    const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));                              \
-    probed_record_finish(segment, &reserved->record, skip, (head)->length, (head)->length, total, flags, 0); \
-    return PROBED_SHIPPED;                                                                                   \
+#define HTTP_SHIP_HEAD(segment, skip, most, flags, head, room, copy_call)                      \
+  do {                                                                                         \
+    struct {                                                                                   \
+      struct pb_record record;                                                                 \
+      __u8 data[room];                                                                         \
+    } *reserved = bpf_ringbuf_reserve((segment)->ring, sizeof(*reserved), 0);                  \
+    if (!reserved) return PROBED_FULL;                                                         \
+    (head)->length = (__u32)(copy_call);                                                       \
+    if (!(head)->length) {                                                                     \
+      bpf_ringbuf_discard(reserved, 0);                                                        \
+      return PROBED_FAULT;                                                                     \
+    }                                                                                          \
+    (head)->status = *(const __u32 *)(reserved->data + 8);                                     \
+    http_scan((const struct http_window *)reserved->data, head);                               \
+    const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));                \
+    const __u32 shipped = (head)->length < (most) ? (head)->length : (most);                   \
+    probed_record_finish(segment, &reserved->record, skip, shipped, shipped, total, flags, 0); \
+    return PROBED_SHIPPED;                                                                     \
   } while (0)
 
-/* Ships the head that begins at `skip` and tells what follows it. Incomplete: the first HTTP_SCAN_BYTES were shipped.
- */
-static __always_inline int http_ship_head(struct probed_segment *segment, __u32 skip, __u8 flags,
+/* Ships the head that begins at `skip`, at most `most` bytes of it, and tells what follows it. Incomplete: that goes
+ * for the first HTTP_SCAN_BYTES of it. */
+static __always_inline int http_ship_head(struct probed_segment *segment, __u32 skip, __u32 most, __u8 flags,
                                           struct http_head *head) {
   const __u32 rest = segment->at.total - skip;
   const __u32 want = rest < HTTP_SCAN_BYTES ? rest : HTTP_SCAN_BYTES;
   if (segment->at.buffer->segments)
-    HTTP_SHIP_HEAD(segment, skip, flags, head, 2 * HTTP_SCAN_BYTES,
+    HTTP_SHIP_HEAD(segment, skip, most, flags, head, 2 * HTTP_SCAN_BYTES,
                    pb_copy_vector_1024((struct pb_room_1024 *)reserved->data, segment->at.buffer, skip, want));
-  HTTP_SHIP_HEAD(segment, skip, flags, head, HTTP_SCAN_BYTES + HTTP_SCAN_SLACK,
+  HTTP_SHIP_HEAD(segment, skip, most, flags, head, HTTP_SCAN_BYTES + HTTP_SCAN_SLACK,
                  pb_copy_plain(reserved->data, HTTP_SCAN_BYTES, segment->at.buffer, skip, want));
 }
 
@@ -162,7 +179,11 @@ static __always_inline int http_hex(__u8 c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads the chunk-size line at `skip`. False: it does not end in this segment, or it is no such line. */
+static __always_inline bool http_ends_digits(__u8 c) {
+  return c == '\r' || c == '\n' || c == ';' || c == ' ' || c == '\t';
+}
+
+/* Reads up to 16 bytes of the chunk-size line at `skip`. False: it is no such line. */
 __noinline int http_read_chunk(const struct pb_buffer *buffer, __u32 skip, __u32 rest, struct http_chunk *chunk) {
   if (!buffer || !chunk) return false;
   __u8 line[16];
@@ -170,19 +191,24 @@ __noinline int http_read_chunk(const struct pb_buffer *buffer, __u32 skip, __u32
   const __u64 high = rest > 8 ? pb_peek8(buffer, skip + 8, rest - 8) : 0;
   __builtin_memcpy(line, &low, 8);
   __builtin_memcpy(line + 8, &high, 8);
-  __u64 size = 0;
+  __u64 size = chunk->size;
+  bool begun = chunk->begun, closed = chunk->closed, whole = false;
   __u32 i = 0;
-  bool digits = true;
-  for (; i < 16; i++) {
-    if (i >= rest) return false;
-    if (line[i] == '\n') break;
+  for (; i < 16 && i < rest && !whole; i++) {
     const int digit = http_hex(line[i]);
-    if (digit < 0) digits = false;
-    if (digits) size = size << 4 | (__u64)digit;
+    if (digit < 0 && !closed && (!begun || !http_ends_digits(line[i]))) return false;
+    if (digit < 0) closed = true;
+    if (!closed) {
+      begun = true;
+      size = size << 4 | (__u64)digit;
+    }
+    whole = line[i] == '\n';
   }
-  if (i == 0 || i >= 16) return false;
-  chunk->line = i + 1;
-  chunk->last = size == 0;
+  chunk->size = size;
+  chunk->begun = begun;
+  chunk->closed = closed;
+  chunk->whole = whole;
+  chunk->line = i;
   chunk->data = size ? size + 2 : 0;
   return true;
 }

@@ -46,8 +46,9 @@ sdk::ParseState ChunkReader::Step(char c) {
       if (c == '\n') EndOfSizeLine();
       break;
     case At::kAfterData:
-      if (c == '\n') at_ = At::kSize;
       if (c != '\n' && c != '\r') return sdk::ParseState::kInvalid;
+      ++line_end_;
+      if (c == '\n') at_ = At::kSize;
       break;
     case At::kTrailer:
       if (c == '\n') return sdk::ParseState::kOk;
@@ -78,16 +79,15 @@ sdk::ParseState ChunkReader::Feed(std::string_view* bytes, std::uint64_t* payloa
 }
 
 bool ChunkReader::Skip(std::uint64_t count, std::uint64_t* payload) {
-  constexpr std::uint64_t kLineEnd = 2;  // the kernel leaves data and CRLF out together
-  if (at_ != At::kData || count > remaining_ + kLineEnd) return false;
+  constexpr std::uint64_t kLineEnd = 2;  // the kernel leaves data and CRLF out together, in as many pieces as they came
+  if (at_ == At::kData) line_end_ = 0;
+  if ((at_ != At::kData && at_ != At::kAfterData) || count > remaining_ + kLineEnd - line_end_) return false;
   const std::uint64_t data = std::min(count, remaining_);
   *payload += data;
   remaining_ -= data;
-  if (count - data == kLineEnd) {
-    at_ = At::kSize;
-  } else if (remaining_ == 0) {
-    at_ = At::kAfterData;
-  }
+  if (remaining_ != 0) return true;
+  line_end_ = static_cast<std::uint8_t>(line_end_ + count - data);
+  at_ = line_end_ == kLineEnd ? At::kSize : At::kAfterData;
   return true;
 }
 

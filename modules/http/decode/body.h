@@ -35,6 +35,7 @@ class ChunkReader {
 
   std::uint64_t remaining_ = 0;  // kSize: the size read so far; kData: bytes to come
   std::uint8_t digits_ = 0;
+  std::uint8_t line_end_ = 0;  // kAfterData: bytes of the CRLF that went by
   At at_ = At::kSize;
 };
 

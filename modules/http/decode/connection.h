@@ -54,6 +54,7 @@ struct Direction {
   bool lost_chunks;   // in kSearch: inside a chunked body
   bool message_open;  // a head was taken and its message has not ended
   bool untrusted;     // the framing of the message under way is contradictory
+  bool blind;  // in kSearch, of requests: how long the last one's body is nobody knows, so nothing is a head in it
 };
 
 enum class Role : std::uint8_t { kUnknown, kServer, kClient };

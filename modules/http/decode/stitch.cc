@@ -49,8 +49,9 @@ void Stitcher::OnOpen(sdk::Stream stream, Connection& connection, const probe_op
     d.expected = segment.offset;
   }
   if (segment.offset > d.expected) SkipHole(d, d.expected, segment.offset - d.expected);
-  // An open message in kSearch ends where the next head begins: its last record is the one before that.
-  if (d.mode != Mode::kSearch || !d.message_open) d.last_ns = segment.ktime_ns;
+  // An open message of unknown length ends where the next head begins: its last record is the one before that.
+  const bool open_ended = d.message_open && (d.mode == Mode::kSearch || d.mode == Mode::kUntilClose);
+  if (!open_ended) d.last_ns = segment.ktime_ns;
   const std::uint64_t known = std::min<std::uint64_t>(d.expected - segment.offset, segment.captured);
   std::string_view bytes(reinterpret_cast<const char*>(segment.bytes), segment.captured);
   bytes.remove_prefix(static_cast<std::size_t>(known));

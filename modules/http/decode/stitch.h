@@ -116,6 +116,7 @@ class Stitcher {
   }
   void SkipHole(Direction& d, std::uint64_t offset, std::uint64_t length);
   void LoseChunks(Direction& d);
+  bool MayBeLostChunk(const Direction& d) const;
   bool FindChunks(Direction& d, std::string_view bytes);
   void LoseBoundary(Direction& d);
   void LoseHead(Direction& d);
@@ -136,6 +137,13 @@ class Stitcher {
     d.current = owner;
     d.body_bytes = 0;
     d.remaining = 0;
+  }
+  /// How long the body of this request is nobody knows.
+  static void Blind(Direction& d) {
+    d.mode = Mode::kSearch;
+    d.blind = true;
+    d.message_open = d.untrusted = false;
+    d.current = nullptr;
   }
   void FrameRequest(Direction& d);
   void FrameResponse(Direction& d, const Exchange* owner);
@@ -168,6 +176,7 @@ class Stitcher {
     if (c_->role == role) return;
     if (c_->role != Role::kUnknown) AbortAll(PROBE_ABORTED_UNMATCHED);
     c_->role = role;
+    for (Direction& either : c_->directions) either.blind = false;
     ForgetConstant();
   }
   /// The attributes that the spans of this connection had in common are no longer theirs.

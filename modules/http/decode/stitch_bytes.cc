@@ -23,6 +23,12 @@ std::size_t LeadingLineEnds(std::string_view text) {
 
 }  // namespace
 
+/// Somewhere in a chunked response that nobody asked anything behind: what looks like another one is some of its data.
+bool Stitcher::MayBeLostChunk(const Direction& d) const {
+  return d.lost_chunks && d.message_open && d.mode == Mode::kSearch && d.current != nullptr && c_->queue.size() <= 1 &&
+         &d == &ResponseDirection();
+}
+
 [[gnu::flatten]] void Stitcher::Consume(Direction& d, std::string_view bytes) {
   // Framed without knowing the request: after HEAD there is no body, whatever the head says.
   if (d.message_open && d.current == nullptr && &d == &ResponseDirection() &&
@@ -33,6 +39,14 @@ std::size_t LeadingLineEnds(std::string_view text) {
     d.last_ns = segment_->ktime_ns;
   }
   while (!bytes.empty() && !c_->upgraded) {
+    if (d.blind) {
+      idle_reason_ = PROBE_UNDECODABLE_GAP;
+      return;
+    }
+    if (MayBeLostChunk(d)) {
+      d.last_ns = segment_->ktime_ns;
+      return;
+    }
     switch (d.mode) {
       case Mode::kSearch:
       case Mode::kHead: bytes = ReadHead(d, bytes); break;
@@ -46,9 +60,11 @@ std::size_t LeadingLineEnds(std::string_view text) {
       case Mode::kUntilClose:
         // The assumption "no framing" is dropped when a status line follows and somebody waits for one.
         if (c_->queue.size() > 1 && LooksLikeResponse(bytes) == Likeness::kYes) {
+          d.untrusted = false;
           EndMessage(d);
           break;
         }
+        d.last_ns = segment_->ktime_ns;
         d.body_bytes += bytes.size();
         return;
     }
@@ -252,6 +268,7 @@ std::string_view Stitcher::ReadChunks(Direction& d, std::string_view bytes) {
   const bool response = &d == &ResponseDirection();
   d.mode = Mode::kSearch;
   d.message_open = false;
+  d.blind = !response;
   if (response && d.current != nullptr) FinishFront(d.last_ns, "malformed_response");
   d.current = nullptr;
   return {};
@@ -270,7 +287,7 @@ bool Stitcher::FindChunks(Direction& d, std::string_view bytes) {
   if (reader.Feed(&line, &payload) != ParseState::kNeedMore) return false;
   d.mode = Mode::kChunked;
   d.chunks.Reset();
-  d.lost_chunks = false;
+  d.lost_chunks = d.blind = false;
   return true;
 }
 
@@ -278,6 +295,8 @@ bool Stitcher::FindChunks(Direction& d, std::string_view bytes) {
 void Stitcher::LoseChunks(Direction& d) {
   d.mode = Mode::kSearch;
   d.lost_chunks = true;
+  const bool answered = d.current == nullptr || d.current->status != 0;
+  d.blind = &d == &RequestDirection() && !answered;
   d.torn = segment_ == nullptr;
   if (d.current == nullptr) return;
   (&d == &ResponseDirection() ? d.current->has_response_body : d.current->has_request_body) = false;
@@ -309,6 +328,7 @@ void Stitcher::LoseChunks(Direction& d) {
       return;
     case Mode::kUntilClose:
       d.expected += count;
+      d.last_ns = segment_->ktime_ns;
       d.body_bytes += count;
       return;
     case Mode::kSearch:
@@ -397,6 +417,7 @@ void Stitcher::LoseBoundary(Direction& d) {
   } else if (&d == &RequestDirection()) {
     return;  // what waits for a response still gets it first
   } else {
+    RequestDirection().blind = false;
     c_->owed = c_->queue.size() + c_->tombstones;
     c_->tombstones = 0;
   }

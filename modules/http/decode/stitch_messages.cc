@@ -91,12 +91,7 @@ Exchange* Stitcher::Begin(const HeadStart& start, std::string_view head, bool cu
     exchange = Begin(start, head, cut);
   }
   BeginMessage(d, exchange, request_.body.conflict);
-  if (cut) {
-    d.mode = Mode::kSearch;
-    d.message_open = false;
-    d.current = nullptr;
-    return;
-  }
+  if (cut) return Blind(d);
   FrameRequest(d);
 }
 
@@ -126,6 +121,7 @@ Exchange* Stitcher::OwnerOfResponse(const HeadStart& start) {
     d.mode = Mode::kHead;
     return;
   }
+  if (c_->queue.size() <= 1) RequestDirection().blind = false;
   Exchange* owner = OwnerOfResponse(start);
   if (owner != nullptr) NoteResponse(*owner, head, cut);
   const bool upgrade = status == 101 || (owner != nullptr && owner->is_connect && status < 300);
@@ -177,6 +173,7 @@ void Stitcher::KeepCaptured(Exchange& owner, std::string_view head) {
 void Stitcher::FrameRequest(Direction& d) {
   const BodyHeaders& body = request_.body;
   const bool chunked = body.chunked;
+  if (d.untrusted && !chunked) return Blind(d);
   if (d.current != nullptr) d.current->has_request_body = chunked || body.length != 0;
   if (!chunked) return FrameLength(d, body.length);
   d.mode = Mode::kChunked;
@@ -189,11 +186,11 @@ void Stitcher::FrameResponse(Direction& d, const Exchange* owner) {
   const bool none = EndsWithoutBody(response_.status) || (owner != nullptr && owner->is_head) ||
                     (body.has_length && body.length == 0 && !body.chunked);
   if (none) return FrameLength(d, 0);
-  if (owner != nullptr) d.current->has_response_body = true;
+  if (owner != nullptr) d.current->has_response_body = !d.untrusted;
   if (body.chunked) {
     d.mode = Mode::kChunked;
     d.chunks.Reset();
-  } else if (body.has_length && !body.other_coding) {
+  } else if (body.has_length && !body.other_coding && !d.untrusted) {
     FrameLength(d, body.length);
   } else {
     d.mode = owner == nullptr ? Mode::kSearch : Mode::kUntilClose;
@@ -207,6 +204,7 @@ void Stitcher::EndMessage(Direction& d) {
   d.mode = d.untrusted ? Mode::kSearch : Mode::kHead;
   d.message_open = false;
   d.current = nullptr;
+  d.blind = d.untrusted && &d == &RequestDirection();
   if (owner == nullptr) return;
   if (&d == &ResponseDirection()) {
     owner->response_body = d.body_bytes;

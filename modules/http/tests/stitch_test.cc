@@ -208,6 +208,65 @@ TEST_F(HttpStitch, ACutHeadStillMakesItsSpan) {
   EXPECT_EQ(driver.host.spans.size(), 2U);
 }
 
+TEST_F(HttpStitch, BelievesNoRequestInTheBodyOfACutOne) {
+  stream.Open();
+  stream.Feed({PROBE_RECEIVED, "POST /cut HTTP/1.1\r\nHost: h\r\nCookie: aaaaaaa", 5000, PROBE_SEGMENT_TRUNCATED, 0});
+  stream.Receive("GET /fake HTTP/1.1\r\nHost: h\r\n\r\n");
+  stream.Send("HTTP/1.1 100 Continue\r\n\r\n");
+  stream.Receive("GET /fake HTTP/1.1\r\nHost: h\r\n\r\n");
+  stream.Send(kResponse);
+  stream.Receive(kRequest);
+  stream.Send(kResponse);
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.opened(), 2U);
+  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/cut");
+  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_GAP), 2U);
+}
+
+TEST_F(HttpStitch, BelievesNoRequestBehindOneOfContradictoryLengthsBeforeItsResponse) {
+  stream.Open();
+  stream.Receive("POST /x HTTP/1.1\r\nContent-Length: 900\r\nContent-Length: 3\r\n\r\nabc");
+  stream.Receive("GET /fake HTTP/1.1\r\nHost: h\r\n\r\n");
+  stream.Send(kResponse);
+  stream.Receive(kRequest);
+  stream.Send(kResponse);
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.opened(), 2U);
+  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/x");
+  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+}
+
+TEST_F(HttpStitch, BelievesNoRequestInChunksThatWereLost) {
+  stream.Open();
+  stream.Receive("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  stream.Skip(PROBE_RECEIVED, 5000, 0);
+  stream.Receive("GET /fake HTTP/1.1\r\nHost: h\r\n\r\n");
+  stream.Send(kResponse);
+  stream.Receive(kRequest);
+  stream.Send(kResponse);
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.opened(), 2U);
+  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/x");
+  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+}
+
+TEST_F(HttpStitch, BelievesNoResponseInChunksThatWereLost) {
+  stream.Open();
+  stream.Receive(kRequest);
+  stream.Send("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n");
+  stream.Skip(PROBE_SENT, 5000, 0);
+  stream.Send("HTTP/1.1 500 Fake\r\nContent-Length: 900\r\n\r\n");
+  const std::uint64_t last = stream.now_ns;
+  stream.Receive(kRequest);
+  stream.Send(kResponse);
+  ASSERT_EQ(driver.host.spans.size(), 2U);
+  EXPECT_EQ(driver.host.spans[0].Get("http.response.status_code"), "201");
+  EXPECT_EQ(driver.host.spans[0].end_ns, last);
+  EXPECT_EQ(driver.host.spans[1].Get("http.response.status_code"), "200");
+  EXPECT_EQ(driver.host.Counted(PROBE_ABORTED_UNMATCHED), 0U);
+}
+
 TEST_F(HttpStitch, CountsWhatFollowsAnUpgrade) {
   stream.Open();
   stream.Receive("GET /ws HTTP/1.1\r\nUpgrade: x\r\n\r\n");

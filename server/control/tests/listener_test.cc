@@ -61,7 +61,9 @@ TEST_F(UnixSocket, ReplacesAFileNobodyAnswersOn) {
 TEST_F(UnixSocket, LeavesALivingDaemonAlone) {
   const auto first = ListenUnix(path_, std::nullopt);
   ASSERT_TRUE(first.ok());
-  EXPECT_EQ(ListenUnix(path_, std::nullopt).status().code(), absl::StatusCode::kAlreadyExists);
+  const Status refused = ListenUnix(path_, std::nullopt).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(GetErrorDetails(refused).reason, "SOCKET_UNAVAILABLE");
   EXPECT_TRUE(ConnectTo(path_).valid());
 }
 

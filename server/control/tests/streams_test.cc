@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "server/base/fd.h"
+#include "server/control/grpc_limits.h"
 #include "server/control/tests/control_fixture.h"
 
 namespace probed::control {
@@ -209,6 +210,24 @@ TEST_F(StreamsTest, TailIsAuditedAndChecksItsFilter) {
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0]["call"], "Tail");
   context->TryCancel();
+}
+
+TEST_F(StreamsTest, MoreTailReadersThanItServesAreToldSo) {
+  const auto stub = Observe();
+  std::vector<std::pair<std::unique_ptr<grpc::ClientContext>, std::unique_ptr<grpc::ClientReader<v1::TailResponse>>>>
+      open;
+  v1::TailResponse response;
+  for (std::size_t i = 0; i < kMostTails; ++i) {
+    auto context = Deadline();
+    auto tail = stub->Tail(context.get(), {});
+    ASSERT_TRUE(tail->Read(&response));
+    open.emplace_back(std::move(context), std::move(tail));
+  }
+  const auto context = Deadline();
+  const auto refused = stub->Tail(context.get(), {});
+  EXPECT_FALSE(refused->Read(&response));
+  EXPECT_EQ(ReasonOf(refused->Finish()), "TOO_MANY_READERS");
+  for (auto& [one, tail] : open) one->TryCancel();
 }
 
 TEST_F(StreamsTest, StrangersAreDeniedEverything) {

@@ -101,7 +101,7 @@ TEST(Decide, CgroupHoldsItsDescendants) {
 TEST(Cgroups, AreResolvedToTheirInode) {
   FakeProc fake;
   fake.Write("/sys/fs/cgroup/web/cgroup.procs", "");
-  const CgroupResolver resolve = CgroupsBelow(fake.root());
+  const CgroupResolver resolve = CgroupsBelow(fake.root() + "/sys/fs/cgroup");
   EXPECT_NE(resolve("/web"), std::nullopt);
   EXPECT_EQ(resolve("/web"), resolve("web"));
   EXPECT_EQ(resolve("/none"), std::nullopt);

@@ -87,6 +87,7 @@ TEST_P(LoadFails, UndoesExactlyWhatWasDoneInReverse) {
   EXPECT_EQ(machine.generation(), 0U);
   ASSERT_EQ(machine.conditions().size(), 1U);
   EXPECT_THAT(machine.conditions()[0].message, HasSubstr(std::string(StepName(GetParam().at))));
+  EXPECT_EQ(machine.conditions()[0].reason, "LOAD_FAILED");
 }
 
 TEST_P(LoadFails, AndCanBeTriedAgain) {

@@ -97,6 +97,12 @@ TEST_F(Store, ATruncatedFileIsRefused) {
   }
 }
 
+TEST_F(Store, AFileThatCannotBeReadIsNotTakenForNone) {
+  std::filesystem::remove(store_->path());
+  std::filesystem::create_symlink(store_->path(), store_->path());  // one that leads to itself: for root too
+  EXPECT_EQ(GetErrorDetails(store_->Load().status()).reason, "STATE_UNREADABLE");
+}
+
 TEST_F(Store, ANewerSchemaIsRefusedNotDeleted) {
   const std::string newer = "{\"probed_state\":2,\"checksum\":\"whatever\"}\nnobody: knows\n";
   Overwrite(newer);
