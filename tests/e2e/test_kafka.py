@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Producers and consumers of a real broker."""
 
+import collections
 import subprocess
 import unittest
 
 from harness import end, wait_for
 from kafka_broker import KafkaCase, class_path
+from languages import Missing, built, go_program
 from peers import PYTHON, SERVERS
 from spans import CLIENT, PRODUCER, SERVER
 
@@ -18,9 +20,19 @@ def messages(spans):
     return sum(span.attributes["messaging.batch.message_count"] for span in spans)
 
 
-class Clients(KafkaCase):
+def by_partition(spans):
+    """Messages of each partition that spans name."""
+    counted = collections.Counter()
+    for span in spans:
+        counted[span.attributes.get("messaging.destination.partition.id")] += span.attributes["messaging.batch.message_count"]
+    return counted
+
+
+class ClientCase(KafkaCase):
     def kcat(self, *arguments, text=None):
-        command = [self.need("kcat"), "-b", self.broker.address, *arguments]
+        """Over TLS if the arguments say so."""
+        tls = "security.protocol=ssl" in arguments
+        command = [self.need("kcat"), "-b", self.broker.tls_address if tls else self.broker.address, *arguments]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True)
 
     def python(self, library, action, topic, count, *options):
@@ -34,7 +46,21 @@ class Clients(KafkaCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.split()
 
-    def assert_moved(self, daemon, topic, count):
+    def go(self, library, action, topic, count, *options, tls=False):
+        """What servers/kafka/go says it has moved."""
+        sources = SERVERS / "kafka" / "go"
+        try:
+            program = built(sources, "kafka_clients/go", lambda folder: go_program(sources, folder))
+        except Missing as missing:
+            print(f"SKIPPED: {self.id()}: {missing}")
+            self.skipTest(str(missing))
+        where = self.broker.tls_address if tls else self.broker.address
+        trust = [f"tls={self.broker.certificate}"] if tls else []
+        done = subprocess.run([*program, library, action, where, topic, str(count), *options, *trust], capture_output=True,
+                              text=True, timeout=90)
+        self.assertEqual(done.stdout, f"{count}\n", done.stderr)
+
+    def assert_moved(self, daemon, topic, count, partition="0", port=None):
         """As many messages in spans of both kinds, and nothing lost on the way."""
         wait_for("all fetched", lambda: messages(daemon.spans(name=f"poll {topic}")) >= count)
         sent, polled = daemon.spans(name=f"send {topic}"), daemon.spans(name=f"poll {topic}")
@@ -44,10 +70,13 @@ class Clients(KafkaCase):
                          {(CLIENT, "receive")})
         for span in sent + polled:
             self.assertEqual(span.attributes["messaging.system.name"], "kafka")
-            self.assertEqual(span.attributes["server.port"], self.broker.port)
-            self.assertEqual(span.attributes["messaging.destination.partition.id"], "0")
+            self.assertEqual(span.attributes["server.port"], port or self.broker.port)
+            self.assertEqual(span.attributes["messaging.destination.partition.id"], partition)
+            self.assertNotIn("error.type", span.attributes)
         self.assert_nothing_lost(daemon)
 
+
+class Clients(ClientCase):
     def test_kcat(self):
         daemon = self.kafka_daemon()
         self.kcat("-P", "-t", "kcat", text="".join(f"message {number}\n" for number in range(MESSAGES)))
@@ -90,6 +119,40 @@ class Clients(KafkaCase):
                              str(MESSAGES), "--consumer-property", "max.partition.fetch.bytes=8192").stdout
         self.assertEqual(len(consumed.splitlines()), MESSAGES)
         self.assert_moved(daemon, "java", MESSAGES)
+
+    def expect_go(self, library):
+        self.python("confluent", "create", library, 1)
+        daemon = self.kafka_daemon()
+        self.go(library, "produce", library, MESSAGES)
+        self.go(library, "consume", library, MESSAGES)
+        self.assert_moved(daemon, library, MESSAGES)
+
+    def test_franz_go(self):
+        self.expect_go("franz")
+
+    def test_kafka_go(self):
+        self.expect_go("segmentio")
+
+    def expect_partition(self, library):
+        """One of three; a Produce for each message."""
+        topic = f"{library}-three"
+        self.python("confluent", "create", topic, 3)
+        daemon = self.kafka_daemon()
+        for partition, count in (("2", 200), ("1", 100)):
+            self.go(library, "produce", topic, count, f"partition={partition}", "apart=yes")
+            self.go(library, "consume", topic, count, f"partition={partition}")
+        wait_for("all fetched", lambda: messages(daemon.spans(name=f"poll {topic}")) >= 300)
+        sent = daemon.spans(name=f"send {topic}")
+        self.assertEqual(len(sent), 300)
+        self.assertEqual(by_partition(sent), {"1": 100, "2": 200})
+        self.assertEqual(by_partition(daemon.spans(name=f"poll {topic}")), {"1": 100, "2": 200})
+        self.assert_nothing_lost(daemon)
+
+    def test_partitions_of_franz_go(self):
+        self.expect_partition("franz")
+
+    def test_partitions_of_kafka_go(self):
+        self.expect_partition("segmentio")
 
     def test_trace_contexts_become_links(self):
         daemon = self.kafka_daemon()
