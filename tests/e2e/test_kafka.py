@@ -46,14 +46,17 @@ class ClientCase(KafkaCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.split()
 
-    def go(self, library, action, topic, count, *options, tls=False):
-        """What servers/kafka/go says it has moved."""
+    def go_client(self):
         sources = SERVERS / "kafka" / "go"
         try:
-            program = built(sources, "kafka_clients/go", lambda folder: go_program(sources, folder))
+            return built(sources, "kafka_clients/go", lambda folder: go_program(sources, folder))
         except Missing as missing:
             print(f"SKIPPED: {self.id()}: {missing}")
             self.skipTest(str(missing))
+
+    def go(self, library, action, topic, count, *options, tls=False):
+        """What servers/kafka/go says it has moved."""
+        program = self.go_client()
         where = self.broker.tls_address if tls else self.broker.address
         trust = [f"tls={self.broker.certificate}"] if tls else []
         done = subprocess.run([*program, library, action, where, topic, str(count), *options, *trust], capture_output=True,
@@ -223,6 +226,45 @@ class Clients(ClientCase):
         wait_for("all sent", lambda: messages(daemon.spans(name="send broker", kind=SERVER)) >= 1000)
         self.assertEqual(messages(daemon.spans(name="send broker", kind=SERVER)), 1000)
         self.assertEqual(messages(daemon.spans(name="send broker", kind=PRODUCER)), 1000)
+
+
+class OverTls(ClientCase):
+    """Only the clients' plaintext can be read: the broker is Java."""
+
+    def tls_daemon(self):
+        daemon = self.kafka_daemon()
+        daemon.load("tls")
+        return daemon
+
+    def expect_moved(self, daemon, topic):
+        self.assert_moved(daemon, topic, MESSAGES, port=self.broker.tls_port)
+        self.assertEqual(daemon.counters().get(("module:tls", "unbound"), 0), 0)
+        handshakes = [span for span in daemon.spans() if span.name.startswith("TLS client handshake")]
+        self.assertGreater(len(handshakes), 0)
+        self.assertEqual({span.attributes["probed.tls.plaintext_read"] for span in handshakes}, {True})
+
+    def test_kcat(self):
+        daemon = self.tls_daemon()
+        secure = ("-X", "security.protocol=ssl", "-X", f"ssl.ca.location={self.broker.certificate}")
+        self.kcat("-P", "-t", "kcat", *secure, text="".join(f"message {number}\n" for number in range(MESSAGES)))
+        consumed = self.kcat("-C", "-t", "kcat", *secure, "-o", "beginning", "-c", str(MESSAGES), "-q",
+                             "-X", "fetch.message.max.bytes=8192").stdout
+        self.assertEqual(len(consumed.splitlines()), MESSAGES)
+        self.expect_moved(daemon, "kcat")
+
+    def test_franz_go(self):
+        self.expect_go("franz")
+
+    def test_kafka_go(self):
+        self.expect_go("segmentio")
+
+    def expect_go(self, library):
+        self.python("confluent", "create", library, 1)
+        self.spawn([*self.go_client(), "wait"])  # else the probes come some milliseconds after a client's start
+        daemon = self.tls_daemon()
+        self.go(library, "produce", library, MESSAGES, tls=True)
+        self.go(library, "consume", library, MESSAGES, tls=True)
+        self.expect_moved(daemon, library)
 
 
 if __name__ == "__main__":

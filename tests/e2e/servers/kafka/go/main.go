@@ -55,6 +55,9 @@ func trusting(file string) *tls.Config {
 }
 
 func main() {
+	if os.Args[1] == "wait" {
+		time.Sleep(time.Hour)
+	}
 	options := map[string]string{"partition": "-1"}
 	for _, option := range os.Args[6:] {
 		name, value, _ := strings.Cut(option, "=")
