@@ -48,8 +48,8 @@ class Clients:
 
     def exact_over_tls(self, start_daemon, language, driver, error):
         """The plaintext of each comes from the tls module."""
-        if language == "go":
-            self.spawn([*self.program("go"), "wait"])  # else the probes come some milliseconds after the client's start
+        self.spawn([*self.program(language), "wait"])  # else the probes come some milliseconds after the client's start
+        time.sleep(1)  # until its libraries are loaded
         daemon = start_daemon("--set", "returned_rows=true")
         daemon.load("tls")
         self.exact(daemon, language, driver, error, "tls")

@@ -4,6 +4,7 @@
 
 import contextlib
 import sys
+import time
 
 import psycopg
 
@@ -26,4 +27,6 @@ def main(driver, host, port, count, tls=""):
             print(error.sqlstate)
 
 
+if sys.argv[1] == "wait":
+    time.sleep(3600)
 main(*sys.argv[1:])
