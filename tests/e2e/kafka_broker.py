@@ -97,13 +97,13 @@ class KafkaCase(LiveCase):
             raise unittest.SkipTest(str(reason)) from None
         cls.addClassCleanup(cls.broker.stop)
 
-    def kafka_daemon(self, config=None, broker=False):
+    def kafka_daemon(self, config=None, broker=False, **options):
         """Looks at the broker's ports; at the broker itself only if told to."""
         targets = [{"name": "kafka", "ports": [self.broker.port, self.broker.tls_port]}]
         if not broker:
             targets.append({"name": "not_the_broker", "exclude": True, "pids": [self.broker.process.pid]})
         modules = [{"name": "kafka", "config": config}] if config else []
-        daemon = self.start_daemon(targets=targets, modules=modules)
+        daemon = self.start_daemon(targets=targets, modules=modules, **options)
         if not config:
             daemon.load("kafka")
         return daemon

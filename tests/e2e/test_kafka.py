@@ -3,16 +3,21 @@
 """Producers and consumers of a real broker."""
 
 import collections
+import re
+import statistics
 import subprocess
 import unittest
 
-from harness import end, wait_for
+from harness import LiveCase, end, wait_for
 from kafka_broker import KafkaCase, class_path
 from languages import Missing, built, go_program
 from peers import PYTHON, SERVERS
 from spans import CLIENT, PRODUCER, SERVER
 
 MESSAGES = 10_000
+HELD = 1000
+LATE = 100
+DELAY_MS = 50
 
 
 def messages(spans):
@@ -62,6 +67,21 @@ class ClientCase(KafkaCase):
         done = subprocess.run([*program, library, action, where, topic, str(count), *options, *trust], capture_output=True,
                               text=True, timeout=90)
         self.assertEqual(done.stdout, f"{count}\n", done.stderr)
+
+    def line_producer(self, topic):
+        """A function that sends a message, on one connection, and waits until the broker has it."""
+        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, topic, 0]
+        producer = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(end, producer)
+        self.addCleanup(producer.stdout.close)
+        self.addCleanup(producer.stdin.close)
+
+        def produce():
+            producer.stdin.write("message\n")
+            producer.stdin.flush()
+            self.assertEqual(producer.stdout.readline(), "0\n")
+
+        return produce
 
     def assert_moved(self, daemon, topic, count, partition="0", port=None):
         """As many messages in spans of both kinds, and nothing lost on the way."""
@@ -194,17 +214,7 @@ class Clients(ClientCase):
     def test_older_than_the_daemon(self):
         """From the first message on that begins after the module was loaded."""
         self.python("confluent", "create", "older", 1)
-        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, "older", 0]
-        producer = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(end, producer)
-        self.addCleanup(producer.stdout.close)
-        self.addCleanup(producer.stdin.close)
-
-        def produce():
-            producer.stdin.write("message\n")
-            producer.stdin.flush()
-            self.assertEqual(producer.stdout.readline(), "0\n")
-
+        produce = self.line_producer("older")
         produce()
         daemon = self.kafka_daemon()
         for _ in range(10):
@@ -212,6 +222,38 @@ class Clients(ClientCase):
         wait_for("all sent", lambda: messages(daemon.spans(name="send older")) >= 10)
         self.assertEqual(messages(daemon.spans(name="send older")), 10)
         self.assertEqual({span.kind for span in daemon.spans(name="send older")}, {PRODUCER})
+
+    def test_lost_records(self):
+        """While the daemon is held its ring runs full: each message is in a span, or counted, or records of it are counted as
+        lost. What comes then on the same connection is right."""
+        self.python("confluent", "create", "held", 1)
+        daemon = self.kafka_daemon(daemon={"ring_bytes": "64KiB"})
+        produce = self.line_producer("held")
+
+        def produce_some(count):
+            for _ in range(count):
+                produce()
+
+        produce_some(100)
+        wait_for("all sent", lambda: messages(daemon.spans(name="send held")) >= 100)
+        with daemon.held():
+            produce_some(HELD)
+        produce_some(1)  # a hole is known by what comes behind it
+        wait_for("the hole", lambda: daemon.losses().get(("module:kafka", "sequence_gaps"), 0))
+        before = daemon.wait_spans(100, settle=1.0, name="send held")
+        produce_some(100)
+        found = daemon.wait_spans(len(before) + 100, settle=1.0, name="send held")
+        lost = {name: count for (scope, name), count in daemon.losses().items() if scope == "module:kafka"}
+        print(f"{self.id()}: {len(found)} spans, {lost}")
+        self.assertEqual(len(found), len(before) + 100)
+        self.assertEqual(set(lost) - {"aborted.gap", "undecodable.gap"}, {"ring_full", "sequence_gaps"})
+        self.assertEqual({(span.attributes["messaging.batch.message_count"], span.attributes["messaging.destination.partition.id"],
+                           span.attributes.get("error.type")) for span in found}, {(1, "0", None)})
+        # Two records a message, all of the hole one after the other; what no topic has is in the records lost too.
+        wholly = 100 + HELD + 101 - len(found) - lost.get("aborted.gap", 0)
+        self.assertGreater(wholly, 0)
+        self.assertGreaterEqual(lost["ring_full"], 2 * wholly)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def test_fire_and_forget(self):
         daemon = self.kafka_daemon()
@@ -226,6 +268,45 @@ class Clients(ClientCase):
         wait_for("all sent", lambda: messages(daemon.spans(name="send broker", kind=SERVER)) >= 1000)
         self.assertEqual(messages(daemon.spans(name="send broker", kind=SERVER)), 1000)
         self.assertEqual(messages(daemon.spans(name="send broker", kind=PRODUCER)), 1000)
+
+
+class Delayed(LiveCase):
+    """librdkafka's own broker, in a process of kcat, answers all requests late."""
+
+    def broker(self):
+        """Its address. The process that has it waits for messages of a topic that gets none."""
+        log = self.folder / "broker.log"
+        with open(log, "w") as file:
+            process = subprocess.Popen([self.need("kcat"), "-C", "-t", "quiet", "-p", "0", "-b", "none", "-d", "mock", "-X",
+                                        "test.mock.num.brokers=1", "-X", f"test.mock.broker.rtt={DELAY_MS}"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file)
+        self.addCleanup(end, process)
+        return wait_for("the broker", lambda: re.search(r"bootstrap.servers=([0-9.:]+)", log.read_text())).group(1)
+
+    def kcat(self, *arguments, text=None):
+        return subprocess.run([self.need("kcat"), "-t", "late", "-p", "0", *arguments], input=text, capture_output=True,
+                              text=True, timeout=60, check=True).stdout
+
+    def test_delay_at_both_ends(self):
+        daemon = self.start_daemon(targets=[{"name": "kcat", "exe": [self.need("kcat")]}])
+        daemon.load("kafka", "--set", "server_spans=true")
+        broker = self.broker()
+        self.kcat("-P", "-b", broker, "-X", "linger.ms=0", "-X", "batch.num.messages=1", "-X", "max.in.flight=1",
+                  text="".join(f"message {number}\n" for number in range(LATE)))
+        self.expect_late(daemon, "send late", {PRODUCER, SERVER})
+        consumed = self.kcat("-C", "-b", broker, "-o", "beginning", "-c", str(LATE), "-q", "-X", "fetch.message.max.bytes=1")
+        self.assertEqual(len(consumed.splitlines()), LATE)
+        self.expect_late(daemon, "poll late", {CLIENT, SERVER})
+        self.assertEqual(daemon.losses(), {})
+
+    def expect_late(self, daemon, name, kinds):
+        for kind in kinds:
+            wait_for(f"{name} of {kind}", lambda kind=kind: messages(daemon.spans(name=name, kind=kind)) >= LATE)
+            found = [span for span in daemon.spans(name=name, kind=kind) if span.attributes["messaging.batch.message_count"]]
+            self.assertEqual(messages(found), LATE)
+            self.assertGreaterEqual(min(span.milliseconds for span in found), DELAY_MS - 1)  # its clock has milliseconds
+            self.assertLess(statistics.median(span.milliseconds for span in found), DELAY_MS + 5)
+            self.assertEqual({span.attributes["messaging.destination.partition.id"] for span in found}, {"0"})
 
 
 class OverTls(ClientCase):

@@ -81,6 +81,11 @@ void Stitcher::EmitSkipped(Reading& r, const Arrival& arrival, Text* text) {
   Release(r.stream, &text);
 }
 
+/// A statement whose answer will not be known.
+void Stitcher::CountUnpaired(Reading& r, const Arrival& arrival) {
+  if (Wanted(r, arrival)) r.stream.Abort(BeginExchange(r.stream, KindOf(r.c), arrival), PROBE_ABORTED_GAP);
+}
+
 void Stitcher::OnQuery(Reading& r, const Message& message, const Arrival& arrival) {
   bool cut = false;
   std::string_view body = message.body;
@@ -88,7 +93,7 @@ void Stitcher::OnQuery(Reading& r, const Message& message, const Arrival& arriva
   if (r.c.skipping) return EmitSkipped(r, arrival, TextOf(r, sql, cut, false, arrival));
   ForgetBySql(r, sql);
   r.c.grouped = false;
-  if (!Pair(r, Step::kQuery)) return;
+  if (!Pair(r, Step::kQuery)) return CountUnpaired(r, arrival);
   Operation* operation = Add(r, Step::kQuery, arrival);
   if (operation == nullptr || !Wanted(r, arrival)) return;
   operation->text = TextOf(r, sql, cut, false, arrival);
@@ -172,7 +177,7 @@ void Stitcher::OnExecute(Reading& r, const Message& message, const Arrival& arri
   const Named* named = TakeString(&body, &portal) ? r.c.portals.Find(portal) : nullptr;
   Text* text = named == nullptr ? nullptr : named->text;
   if (r.c.skipping) return EmitSkipped(r, arrival, Share(text));
-  if (!Pair(r, Step::kExecute)) return;
+  if (!Pair(r, Step::kExecute)) return CountUnpaired(r, arrival);
   Operation* operation = Add(r, Step::kExecute, r.c.grouped ? r.c.group : arrival);
   r.c.grouped = false;
   if (operation == nullptr || !Wanted(r, operation->arrival)) return;

@@ -77,6 +77,7 @@ class Stitcher {
   Operation* Add(Reading& r, Step step, const Arrival& arrival, std::string_view name = {});
   Text* TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_plain, const Arrival& arrival);
   static bool Pair(Reading& r, Step step);
+  void CountUnpaired(Reading& r, const Arrival& arrival);
   void EmitSkipped(Reading& r, const Arrival& arrival, Text* text);
   bool Wanted(const Reading& r, const Arrival& arrival);
   static void ForgetBySql(Reading& r, std::string_view sql);
