@@ -93,9 +93,9 @@ class MariaCase(SqlModuleCase):
     def maria_daemon(self, *config, **options):
         return self.module_daemon(os.path.realpath(find("mariadbd")), *config, **options)
 
-    def asker(self):
+    def asker(self, tls="--skip-ssl"):
         return Asker(self, [find("mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", self.port, "-u", "tester", "-psecret",
-                            "--skip-ssl", "-N", "-n", "shop"])
+                            tls, "-N", "-n", "shop"])
 
     def maria(self, text, *options):
         command = [find("mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", "tester",

@@ -238,6 +238,7 @@ class Clients(ClientCase):
         wait_for("all sent", lambda: messages(daemon.spans(name="send held")) >= 100)
         with daemon.held():
             produce_some(HELD)
+        daemon.counters()  # which are read when all that is in the ring was
         produce_some(1)  # a hole is known by what comes behind it
         wait_for("the hole", lambda: daemon.losses().get(("module:kafka", "sequence_gaps"), 0))
         before = daemon.wait_spans(100, settle=1.0, name="send held")
@@ -249,10 +250,10 @@ class Clients(ClientCase):
         self.assertEqual(set(lost) - {"aborted.gap", "undecodable.gap"}, {"ring_full", "sequence_gaps"})
         self.assertEqual({(span.attributes["messaging.batch.message_count"], span.attributes["messaging.destination.partition.id"],
                            span.attributes.get("error.type")) for span in found}, {(1, "0", None)})
-        # Two records a message, all of the hole one after the other; what no topic has is in the records lost too.
+        # Two records or more a message, all of the hole one after the other: at each end of it one may have lost one only.
         wholly = 100 + HELD + 101 - len(found) - lost.get("aborted.gap", 0)
         self.assertGreater(wholly, 0)
-        self.assertGreaterEqual(lost["ring_full"], 2 * wholly)
+        self.assertGreaterEqual(lost["ring_full"], 2 * wholly - 2)
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def test_fire_and_forget(self):

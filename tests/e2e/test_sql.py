@@ -110,11 +110,7 @@ class Postgres(SqlCase):
         """The client asks for TLS in the protocol; its plaintext comes back from the tls module."""
         self.postgres()
         self.turn_on_tls()
-        daemon = self.sql_daemon()
-        daemon.load("tls")
-        self.assertEqual(self.psql("select title from song where id = 3", PGSSLMODE="require").stdout, "title 3\n")
-        (span,) = daemon.wait_spans(1, settle=0.5, name="select song")
-        self.assertEqual(span.attributes["db.query.text"], "select title from song where id = ?")
+        self.expect_each_over_tls(self.sql_daemon, self.asker, lambda: self.asker(PGSSLMODE="require"))
 
     def test_connection_older_than_the_daemon(self):
         self.postgres()

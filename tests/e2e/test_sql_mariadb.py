@@ -145,6 +145,9 @@ class Mariadb(MariaCase):
         self.assertEqual(daemon.wait_spans(0, settle=1.0), [])
         self.assert_nothing_lost(daemon)
 
+    def test_mariadb_over_tls(self):
+        self.expect_each_over_tls(self.maria_daemon, self.asker, lambda: self.asker("--ssl"))
+
     def test_over_tls(self):
         daemon = self.maria_daemon()
         daemon.load("tls")
