@@ -240,14 +240,15 @@ class Clients(ClientCase):
             produce_some(HELD)
         daemon.counters()  # which are read when all that is in the ring was
         produce_some(1)  # a hole is known by what comes behind it
-        wait_for("the hole", lambda: daemon.losses().get(("module:kafka", "sequence_gaps"), 0))
+        wait_for("the hole", lambda: daemon.losses().get(("module:kafka", "ring_full"), 0))
         before = daemon.wait_spans(100, settle=1.0, name="send held")
         produce_some(100)
         found = daemon.wait_spans(len(before) + 100, settle=1.0, name="send held")
         lost = {name: count for (scope, name), count in daemon.losses().items() if scope == "module:kafka"}
         print(f"{self.id()}: {len(found)} spans, {lost}")
         self.assertEqual(len(found), len(before) + 100)
-        self.assertEqual(set(lost) - {"aborted.gap", "undecodable.gap"}, {"ring_full", "sequence_gaps"})
+        # Of a CPU that has no record behind its lost ones no gap is known yet.
+        self.assertEqual(set(lost) - {"aborted.gap", "undecodable.gap", "sequence_gaps"}, {"ring_full"})
         self.assertEqual({(span.attributes["messaging.batch.message_count"], span.attributes["messaging.destination.partition.id"],
                            span.attributes.get("error.type")) for span in found}, {(1, "0", None)})
         # Two records or more a message, all of the hole one after the other: at each end of it one may have lost one only.

@@ -12,14 +12,14 @@ vm_start
 echo -1 > /proc/sys/kernel/sched_rt_runtime_us
 
 produce() {
-  chrt -f 1 client -P -b $address -t some -p 0 -X linger.ms=0 -X batch.num.messages=1 -X max.in.flight=1 < /tmp/messages \
+  chrt -f 1 client -P -b $address -t $topic -p 0 -X linger.ms=0 -X batch.num.messages=1 -X max.in.flight=1 < /tmp/messages \
     > /run/produced 2>&1
 }
 
 # consume: the last messages, one a Fetch, by a client that waits for more. Sets consumer to it.
 consume() {
   : > /run/consumed
-  chrt -f 1 client -C -b $address -t some -p 0 -o -$messages -u -q -X fetch.message.max.bytes=1 > /run/consumed 2>&1 &
+  chrt -f 1 client -C -b $address -t $topic -p 0 -o -$messages -u -q -X fetch.message.max.bytes=1 > /run/consumed 2>&1 &
   consumer=$!
   for attempt in $(seq 600); do
     [ "$(wc -l < /run/consumed)" -ge $messages ] && break
@@ -31,7 +31,10 @@ consume() {
 # per BEFORE AFTER: for each message.
 per() { awk "BEGIN {printf \"%.1f\", ($2 - $1) / $messages}"; }
 
+# A topic of its own each time: this broker looks for a message from the first one of the topic on.
 measure() {
+  runs=$((runs + 1))
+  topic=some$runs
   before=$(cpu_of $broker)
   produce || return 1
   produce_broker=$(per "$before" "$(cpu_of $broker)")
@@ -53,6 +56,7 @@ for attempt in $(seq 150); do
   sleep 0.2
 done
 seq $messages > /tmp/messages
+runs=0
 status=0
 measure || status=1 # until all is warm
 [ $status -eq 0 ] && { rounds 3 /etc/broker.yaml produce_broker fetch_broker || status=1; }
