@@ -141,6 +141,15 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
+    @contextlib.contextmanager
+    def held(self):
+        """The daemon does not run meanwhile: what its ring does not take is lost."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     # --- asking ---
 
     def ctl(self, *arguments, check=True, timeout=60):

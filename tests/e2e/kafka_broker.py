@@ -16,9 +16,12 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},SSL://127.0.0.1:{tls_port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SSL://127.0.0.1:{tls_port}
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/secrets.pem
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT
 log.dirs={folder}/data
 num.partitions=1
 offsets.topic.num.partitions=1
@@ -50,11 +53,13 @@ class Broker:
     def __init__(self):
         java, path = program("java"), class_path()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-kafka."))
-        self.port, controller = free_port(), free_port()
+        self.port, self.tls_port, controller = free_port(), free_port(), free_port()
         self.process = None
+        self.certificate = self.make_secrets()
         config = self.folder / "broker.properties"
-        config.write_text(PROPERTIES.format(port=self.port, controller=controller, folder=self.folder))
-        self.address = f"127.0.0.1:{self.port}"
+        config.write_text(PROPERTIES.format(port=self.port, tls_port=self.tls_port, controller=controller,
+                                            folder=self.folder))
+        self.address, self.tls_address = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.tls_port}"
         try:
             with open(self.folder / "broker.log", "ab") as log:
                 subprocess.run([java, "-cp", path, "kafka.tools.StorageTool", "format", "-t", "probedprobedprobedprob",
@@ -65,6 +70,15 @@ class Broker:
         except BaseException:
             self.stop()
             raise
+
+    def make_secrets(self):
+        """The broker's key and certificate in one file, as it wants them. Returns the certificate for its clients."""
+        certificate, key = self.folder / "certificate.pem", self.folder / "key.pem"
+        subprocess.run([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                       check=True, capture_output=True)
+        (self.folder / "secrets.pem").write_text(key.read_text() + certificate.read_text())
+        return certificate
 
     def stop(self):
         if self.process is not None:
@@ -83,13 +97,13 @@ class KafkaCase(LiveCase):
             raise unittest.SkipTest(str(reason)) from None
         cls.addClassCleanup(cls.broker.stop)
 
-    def kafka_daemon(self, config=None, broker=False):
-        """Looks at the broker's port; at the broker itself only if told to."""
-        targets = [{"name": "kafka", "ports": [self.broker.port]}]
+    def kafka_daemon(self, config=None, broker=False, **options):
+        """Looks at the broker's ports; at the broker itself only if told to."""
+        targets = [{"name": "kafka", "ports": [self.broker.port, self.broker.tls_port]}]
         if not broker:
             targets.append({"name": "not_the_broker", "exclude": True, "pids": [self.broker.process.pid]})
         modules = [{"name": "kafka", "config": config}] if config else []
-        daemon = self.start_daemon(targets=targets, modules=modules)
+        daemon = self.start_daemon(targets=targets, modules=modules, **options)
         if not config:
             daemon.load("kafka")
         return daemon

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 
 from harness import BUILD_DIR
+from peers import PYTHON
 
 
 class Missing(Exception):
@@ -77,3 +78,12 @@ def java_program(sources, folder, name):
     fetch("the Maven artifacts", [maven, "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], cwd=folder)
     subprocess.run([javac, "-cp", f"{folder}/lib/*", "-d", folder / "classes", folder / f"{name}.java"], check=True)
     return [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{folder}/classes:{folder}/lib/*", name]
+
+
+def python_program(sources, folder, script):
+    """requirements.txt has the checksums of all there is, so nothing else is taken along."""
+    command = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "--only-binary", ":all:",
+               "--target", folder, "-r", sources / "requirements.txt"]
+    fetch("the Python packages", list(map(str, command)), cwd=folder)
+    shutil.copy(sources / script, folder)  # beside them, which is where Python looks first
+    return [PYTHON, folder / script]

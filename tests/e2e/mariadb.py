@@ -12,7 +12,7 @@ import textwrap
 import unittest
 
 import peers
-from databases import SqlModuleCase
+from databases import Asker, SqlModuleCase
 from harness import accepts, end, free_port, wait_for
 
 SETUP = """
@@ -90,8 +90,12 @@ class MariaCase(SqlModuleCase):
         cls.addClassCleanup(cls.server.stop)
         cls.port = cls.server.port
 
-    def maria_daemon(self, *config, servers=False):
-        return self.module_daemon(os.path.realpath(find("mariadbd")), *config, servers=servers)
+    def maria_daemon(self, *config, **options):
+        return self.module_daemon(os.path.realpath(find("mariadbd")), *config, **options)
+
+    def asker(self, tls="--skip-ssl"):
+        return Asker(self, [find("mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", self.port, "-u", "tester", "-psecret",
+                            tls, "-N", "-n", "shop"])
 
     def maria(self, text, *options):
         command = [find("mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", "tester",

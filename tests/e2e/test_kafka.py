@@ -2,16 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Producers and consumers of a real broker."""
 
+import collections
+import re
+import statistics
 import subprocess
 import unittest
 
-from harness import end, wait_for
+from harness import LiveCase, end, wait_for
 from kafka_broker import KafkaCase, class_path
+from languages import Missing, built, go_program
 from peers import PYTHON, SERVERS
 from spans import CLIENT, PRODUCER, SERVER
 from under_load import Overflow, UnderLoad
 
 MESSAGES = 10_000
+HELD = 1000
+LATE = 100
+DELAY_MS = 50
 
 
 def messages(spans):
@@ -19,12 +26,19 @@ def messages(spans):
     return sum(span.attributes["messaging.batch.message_count"] for span in spans)
 
 
-class Clients(UnderLoad, Overflow, KafkaCase):
-    module = "kafka"
-    unnamed = True  # requests have no names of their own
+def by_partition(spans):
+    """Messages of each partition that spans name."""
+    counted = collections.Counter()
+    for span in spans:
+        counted[span.attributes.get("messaging.destination.partition.id")] += span.attributes["messaging.batch.message_count"]
+    return counted
 
+
+class ClientCase(KafkaCase):
     def kcat(self, *arguments, text=None):
-        command = [self.need("kcat"), "-b", self.broker.address, *arguments]
+        """Over TLS if the arguments say so."""
+        tls = "security.protocol=ssl" in arguments
+        command = [self.need("kcat"), "-b", self.broker.tls_address if tls else self.broker.address, *arguments]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True)
 
     def python(self, library, action, topic, count, *options):
@@ -38,7 +52,39 @@ class Clients(UnderLoad, Overflow, KafkaCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.split()
 
-    def assert_moved(self, daemon, topic, count):
+    def go_client(self):
+        sources = SERVERS / "kafka" / "go"
+        try:
+            return built(sources, "kafka_clients/go", lambda folder: go_program(sources, folder))
+        except Missing as missing:
+            print(f"SKIPPED: {self.id()}: {missing}")
+            self.skipTest(str(missing))
+
+    def go(self, library, action, topic, count, *options, tls=False):
+        """What servers/kafka/go says it has moved."""
+        program = self.go_client()
+        where = self.broker.tls_address if tls else self.broker.address
+        trust = [f"tls={self.broker.certificate}"] if tls else []
+        done = subprocess.run([*program, library, action, where, topic, str(count), *options, *trust], capture_output=True,
+                              text=True, timeout=90)
+        self.assertEqual(done.stdout, f"{count}\n", done.stderr)
+
+    def line_producer(self, topic):
+        """A function that sends a message, on one connection, and waits until the broker has it."""
+        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, topic, 0]
+        producer = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(end, producer)
+        self.addCleanup(producer.stdout.close)
+        self.addCleanup(producer.stdin.close)
+
+        def produce():
+            producer.stdin.write("message\n")
+            producer.stdin.flush()
+            self.assertEqual(producer.stdout.readline(), "0\n")
+
+        return produce
+
+    def assert_moved(self, daemon, topic, count, partition="0", port=None):
         """As many messages in spans of both kinds, and nothing lost on the way."""
         wait_for("all fetched", lambda: messages(daemon.spans(name=f"poll {topic}")) >= count)
         sent, polled = daemon.spans(name=f"send {topic}"), daemon.spans(name=f"poll {topic}")
@@ -48,9 +94,15 @@ class Clients(UnderLoad, Overflow, KafkaCase):
                          {(CLIENT, "receive")})
         for span in sent + polled:
             self.assertEqual(span.attributes["messaging.system.name"], "kafka")
-            self.assertEqual(span.attributes["server.port"], self.broker.port)
-            self.assertEqual(span.attributes["messaging.destination.partition.id"], "0")
+            self.assertEqual(span.attributes["server.port"], port or self.broker.port)
+            self.assertEqual(span.attributes["messaging.destination.partition.id"], partition)
+            self.assertNotIn("error.type", span.attributes)
         self.assert_nothing_lost(daemon)
+
+
+class Clients(UnderLoad, Overflow, ClientCase):
+    module = "kafka"
+    unnamed = True  # requests have no names of their own
 
     def test_kcat(self):
         daemon = self.kafka_daemon()
@@ -95,6 +147,40 @@ class Clients(UnderLoad, Overflow, KafkaCase):
         self.assertEqual(len(consumed.splitlines()), MESSAGES)
         self.assert_moved(daemon, "java", MESSAGES)
 
+    def expect_go(self, library):
+        self.python("confluent", "create", library, 1)
+        daemon = self.kafka_daemon()
+        self.go(library, "produce", library, MESSAGES)
+        self.go(library, "consume", library, MESSAGES)
+        self.assert_moved(daemon, library, MESSAGES)
+
+    def test_franz_go(self):
+        self.expect_go("franz")
+
+    def test_kafka_go(self):
+        self.expect_go("segmentio")
+
+    def expect_partition(self, library):
+        """One of three; a Produce for each message."""
+        topic = f"{library}-three"
+        self.python("confluent", "create", topic, 3)
+        daemon = self.kafka_daemon()
+        for partition, count in (("2", 200), ("1", 100)):
+            self.go(library, "produce", topic, count, f"partition={partition}", "apart=yes")
+            self.go(library, "consume", topic, count, f"partition={partition}")
+        wait_for("all fetched", lambda: messages(daemon.spans(name=f"poll {topic}")) >= 300)
+        sent = daemon.spans(name=f"send {topic}")
+        self.assertEqual(len(sent), 300)
+        self.assertEqual(by_partition(sent), {"1": 100, "2": 200})
+        self.assertEqual(by_partition(daemon.spans(name=f"poll {topic}")), {"1": 100, "2": 200})
+        self.assert_nothing_lost(daemon)
+
+    def test_partitions_of_franz_go(self):
+        self.expect_partition("franz")
+
+    def test_partitions_of_kafka_go(self):
+        self.expect_partition("segmentio")
+
     def test_trace_contexts_become_links(self):
         daemon = self.kafka_daemon()
         self.python("confluent", "produce", "links", 1, "headers=yes")
@@ -129,24 +215,10 @@ class Clients(UnderLoad, Overflow, KafkaCase):
         self.assertEqual({span.status.get("code", 0) for span in empty}, {0})
         self.assert_nothing_lost(daemon)
 
-    def producer(self, topic):
-        """A client with a message a call."""
-        self.python("confluent", "create", topic, 1)
-        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", "lines", self.broker.address, topic, 0]
-        producer = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(end, producer)
-        self.addCleanup(producer.stdout.close)
-        self.addCleanup(producer.stdin.close)
-
-        def produce():
-            producer.stdin.write("message\n")
-            producer.stdin.flush()
-            self.assertEqual(producer.stdout.readline(), "0\n")
-        return produce
-
     def test_older_than_the_daemon(self):
         """From the first message on that begins after the module was loaded."""
-        produce = self.producer("older")
+        self.python("confluent", "create", "older", 1)
+        produce = self.line_producer("older")
         produce()
         daemon = self.kafka_daemon()
         for _ in range(10):
@@ -154,6 +226,40 @@ class Clients(UnderLoad, Overflow, KafkaCase):
         wait_for("all sent", lambda: messages(daemon.spans(name="send older")) >= 10)
         self.assertEqual(messages(daemon.spans(name="send older")), 10)
         self.assertEqual({span.kind for span in daemon.spans(name="send older")}, {PRODUCER})
+
+    def test_lost_records(self):
+        """While the daemon is held its ring runs full: each message is in a span, or counted, or records of it are counted as
+        lost. What comes then on the same connection is right."""
+        self.python("confluent", "create", "held", 1)
+        daemon = self.kafka_daemon(daemon={"ring_bytes": "64KiB"})
+        produce = self.line_producer("held")
+
+        def produce_some(count):
+            for _ in range(count):
+                produce()
+
+        produce_some(100)
+        wait_for("all sent", lambda: messages(daemon.spans(name="send held")) >= 100)
+        with daemon.held():
+            produce_some(HELD)
+        daemon.counters()  # which are read when all that is in the ring was
+        produce_some(1)  # a hole is known by what comes behind it
+        wait_for("the hole", lambda: daemon.losses().get(("module:kafka", "ring_full"), 0))
+        before = daemon.wait_spans(100, settle=1.0, name="send held")
+        produce_some(100)
+        found = daemon.wait_spans(len(before) + 100, settle=1.0, name="send held")
+        lost = {name: count for (scope, name), count in daemon.losses().items() if scope == "module:kafka"}
+        print(f"{self.id()}: {len(found)} spans, {lost}")
+        self.assertEqual(len(found), len(before) + 100)
+        # Of a CPU that has no record behind its lost ones no gap is known yet.
+        self.assertEqual(set(lost) - {"aborted.gap", "undecodable.gap", "sequence_gaps"}, {"ring_full"})
+        self.assertEqual({(span.attributes["messaging.batch.message_count"], span.attributes["messaging.destination.partition.id"],
+                           span.attributes.get("error.type")) for span in found}, {(1, "0", None)})
+        # Two records or more a message, all of the hole one after the other: at each end of it one may have lost one only.
+        wholly = 100 + HELD + 101 - len(found) - lost.get("aborted.gap", 0)
+        self.assertGreater(wholly, 0)
+        self.assertGreaterEqual(lost["ring_full"], 2 * wholly - 2)
+        self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def test_fire_and_forget(self):
         daemon = self.kafka_daemon()
@@ -179,7 +285,8 @@ class Clients(UnderLoad, Overflow, KafkaCase):
         return round_of
 
     def talk_peers(self):
-        produce = self.producer("full")
+        self.python("confluent", "create", "full", 1)
+        produce = self.line_producer("full")
 
         def talk(first, count):
             for _ in range(count):
@@ -196,6 +303,84 @@ class Clients(UnderLoad, Overflow, KafkaCase):
 
     def number_of(self, span):
         self.assertEqual(span.attributes["messaging.batch.message_count"], 1)
+
+
+class Delayed(LiveCase):
+    """librdkafka's own broker, in a process of kcat, answers all requests late."""
+
+    def broker(self):
+        """Its address. The process that has it waits for messages of a topic that gets none."""
+        log = self.folder / "broker.log"
+        with open(log, "w") as file:
+            process = subprocess.Popen([self.need("kcat"), "-C", "-t", "quiet", "-p", "0", "-b", "none", "-d", "mock", "-X",
+                                        "test.mock.num.brokers=1", "-X", f"test.mock.broker.rtt={DELAY_MS}"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file)
+        self.addCleanup(end, process)
+        return wait_for("the broker", lambda: re.search(r"bootstrap.servers=([0-9.:]+)", log.read_text())).group(1)
+
+    def kcat(self, *arguments, text=None):
+        return subprocess.run([self.need("kcat"), "-t", "late", "-p", "0", *arguments], input=text, capture_output=True,
+                              text=True, timeout=60, check=True).stdout
+
+    def test_delay_at_both_ends(self):
+        daemon = self.start_daemon(targets=[{"name": "kcat", "exe": [self.need("kcat")]}])
+        daemon.load("kafka", "--set", "server_spans=true")
+        broker = self.broker()
+        self.kcat("-P", "-b", broker, "-X", "linger.ms=0", "-X", "batch.num.messages=1", "-X", "max.in.flight=1",
+                  text="".join(f"message {number}\n" for number in range(LATE)))
+        self.expect_late(daemon, "send late", {PRODUCER, SERVER})
+        consumed = self.kcat("-C", "-b", broker, "-o", "beginning", "-c", str(LATE), "-q", "-X", "fetch.message.max.bytes=1")
+        self.assertEqual(len(consumed.splitlines()), LATE)
+        self.expect_late(daemon, "poll late", {CLIENT, SERVER})
+        self.assertEqual(daemon.losses(), {})
+
+    def expect_late(self, daemon, name, kinds):
+        for kind in kinds:
+            wait_for(f"{name} of {kind}", lambda kind=kind: messages(daemon.spans(name=name, kind=kind)) >= LATE)
+            found = [span for span in daemon.spans(name=name, kind=kind) if span.attributes["messaging.batch.message_count"]]
+            self.assertEqual(messages(found), LATE)
+            self.assertGreaterEqual(min(span.milliseconds for span in found), DELAY_MS - 1)  # its clock has milliseconds
+            self.assertLess(statistics.median(span.milliseconds for span in found), DELAY_MS + 5)
+            self.assertEqual({span.attributes["messaging.destination.partition.id"] for span in found}, {"0"})
+
+
+class OverTls(ClientCase):
+    """Only the clients' plaintext can be read: the broker is Java."""
+
+    def tls_daemon(self):
+        daemon = self.kafka_daemon()
+        daemon.load("tls")
+        return daemon
+
+    def expect_moved(self, daemon, topic):
+        self.assert_moved(daemon, topic, MESSAGES, port=self.broker.tls_port)
+        self.assertEqual(daemon.counters().get(("module:tls", "unbound"), 0), 0)
+        handshakes = [span for span in daemon.spans() if span.name.startswith("TLS client handshake")]
+        self.assertGreater(len(handshakes), 0)
+        self.assertEqual({span.attributes["probed.tls.plaintext_read"] for span in handshakes}, {True})
+
+    def test_kcat(self):
+        daemon = self.tls_daemon()
+        secure = ("-X", "security.protocol=ssl", "-X", f"ssl.ca.location={self.broker.certificate}")
+        self.kcat("-P", "-t", "kcat", *secure, text="".join(f"message {number}\n" for number in range(MESSAGES)))
+        consumed = self.kcat("-C", "-t", "kcat", *secure, "-o", "beginning", "-c", str(MESSAGES), "-q",
+                             "-X", "fetch.message.max.bytes=8192").stdout
+        self.assertEqual(len(consumed.splitlines()), MESSAGES)
+        self.expect_moved(daemon, "kcat")
+
+    def test_franz_go(self):
+        self.expect_go("franz")
+
+    def test_kafka_go(self):
+        self.expect_go("segmentio")
+
+    def expect_go(self, library):
+        self.python("confluent", "create", library, 1)
+        self.spawn([*self.go_client(), "wait"])  # else the probes come some milliseconds after a client's start
+        daemon = self.tls_daemon()
+        self.go(library, "produce", library, MESSAGES, tls=True)
+        self.go(library, "consume", library, MESSAGES, tls=True)
+        self.expect_moved(daemon, library)
 
 
 if __name__ == "__main__":

@@ -114,25 +114,11 @@ class Postgres(SqlCase):
         """The client asks for TLS in the protocol; its plaintext comes back from the tls module."""
         self.postgres()
         self.turn_on_tls()
-        daemon = self.sql_daemon()
-        daemon.load("tls")
-        self.assertEqual(self.psql("select title from song where id = 3", PGSSLMODE="require").stdout, "title 3\n")
-        (span,) = daemon.wait_spans(1, settle=0.5, name="select song")
-        self.assertEqual(span.attributes["db.query.text"], "select title from song where id = ?")
+        self.expect_each_over_tls(self.sql_daemon, self.asker, lambda: self.asker(PGSSLMODE="require"))
 
     def test_connection_older_than_the_daemon(self):
         self.postgres()
-        client = subprocess.Popen([self.postgres_program("psql"), "-X", "-q", "-A", "-t"], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True, env=self.environment())
-        self.addCleanup(client.stdout.close)
-        self.addCleanup(client.wait)
-        self.addCleanup(client.stdin.close)
-
-        def ask(text):
-            client.stdin.write(text + "\n")
-            client.stdin.flush()
-            return client.stdout.readline()
-
+        ask = self.asker().ask
         self.assertEqual(ask("select 1;"), "1\n")
         daemon = self.sql_daemon()
         for number in range(1, 6):
@@ -140,6 +126,16 @@ class Postgres(SqlCase):
         found = daemon.wait_spans(5, settle=0.5)
         self.assertEqual({span.name for span in found}, {"select song"})
         self.assertNotIn("db.namespace", found[0].attributes)
+
+    def test_lost_records(self):
+        self.postgres()
+        self.expect_lost_records(self.sql_daemon, self.asker())
+
+    def test_delay(self):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "server_spans=true", both=True)
+        self.pgbench("extended", "select pg_sleep(0.05);\n", 100)
+        self.expect_delay(daemon, 100)
 
     def test_psycopg2(self):
         self.postgres()

@@ -3,7 +3,6 @@
 """Statements of unmodified clients at an unmodified MariaDB."""
 
 import collections
-import subprocess
 
 from harness import wait_for
 from mariadb import MariaCase, find
@@ -121,18 +120,7 @@ class Mariadb(MariaCase):
         self.assertNotIn("server.address", span.attributes)
 
     def test_connection_older_than_the_daemon(self):
-        client = subprocess.Popen([find("mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u",
-                                   "tester", "-psecret", "--skip-ssl", "-N", "-n", "shop"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  text=True)
-        self.addCleanup(client.stdout.close)
-        self.addCleanup(client.wait)
-        self.addCleanup(client.stdin.close)
-
-        def ask(text):
-            client.stdin.write(text + "\n")
-            client.stdin.flush()
-            return client.stdout.readline()
-
+        ask = self.asker().ask
         self.assertEqual(ask("select 1;"), "1\n")
         daemon = self.maria_daemon()
         for number in range(1, 6):
@@ -141,6 +129,14 @@ class Mariadb(MariaCase):
         self.assertEqual({(span.name, span.attributes["db.system.name"]) for span in found}, {("select song", "mysql")})
         self.assertNotIn("db.namespace", found[0].attributes)
 
+    def test_lost_records(self):
+        self.expect_lost_records(self.maria_daemon, self.asker())
+
+    def test_delay(self):
+        daemon = self.maria_daemon("--set", "server_spans=true", both=True)
+        self.maria("select sleep(0.05);\n" * 100)
+        self.expect_delay(daemon, 100)
+
     def test_compressed(self):
         daemon = self.maria_daemon()
         done = self.maria("select title from song where id = 3; select 2;", "--compress")
@@ -148,6 +144,9 @@ class Mariadb(MariaCase):
         wait_for("the stream is given away", lambda: daemon.counters().get(("module:sql", "streams_given_away"), 0) == 1)
         self.assertEqual(daemon.wait_spans(0, settle=1.0), [])
         self.assert_nothing_lost(daemon)
+
+    def test_mariadb_over_tls(self):
+        self.expect_each_over_tls(self.maria_daemon, self.asker, lambda: self.asker("--ssl"))
 
     def test_over_tls(self):
         daemon = self.maria_daemon()

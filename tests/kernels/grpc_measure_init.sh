@@ -44,21 +44,6 @@ measure() {
   grep -q " $calls succeeded, 0 failed" /run/h2load || return 1
 }
 
-# result NAME BEFORE WITH AFTER...: several traced runs, each between two bare ones.
-result() {
-  awk -v name="$1" -v runs="$2" 'BEGIN {
-    n = split(runs, run, " ")
-    printf "result %s", name
-    for (i = 2; i < n; i += 2) {
-      printf " base %.1f with %.1f", run[i - 1], run[i]
-      sum += added[i] = run[i] - (run[i - 1] + run[i + 1]) / 2
-    }
-    printf " base %.1f added", run[n]
-    for (i = 2; i < n; i += 2) printf " %+.1f", added[i]
-    printf " mean %+.1f\n", sum / ((n - 1) / 2)
-  }'
-}
-
 grpc_echo $role 9000 > /run/server.log 2>&1 &
 server=$!
 nginx_start
@@ -69,22 +54,6 @@ modules: [{name: grpc}]
 targets: [{name: servers, pids: [$server, $nginx_worker]}]
 C
 status=0
-measure || status=1
-grpc_runs=$grpc nginx_runs=$nginx
-for round in 1 2 3; do
-  [ $status -eq 0 ] || break
-  agent_start /bin/agent_probed.sh /tmp/probed.yaml || { status=1; break; }
-  measure || status=1
-  grpc_runs="$grpc_runs $grpc" nginx_runs="$nginx_runs $nginx"
-  agent_stop
-  sed 's/^/    | /' /run/agent.out
-  measure || status=1
-  grpc_runs="$grpc_runs $grpc" nginx_runs="$nginx_runs $nginx"
-done
-if [ $status -eq 0 ]; then
-  result grpc "$grpc_runs"
-  result nginx "$nginx_runs"
-else
-  cat /run/answers /run/client.log /run/server.log /run/h2load
-fi
+rounds 3 /tmp/probed.yaml grpc nginx || status=1
+[ $status -eq 0 ] || cat /run/answers /run/client.log /run/server.log /run/h2load
 vm_stop $status

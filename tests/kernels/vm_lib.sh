@@ -67,6 +67,42 @@ agent_stop() {
 # agent_pid: the daemon if the agent's script has started one, else the agent itself.
 agent_pid() { pidof probed || echo $agent; }
 
+# rounds COUNT CONFIGURATION NAME...: runs `measure`, which sets a variable of each name, bare, and COUNT times traced and
+# bare again. Prints what tracing added to each.
+rounds() {
+  count=$1 configuration=$2
+  shift 2
+  keep_measured "$@" || return 1
+  for round in $(seq $count); do
+    agent_start /bin/agent_probed.sh "$configuration" || return 1
+    keep_measured "$@" || return 1
+    agent_stop
+    sed 's/^/    | /' /run/agent.out
+    keep_measured "$@" || return 1
+  done
+  for name; do eval "result $name \"\$${name}_runs\""; done
+}
+
+keep_measured() {
+  measure || return 1
+  for name; do eval "${name}_runs=\"\$${name}_runs \$$name\""; done
+}
+
+# result NAME "BARE TRACED BARE...": several traced runs, each between two bare ones.
+result() {
+  awk -v name="$1" -v runs="$2" 'BEGIN {
+    n = split(runs, run, " ")
+    printf "result %s", name
+    for (i = 2; i < n; i += 2) {
+      printf " base %.1f with %.1f", run[i - 1], run[i]
+      sum += added[i] = run[i] - (run[i - 1] + run[i + 1]) / 2
+    }
+    printf " base %.1f added", run[n]
+    for (i = 2; i < n; i += 2) printf " %+.1f", added[i]
+    printf " mean %+.1f\n", sum / ((n - 1) / 2)
+  }'
+}
+
 # --- a daemon with a file sink -----------------------------------------------------------------------------------
 
 socket=/run/probed.sock

@@ -353,6 +353,19 @@ TEST_F(Pg, TakenUpWhereTheServerIsReady) {
   EXPECT_THAT(Lines(), ElementsAre("SELECT b"));
 }
 
+TEST_F(Pg, StatementsBehindLostOnesAreCounted) {
+  Connect();
+  stream_.Lose(PROBE_SENT, 20);
+  stream_.Lose(PROBE_RECEIVED, 60);
+  for (const char* text : {"select 1", "select 2", "select 3"}) {
+    stream_.Send(Query(text));
+    stream_.Receive(Columns() + Row("1") + Complete("SELECT 1") + Ready());
+  }
+  EXPECT_THAT(Lines(), ElementsAre("select #1", "select #1"));
+  EXPECT_EQ(driver_.host.opened(), 3U);
+  EXPECT_EQ(driver_.host.Aborts(PROBE_ABORTED_GAP), 1U);
+}
+
 TEST_F(Pg, ForeignBytesAreGivenUp) {
   for (int i = 0; i < 8; ++i) stream_.Receive("HTTP/1.1 200 OK\r\n");
   EXPECT_TRUE(stream_.raw()->not_mine);

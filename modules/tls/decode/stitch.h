@@ -56,6 +56,7 @@ class Stitcher {
   // Messages.
   void OnRecord(Reading& r);
   void OnMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start);
+  void OnFirstMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start);
   void OnClientHello(Reading& r, std::string_view body, const Arrival& start);
   void OnServerHello(Reading& r, std::string_view body);
   void OnCertificate(Reading& r, std::string_view body);

@@ -51,7 +51,7 @@ void Stitcher::OnFinished(Reading& r) {
 }
 
 void Stitcher::OnMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start) {
-  if (r.connection.handshake == nullptr) return type == kClientHello ? OnClientHello(r, body, start) : Refuse(r);
+  if (r.connection.handshake == nullptr) return OnFirstMessage(r, type, body, start);
   const bool by_server = r.direction == r.connection.handshake->server();
   switch (type) {
     case kServerHello: return by_server ? OnServerHello(r, body) : Refuse(r);
@@ -59,6 +59,15 @@ void Stitcher::OnMessage(Reading& r, std::uint8_t type, std::string_view body, c
     case kServerKeyExchange: return by_server ? OnKeyExchange(r, body) : Refuse(r);
     default: return;  // they say nothing that is told; a second ClientHello asks for the same as the first
   }
+}
+
+/// A connection may come late from a module that saw TLS being asked for: the ClientHello was on its way already.
+void Stitcher::OnFirstMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start) {
+  if (type == kClientHello) return OnClientHello(r, body, start);
+  ServerHello hello;
+  if (type != kServerHello || !ParseServerHello(body, &hello)) return Refuse(r);
+  r.outcome = PROBE_IGNORED_BODY;
+  Forget(r.stream, r.connection);
 }
 
 void Stitcher::OnClientHello(Reading& r, std::string_view body, const Arrival& start) {

@@ -291,6 +291,25 @@ TEST(TlsStreams, OtherProtocolsAreGivenBack) {
   EXPECT_EQ(driver.host.opened(), 0U);
 }
 
+/// As from the sql module: whoever looked at the connection before had the ClientHello.
+TEST(TlsStreams, HandshakesWithoutTheirBeginningAreNoSpan) {
+  for (const char* name : {"tls13", "tls13_hello_retry", "tls12"}) {
+    for (const char end : {'<', '>'}) {
+      Driver driver(probe_module_entry);
+      StreamDriver stream = driver.NewStream();
+      std::vector<Step> steps = Conversation(name, end);
+      steps.erase(steps.begin());
+      stream.Open();
+      for (const Step& step : steps) stream.Feed(step);
+      EXPECT_FALSE(stream.raw()->not_mine);
+      EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_MALFORMED), 0U);
+      stream.Close(PROBE_CLOSE_LOCAL);
+      EXPECT_EQ(driver.host.opened(), 0U);
+      EXPECT_EQ(driver.host.bytes(), 0U);
+    }
+  }
+}
+
 /// A reset that comes while the server sends its answer: the end is seen before the bytes.
 TEST(TlsStreams, BytesBehindTheEndAreIgnored) {
   Driver driver(probe_module_entry);

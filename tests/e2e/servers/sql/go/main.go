@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,13 +23,15 @@ func check(err error) {
 	}
 }
 
-func open(driver, host, port string) (*sql.DB, string) {
+func open(driver, host, port string, encrypted bool) (*sql.DB, string) {
+	mode := map[string]map[bool]string{"mysql": {false: "false", true: "skip-verify"},
+		"pgx": {false: "disable", true: "require"}}[driver][encrypted]
 	if driver == "mysql" {
-		db, err := sql.Open("mysql", fmt.Sprintf("tester:secret@tcp(%s:%s)/shop", host, port))
+		db, err := sql.Open("mysql", fmt.Sprintf("tester:secret@tcp(%s:%s)/shop?tls=%s", host, port, mode))
 		check(err)
 		return db, "?"
 	}
-	db, err := sql.Open("pgx", fmt.Sprintf("postgres://tester:secret@%s:%s/shop?sslmode=disable", host, port))
+	db, err := sql.Open("pgx", fmt.Sprintf("postgres://tester:secret@%s:%s/shop?sslmode=%s", host, port, mode))
 	check(err)
 	return db, "$1"
 }
@@ -46,7 +49,10 @@ func codeOf(err error) string {
 }
 
 func main() {
-	db, placeholder := open(os.Args[1], os.Args[2], os.Args[3])
+	if os.Args[1] == "wait" {
+		time.Sleep(time.Hour)
+	}
+	db, placeholder := open(os.Args[1], os.Args[2], os.Args[3], len(os.Args) > 5)
 	db.SetMaxOpenConns(1)
 	count, err := strconv.Atoi(os.Args[4])
 	check(err)
