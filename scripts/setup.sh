@@ -40,6 +40,7 @@ wanted() {
   command -v npm >/dev/null || echo npm
   command -v javac >/dev/null || echo default-jdk-headless
   command -v mvn >/dev/null || echo maven
+  command -v cargo >/dev/null || echo cargo
 }
 
 missing() {

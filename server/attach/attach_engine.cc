@@ -61,19 +61,22 @@ void AttachEngine::OnUnread(const std::string& module, std::uint32_t pid) {
     keys = processes_.contains(pid) ? processes_[pid] : keys;
   else
     for (const MappedFile& file : *files) keys.push_back(file.key);
-  const auto is_probed = [&](const FileKey& key) {
+  const auto is_new = [&, now = std::chrono::steady_clock::now()](const FileKey& key) {
     const auto known = found->second.files.find(key);
-    return known != found->second.files.end() && known->second.attachment != nullptr;
+    return known != found->second.files.end() && known->second.attachment != nullptr &&
+           now - known->second.attached < limits_.settled;
   };
-  if (keys.empty() || std::any_of(keys.begin(), keys.end(), is_probed)) return;
+  if (keys.empty() || std::any_of(keys.begin(), keys.end(), is_new) || !found->second.unread.insert(pid).second) return;
   AttachReport& report = found->second.report;
   ++report.unread;
   if (files && report.unread_now.size() < kMostNamed) report.unread_now[pid] = files->front().path;
 }
 
 void AttachEngine::DropUnread() {
-  for (auto& [name, module] : modules_)
+  for (auto& [name, module] : modules_) {
     std::erase_if(module.report.unread_now, [this](const auto& item) { return !source_.Files(item.first); });
+    std::erase_if(module.unread, [this](std::uint32_t pid) { return !source_.Files(pid); });
+  }
 }
 
 void AttachEngine::Scan(std::uint32_t pid) {
@@ -130,7 +133,10 @@ AttachEngine::FileState AttachEngine::Decide(const std::string& name, Module& mo
                   fmt::format("the module has all its {} sites", limits_.sites_per_module));
   Result<std::unique_ptr<Attachment>> attached = module.port.attach(fd.get(), plan.sites);
   if (!attached.ok()) return Refuse(name, module, Refusal::kKernel, file.path, Message(attached.status()));
-  FileState state{.attachment = std::move(attached).value(), .sites = plan.sites.size(), .refusal = std::nullopt};
+  FileState state{.attachment = std::move(attached).value(),
+                  .sites = plan.sites.size(),
+                  .refusal = std::nullopt,
+                  .attached = std::chrono::steady_clock::now()};
   ++module.report.files;
   module.report.sites += state.sites;
   module.report.links += state.attachment->links();
@@ -160,7 +166,7 @@ AttachEngine::FileState AttachEngine::Refuse(const std::string& name, Module& mo
   ++module.report.refused[static_cast<std::size_t>(refusal)];
   module.report.last_refusal = fmt::format("{}: {}", path, why);
   spdlog::warn("module {} has no probes in {} ({}): {}", name, path, RefusalName(refusal), why);
-  return {.attachment = nullptr, .sites = 0, .refusal = refusal};
+  return {.attachment = nullptr, .sites = 0, .refusal = refusal, .attached = {}};
 }
 
 void AttachEngine::DropUnmapped() {

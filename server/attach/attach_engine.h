@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -76,6 +77,8 @@ struct AttachLimits {
   std::size_t sites_per_file = 1024;
   std::size_t sites_per_module = 16384;
   std::size_t plans_per_module = 8192;  // remembered answers
+  /// A connection that began before a file was probed ends its handshake within this time.
+  std::chrono::nanoseconds settled = std::chrono::seconds(1);
 };
 
 /// What became of a module's plan.
@@ -105,7 +108,8 @@ class AttachEngine {
 
   /// A process mapped something, or is new.
   void OnProcess(std::uint32_t pid);
-  /// The module met a process it cannot look into. Of one that has probes of the module it is not believed.
+  /// The module met a process it cannot look into. Of one that has new probes of the module it is not believed;
+  /// it may be told again.
   void OnUnread(const std::string& module, std::uint32_t pid);
   /// Looks at everything: what was missed is attached, what is no longer executed by any target is detached.
   void Rescan();
@@ -131,11 +135,13 @@ class AttachEngine {
     std::unique_ptr<Attachment> attachment;
     std::size_t sites = 0;
     std::optional<Refusal> refusal;
+    std::chrono::steady_clock::time_point attached;
   };
   struct Module {
     AttachPort port;
     std::map<Content, Plan> plans;
     std::map<FileKey, FileState> files;
+    std::set<std::uint32_t> unread;  // processes counted that live
     AttachReport report;
   };
   /// A file under consideration, opened when the first module wants to see it.

@@ -454,9 +454,13 @@ void ModuleFeed::AbortExchange(probe_stream& /*stream*/, std::uint64_t exchange,
 // Start times are in nanoseconds: two processes have the same one so rarely that a number is not worth a second word.
 void ModuleFeed::Unread(const probe_stream& stream) {
   constexpr std::size_t kMostRemembered = 4096;
+  constexpr std::uint64_t kAgainAfterNs = 2'000'000'000;
   if (!report_unread_ || !stream.has_open) return;
   if (unread_.size() >= kMostRemembered) unread_.clear();
-  if (unread_.insert(stream.open.tgid_start_ns).second) report_unread_(stream.open.tgid);
+  const auto [known, is_new] = unread_.try_emplace(stream.open.tgid_start_ns, stream.last_ktime_ns);
+  const bool again = !is_new && known->second != 0 && stream.last_ktime_ns >= known->second + kAgainAfterNs;
+  if (again) known->second = 0;
+  if (is_new || again) report_unread_(stream.open.tgid);
 }
 
 void ModuleFeed::EmitMetric(const probe_metric_point_t& point) { output_.EmitMetric(point); }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 
 #include <array>
 #include <cstdint>
@@ -56,7 +55,7 @@ class ModuleFeed {
   ~ModuleFeed();
   ModuleFeed(const ModuleFeed&) = delete;
 
-  /// Each process is reported once. Before Start.
+  /// Each process is reported once, and once more if it is met again some seconds later. Before Start.
   void OnUnread(ReportUnread report) { report_unread_ = std::move(report); }
 
   /// Gives the module its shard; nothing is fed before.
@@ -132,7 +131,8 @@ class ModuleFeed {
   const ReleaseStream release_;
   const FeedLimits limits_;
   ReportUnread report_unread_;
-  absl::flat_hash_set<std::uint64_t> unread_;  // processes reported, by when they started
+  /// Processes reported, by when they started: when they were first. 0: and again.
+  absl::flat_hash_map<std::uint64_t, std::uint64_t> unread_;
   probe_shard_context context_{};
   std::optional<modules::ModuleShard> shard_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<probe_stream>> streams_;  // by cookie, layer in the top bit

@@ -63,6 +63,24 @@ def go_program(sources, folder):
     return [folder / "program"]
 
 
+def rust_program(sources, folder):
+    cargo = program("cargo")
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(folder / "target")}
+    fetch("the crates", [cargo, "fetch", "--locked"], cwd=sources, env=environment)
+    subprocess.run([cargo, "build", "--release", "--locked", "--offline", "-q", "-j", "2"], check=True, cwd=sources,
+                   env=environment)
+    return [folder / "target" / "release" / "program"]
+
+
+def python_program(sources, folder, script):
+    """requirements.txt has exact versions with their checksums; the packages lie beside the script, which finds them."""
+    python = "/usr/bin/python3"
+    shutil.copy(script, folder)
+    fetch("the Python packages", [python, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:",
+                                  "--require-hashes", "--target", folder, "-r", sources / "requirements.txt"])
+    return [python, folder / script.name]
+
+
 def node_program(sources, folder, script):
     npm, node = program("npm"), program("node")
     for name in ("package.json", "package-lock.json", script):

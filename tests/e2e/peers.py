@@ -187,8 +187,8 @@ def grpc_server(case, *secrets):
 class GrpcClient:
     """A process of its own, told what to call."""
 
-    def __init__(self, case, port, *secrets):
-        self.process = subprocess.Popen([PYTHON, str(SERVERS / "grpc_echo.py"), "client", str(port), *map(str, secrets)],
+    def __init__(self, case, port, *secrets, command=(PYTHON, SERVERS / "grpc_echo.py")):
+        self.process = subprocess.Popen(list(map(str, [*command, "client", port, *secrets])),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
 

@@ -126,10 +126,13 @@ class Http2(GoCase):
 class Grpc(HttpsCase):
     """grpc-go over TLS."""
 
+    def command(self):
+        return grpc_pairs.built("go")
+
     def setUp(self):
         super().setUp()
         try:
-            command = grpc_pairs.built("go")
+            command = self.command()
         except grpc_pairs.Missing as missing:
             self.skipTest(str(missing))
         self.server = grpc_pairs.Server(command, self.folder, self.cert, self.key)

@@ -27,6 +27,7 @@ done
 expect "handshakes of clients" $requests "$(wait_count '"TLS client handshake shop.test"' $requests)"
 expect "handshakes of the server" $requests "$(wait_count '"TLS server handshake"' $requests)"
 expect "requests inside, at both ends" $((2 * requests)) "$(wait_count '"http.request.method"' $((2 * requests)))"
+expect "certificates that TLS 1.3 encrypts, at clients" $requests "$(wait_count '"tls.server.subject"' $requests)"
 if [ -x /bin/https ]; then
   https serve 127.0.0.1:8444 /etc/cert.pem /etc/key.pem > /run/https.log 2>&1 &
   go=50

@@ -108,6 +108,44 @@ static __always_inline int probed_context_end_blind(__u64 context) {
   return PROBED_SKIPPED;
 }
 
+/* The object of the call that the thread is inside of. 0: of none. */
+static __always_inline __u64 probed_plaintext_object(void) {
+  const struct pb_task *task = probed_task(0);
+  return task ? task->plain_object : 0;
+}
+
+/* Turns to the socket that the plaintext of `object` goes over. False: it is not known. */
+static __always_inline bool probed_turn_to(struct probed_uprobe *probe, __u64 object) {
+  const struct pb_plain_key key = {.object = object, .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+  const struct pb_plain *plain = object ? bpf_map_lookup_elem(&pb_plains, &key) : 0;
+  if (!plain) return false;
+  const __u32 shard = plain->state.raw.shard;
+  const __u32 index = cfg_slot * probe->control->shards + shard;
+  struct pb_counters *line = pb_line(cfg_slot, shard, probe->control->shards);
+  void *ring = bpf_map_lookup_elem(&pb_rings, &index);
+  if (!line || !ring) return false;
+  probe->line = line;
+  probe->ring = ring;
+  probe->cookie = plain->state.cookie;
+  probe->verdict.rule = plain->state.rule;
+  return true;
+}
+
+/* Ships an event about that socket: its cookie (a word), then `size` bytes of the traced process. Among all that the
+ * module gets of the socket it comes in order. PROBED_SKIPPED: the socket is not known. */
+static __always_inline int probed_ship_about(struct probed_uprobe *probe, __u64 object, __u32 kind, __u64 address,
+                                             __u32 size) {
+  if (!probed_turn_to(probe, object)) return PROBED_SKIPPED;
+  PROBED_EVENT_SHIP(probe, kind, 8, size, bpf_probe_read_user, (const void *)address);
+}
+
+/* The same with bytes of the probe's own memory, at most 64. */
+static __always_inline int probed_ship_about_own(struct probed_uprobe *probe, __u64 object, __u32 kind,
+                                                 const void *bytes, __u32 size) {
+  if (!probed_turn_to(probe, object)) return PROBED_SKIPPED;
+  PROBED_EVENT_CLASS(probe, kind, 8, size, 64, bpf_probe_read_kernel, bytes);
+}
+
 #if PB_LAYER
 
 struct {

@@ -25,6 +25,7 @@ struct probed_uprobe {
   void *ring;
   struct pb_verdict verdict;
   __u32 shipped;
+  __u64 cookie; /* of the socket that an event is about */
 };
 
 static __always_inline void probed_count(__u64 *counter) { __sync_fetch_and_add(counter, 1); }
@@ -119,12 +120,14 @@ static __always_inline void probed_event_fill(struct probed_uprobe *probe, struc
   head->record.cause_layer = state->cause_layer;
 }
 
-/* The number is taken before the reservation: what finds no room, or cannot be copied, is a gap in the sequence. */
-#define PROBED_EVENT_CLASS(probe, kind, size, room, read, from)                          \
+/* The number is taken before the reservation: what finds no room, or cannot be copied, is a gap in the sequence.
+ * `front`: 0, or 8 for the cookie in front of the bytes. */
+#define PROBED_EVENT_CLASS(probe, kind, front, size, room, read, from)                   \
   do {                                                                                   \
     const __u64 sequence = __sync_fetch_and_add(&(probe)->line->sequence, 1);            \
     struct {                                                                             \
       struct probed_event_head head;                                                     \
+      __u64 cookie[(front) / 8];                                                         \
       __u8 data[room];                                                                   \
     } *record = bpf_ringbuf_reserve((probe)->ring, sizeof(*record), 0);                  \
     if (!record) return PROBED_FULL;                                                     \
@@ -133,31 +136,33 @@ static __always_inline void probed_event_fill(struct probed_uprobe *probe, struc
       bpf_ringbuf_discard(record, 0);                                                    \
       return PROBED_FAULT;                                                               \
     }                                                                                    \
-    probed_event_fill(probe, &record->head, kind, length, sequence);                     \
+    if (front) *(__u64 *)(&record->head + 1) = (probe)->cookie;                          \
+    probed_event_fill(probe, &record->head, kind, length + (front), sequence);           \
     bpf_ringbuf_submit(record, pb_wake_flag((probe)->ring, (probe)->control, sequence)); \
     (probe)->shipped++;                                                                  \
     probed_count(&(probe)->line->generation[(probe)->settings->generation & 1]);         \
     return PROBED_SHIPPED;                                                               \
   } while (0)
 
-#define PROBED_EVENT_SHIP(probe, kind, size, read, from)                         \
-  do {                                                                           \
-    if (!((probe)->verdict.flags & PB_PROCESS_TARGET)) return PROBED_SKIPPED;    \
-    if ((size) <= 64) PROBED_EVENT_CLASS(probe, kind, size, 64, read, from);     \
-    if ((size) <= 512) PROBED_EVENT_CLASS(probe, kind, size, 512, read, from);   \
-    if ((size) <= 4096) PROBED_EVENT_CLASS(probe, kind, size, 4096, read, from); \
-    PROBED_EVENT_CLASS(probe, kind, size, PROBED_EVENT_MAX, read, from);         \
+#define PROBED_EVENT_SHIP(probe, kind, front, size, read, from)                         \
+  do {                                                                                  \
+    if ((size) <= 64) PROBED_EVENT_CLASS(probe, kind, front, size, 64, read, from);     \
+    if ((size) <= 512) PROBED_EVENT_CLASS(probe, kind, front, size, 512, read, from);   \
+    if ((size) <= 4096) PROBED_EVENT_CLASS(probe, kind, front, size, 4096, read, from); \
+    PROBED_EVENT_CLASS(probe, kind, front, size, PROBED_EVENT_MAX, read, from);         \
   } while (0)
 
 /* Ships `size` bytes of the probe's own memory (its stack, a map) as an event of `kind`; at most PROBED_EVENT_MAX.
  * Returns a probed_outcome. A process of which only some sockets are targets has no events: PROBED_SKIPPED. */
 static __always_inline int probed_ship_event(struct probed_uprobe *probe, __u32 kind, const void *bytes, __u32 size) {
-  PROBED_EVENT_SHIP(probe, kind, size, bpf_probe_read_kernel, bytes);
+  if (!(probe->verdict.flags & PB_PROCESS_TARGET)) return PROBED_SKIPPED;
+  PROBED_EVENT_SHIP(probe, kind, 0, size, bpf_probe_read_kernel, bytes);
 }
 
 /* The same with bytes of the traced process. PROBED_FAULT: they could not be read. */
 static __always_inline int probed_ship_event_user(struct probed_uprobe *probe, __u32 kind, __u64 address, __u32 size) {
-  PROBED_EVENT_SHIP(probe, kind, size, bpf_probe_read_user, (const void *)address);
+  if (!(probe->verdict.flags & PB_PROCESS_TARGET)) return PROBED_SKIPPED;
+  PROBED_EVENT_SHIP(probe, kind, 0, size, bpf_probe_read_user, (const void *)address);
 }
 
 /* --- what stands around an author's probe ---------------------------------------------------------------------- */

@@ -112,6 +112,18 @@ class Driver {
     if (entry_.flush != nullptr) entry_.flush(shard_, 0);
   }
 
+  /// An event of a probe.
+  void Event(std::uint32_t kind, std::string_view bytes) {
+    const std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());  // so that a sanitizer sees every read past it
+    probe_event_t event{};
+    event.struct_size = sizeof(event);
+    event.generation = 1;
+    event.kind = kind;
+    event.size = static_cast<std::uint32_t>(copy.size());
+    event.bytes = copy.data();
+    entry_.on_event(shard_, &event);
+  }
+
   void Tick(std::uint64_t now_ns) {
     if (entry_.on_tick != nullptr) entry_.on_tick(shard_, now_ns);
   }

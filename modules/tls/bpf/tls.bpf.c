@@ -96,18 +96,13 @@ static long tls_step(__u32 index, struct tls_walk *walk) {
   return tls_take_bytes(walk);
 }
 
-/* False: nothing of this direction is of interest any more. */
+/* False: bytes are missing, those at hand or some before them. */
 static __always_inline bool tls_begin(struct probed_segment *segment, struct tls_direction *d, __u64 begin) {
-  if (d->flags & (TLS_FINISHED | TLS_LOST)) return false;
   if (!(d->flags & TLS_STARTED)) {
     d->flags |= TLS_STARTED;
     d->next = begin;
   }
-  if (d->next < begin || !probed_readable(segment)) {
-    d->flags |= TLS_LOST;
-    return false;
-  }
-  return true;
+  return d->next >= begin && probed_readable(segment);
 }
 
 PROBED_SEGMENT(tls) {
@@ -118,7 +113,11 @@ PROBED_SEGMENT(tls) {
   const __u64 end = begin + probed_total(segment);
   const __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
   stream->resume = 0;
-  if (!tls_begin(segment, d, at)) return PROBED_SKIPPED;
+  if (d->flags & (TLS_FINISHED | TLS_LOST)) return PROBED_SKIPPED;
+  if (!tls_begin(segment, d, at)) { /* the decoder is to know */
+    d->flags |= TLS_LOST;
+    return probed_ship(segment, 0, 0, 0, 0, 0);
+  }
   struct tls_walk walk = {.d = d,
                           .buffer = segment->at.buffer,
                           .begin = begin,
@@ -194,9 +193,40 @@ PROBED_UPROBE(tls_seal) {
   return probed_plaintext_sealed(probe, probed_argument(registers, 2), (int)probed_argument(registers, 3));
 }
 
-/* --- Go: crypto/tls ----------------------------------------------------------------------------------------------- */
+/* --- what TLS 1.3 encrypts ---------------------------------------------------------------------------------------- */
 
-enum { TLS_GO_APPLICATION_DATA = 23 };
+/* A certificate that a handshake of `object` hands to a parser. Others are parsed there as well, those that are trusted
+ * say, so it is told only if it stands where the other end's stands: in a message. */
+static __always_inline int tls_tell_certificate(struct probed_uprobe *probe, __u64 object, __u64 address,
+                                                __u64 length) {
+  unsigned char head[TLS_CERTIFICATE_HEAD + 1];
+  if (!object || length > PROBED_EVENT_MAX) return PROBED_SKIPPED;
+  if (bpf_probe_read_user(head, TLS_CERTIFICATE_HEAD, (void *)(address - TLS_CERTIFICATE_HEAD))) return PROBED_SKIPPED;
+  if (!tls_is_first_of_message(head, (__u32)length)) return PROBED_SKIPPED;
+  return probed_ship_about(probe, object, TLS_EVENT_CERTIFICATE, address, (__u32)length);
+}
+
+/* X509 *d2i_X509(X509 **, const unsigned char **, long) */
+PROBED_UPROBE(tls_certificate) {
+  const __u64 object = probed_plaintext_object();
+  __u64 address = 0;
+  if (!object || bpf_probe_read_user(&address, sizeof(address), (void *)probed_argument(registers, 2)))
+    return PROBED_SKIPPED;
+  return tls_tell_certificate(probe, object, address, probed_argument(registers, 3));
+}
+
+enum { TLS_OPENSSL_LIBRARY = 20, TLS_OPENSSL_ALERTS = 1000 };
+
+/* void ERR_vset_error(int library, int reason, ...): a fatal alert that came is a reason of its own. */
+PROBED_UPROBE(tls_error) {
+  const __u32 alert = (__u32)probed_argument(registers, 2) - TLS_OPENSSL_ALERTS;
+  const __u64 object = probed_plaintext_object();
+  if (!object || (int)probed_argument(registers, 1) != TLS_OPENSSL_LIBRARY || alert > 255) return PROBED_SKIPPED;
+  const __u8 description = (__u8)alert;
+  return probed_ship_about_own(probe, object, TLS_EVENT_ALERT_RECEIVED, &description, sizeof(description));
+}
+
+/* --- Go: crypto/tls ----------------------------------------------------------------------------------------------- */
 
 /* Go: runtime.g begins with the bounds of the goroutine's stack, [low, high). */
 struct tls_go_stack {
@@ -233,8 +263,12 @@ PROBED_UPROBE(tls_go_read) {
 /* func (c *Conn) writeRecordLocked(typ recordType, data []byte) (int, error): what Write gives to be encrypted, in the
  * order in which it is sent. */
 PROBED_UPROBE(tls_go_write) {
-  if (!probed_go_has_room(registers) || (__u8)probed_go_word(registers, 2) != TLS_GO_APPLICATION_DATA)
-    return PROBED_SKIPPED;
+  if (!probed_go_has_room(registers)) return PROBED_SKIPPED;
+  const __u8 type = (__u8)probed_go_word(registers, 2);
+  if (type == TLS_ALERT)
+    return probed_ship_about(probe, probed_go_word(registers, 1), TLS_EVENT_ALERT_SENT, probed_go_word(registers, 3),
+                             TLS_ALERT_BYTES);
+  if (type != TLS_APPLICATION_DATA) return PROBED_SKIPPED;
   return probed_context_send(probe, registers, probed_goroutine(registers), probed_go_word(registers, 1),
                              probed_go_word(registers, 3), (int)probed_go_word(registers, 4), PB_BIND_TLS);
 }
@@ -247,3 +281,17 @@ PROBED_UPROBE(tls_go_shake) {
 }
 
 PROBED_UPROBE(tls_go_shook) { return probed_context_end_blind(probed_goroutine(registers)); }
+
+/* []byte, without its capacity */
+struct tls_go_bytes {
+  __u64 address;
+  __u64 length;
+};
+
+/* func (c *Conn) verifyServerCertificate(certificates [][]byte) error: the message's memory, in pieces */
+PROBED_UPROBE(tls_go_certificate) {
+  struct tls_go_bytes first;
+  if (!probed_go_has_room(registers) || !probed_go_word(registers, 3)) return PROBED_SKIPPED;
+  if (bpf_probe_read_user(&first, sizeof(first), (void *)probed_go_word(registers, 2))) return PROBED_SKIPPED;
+  return tls_tell_certificate(probe, probed_go_word(registers, 1), first.address, first.length);
+}

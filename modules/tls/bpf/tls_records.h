@@ -24,6 +24,12 @@ enum {
    * bytes that goes with it, no less than 118. */
   TLS_MOST_FINISHED = 112,
 };
+/* Events of probes in libraries, behind the socket's cookie. */
+enum tls_event {
+  TLS_EVENT_CERTIFICATE = 1,    /* X.509 of the other end, as it came encrypted */
+  TLS_EVENT_ALERT_RECEIVED = 2, /* one byte: its description */
+  TLS_EVENT_ALERT_SENT = 3,     /* the same of two, the first being the level */
+};
 enum { TLS_HINT_BOUND = 1 /* hint of a record: the plaintext of the connection is seen too */ };
 enum { TLS_NOT = 0, TLS_YES = 1, TLS_MORE = 2 }; /* the values of enum probed_verdict */
 
@@ -64,6 +70,22 @@ static inline __attribute__((always_inline)) unsigned char tls_after_header(unsi
     case TLS_APPLICATION_DATA: return other & TLS_SPOKE ? flags | TLS_FINISHED : flags; /* else it is early data */
     default: return flags;
   }
+}
+
+static inline __attribute__((always_inline)) unsigned tls_number(const unsigned char *bytes) {
+  return (unsigned)bytes[0] << 16 | (unsigned)bytes[1] << 8 | bytes[2];
+}
+
+/* What stands in front of the first certificate of a message of TLS 1.3 (RFC 8446, section 4.4.2):
+ *    0: type of the message | 1: its length | 4: length of the context, 0 | 5: of the list | 8: of the certificate */
+enum { TLS_CERTIFICATE_HEAD = 11, TLS_CERTIFICATE_MESSAGE = 11, TLS_LEAST_CERTIFICATE = 64 };
+
+/* Whether the `length` bytes behind `head` are such a certificate. Behind it stands at least the length of its
+ * extensions. */
+static inline __attribute__((always_inline)) int tls_is_first_of_message(const unsigned char *head, unsigned length) {
+  const unsigned list = tls_number(head + 5);
+  return head[0] == TLS_CERTIFICATE_MESSAGE && head[4] == 0 && tls_number(head + 1) == list + 4 &&
+         length >= TLS_LEAST_CERTIFICATE && tls_number(head + 8) == length && list >= length + 3 + 2;
 }
 
 /* Whether a direction begins with a ClientHello. Claimed by the record's header alone when no more is there: many

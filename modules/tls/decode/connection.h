@@ -45,13 +45,15 @@ struct Handshake {
   const Config* config;
   std::uint64_t exchange;  // 0: no span is wanted
   std::uint64_t start_ns;
+  std::uint64_t alert_ns;  // when an encrypted alert came whose name the library may tell; 0: none did
   std::uint32_t generation;
   std::uint8_t client;  // the direction in which the client speaks
   bool answered;        // there is a ServerHello
   bool early_data;      // the client's, which looks like any encrypted record
   bool hello_retry;
   bool resumed;
-  bool bound;  // the plaintext is seen too
+  bool bound;               // the plaintext is seen too
+  std::uint8_t alert_sent;  // what the library told of an alert that it encrypts next; 0: nothing, or close_notify
   std::uint16_t version;
   std::uint16_t cipher;
   std::uint16_t group;  // 0: unknown
@@ -67,7 +69,9 @@ struct Handshake {
 struct Connection {
   std::array<Direction, 2> directions;  // by enum probe_direction
   Handshake* handshake;                 // only while it lasts
+  std::uint64_t cookie;                 // of the socket. Meaningless when there is no handshake
   bool over;                            // nothing of this connection is of interest any more
+  bool late;                            // its beginning was not seen
 };
 
 }  // namespace probed::mod::tls

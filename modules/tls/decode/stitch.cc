@@ -35,9 +35,11 @@ void BeginDirection(Direction& d, std::uint64_t offset) {
 void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe_segment_t& segment) {
   const std::uint8_t direction = segment.direction == PROBE_SENT ? PROBE_SENT : PROBE_RECEIVED;
   Reading r{stream, connection, connection.directions[direction], direction, &segment};
+  if ((r.d.flags & TLS_STARTED) == 0 && segment.offset != 0) connection.late = true;
   BeginDirection(r.d, segment.offset);
   if (connection.over || (r.d.flags & TLS_FINISHED) != 0) r.outcome = PROBE_IGNORED_BODY;
   if (segment.offset > r.d.expected) Advance(r, segment.offset);
+  if ((segment.flags & PROBE_SEGMENT_UNREADABLE) != 0 && !r.is_over()) Lose(r);
   const std::uint64_t known = std::min<std::uint64_t>(r.d.expected - segment.offset, segment.captured);
   std::string_view bytes(reinterpret_cast<const char*>(segment.bytes), segment.captured);
   bytes.remove_prefix(static_cast<std::size_t>(known));
@@ -153,11 +155,12 @@ void Stitcher::Lose(Reading& r) {
   Abort(r.stream, r.connection, PROBE_ABORTED_GAP);
 }
 
-/// Not the grammar. A connection that never showed a handshake is somebody else's; but one that was never opened has
-/// ended already (a reset that came while `send` still ran), and its handshake with it.
+/// Not the grammar. A connection that never showed a handshake is somebody else's; but not one that came in the midst of
+/// it (given over by the protocol that asked for TLS), and one that was never opened has ended already (a reset that
+/// came while `send` still ran), and its handshake with it.
 void Stitcher::Refuse(Reading& r) {
   const bool never = r.connection.handshake == nullptr;
-  const bool ended = never && r.stream.Open() == nullptr;
+  const bool ended = never && (r.connection.late || r.stream.Open() == nullptr);
   r.outcome = ended ? PROBE_IGNORED_BODY : PROBE_UNDECODABLE_MALFORMED;
   Abort(r.stream, r.connection, PROBE_ABORTED_CLOSE);
   if (never && !ended) r.stream.NotMine();

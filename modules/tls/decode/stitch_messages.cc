@@ -5,6 +5,7 @@
 // is the second Finished, in TLS 1.3 the first encrypted record of the client behind the ServerHello. There, all that
 // tells an alert from a Finished is that it is shorter.
 #include <algorithm>
+#include <cstring>
 
 #include "api/sdk/close_failure.h"
 #include "modules/tls/decode/certificate.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::uint8_t kFatal = 2;
 constexpr std::uint8_t kCloseNotify = 0;
+constexpr std::string_view kEncryptedAlert = "encrypted_alert";
 constexpr std::uint8_t kUserCanceled = 90;
 /// An alert of TLS 1.3 is 2 bytes, its content type and a tag of at most 16; a client's Finished no less than 45, the
 /// empty Certificate that may stand before it 17 and a tag.
@@ -32,13 +34,20 @@ T* New(sdk::Stream stream) {
   return static_cast<T*>(stream.Alloc(sizeof(T)));
 }
 
+std::string_view AlertText(std::uint8_t description) {
+  const std::string_view name = AlertName(description);
+  return name.empty() ? "unknown_alert" : name;
+}
+
 }  // namespace
 
 /// A record begins.
 void Stitcher::OnRecord(Reading& r) {
-  if (r.connection.handshake == nullptr) return;
+  const Handshake* handshake = r.connection.handshake;
+  if (handshake == nullptr) return;
+  if (handshake->alert_ns != 0) return EndAt(r.stream, r.connection, kEncryptedAlert, handshake->alert_ns);
   if ((r.d.flags & TLS_FINISHED) != 0) return OnFinished(r);
-  if (r.d.type == TLS_ALERT && (r.d.flags & TLS_CLEAR) == 0) return End(r, "encrypted_alert");
+  if (r.d.type == TLS_ALERT && (r.d.flags & TLS_CLEAR) == 0) return OnEncryptedAlert(r);
 }
 
 void Stitcher::OnFinished(Reading& r) {
@@ -46,8 +55,19 @@ void Stitcher::OnFinished(Reading& r) {
   if (!handshake.answered) return Refuse(r);
   const bool by_client = r.direction == handshake.client;
   const bool may_be_alert = by_client && handshake.version == kTls13 && !handshake.early_data;
-  if (may_be_alert && IsAlert(r.d.length)) return End(r, "encrypted_alert");
+  if (may_be_alert && IsAlert(r.d.length)) return OnEncryptedAlert(r);
   if ((r.other().flags & TLS_FINISHED) != 0) End(r, {});
+}
+
+/// A library that is probed tells what it says: of one it sends before that, of one that came after that.
+void Stitcher::OnEncryptedAlert(Reading& r) {
+  Handshake& handshake = *r.connection.handshake;
+  if (r.direction == PROBE_RECEIVED && (r.segment->hint & TLS_HINT_BOUND) != 0)
+    handshake.alert_ns = r.segment->ktime_ns;
+  else if (r.direction == PROBE_SENT && handshake.alert_sent != kCloseNotify)
+    End(r, AlertText(handshake.alert_sent));
+  else
+    End(r, kEncryptedAlert);
 }
 
 void Stitcher::OnMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start) {
@@ -93,6 +113,8 @@ void Stitcher::OnClientHello(Reading& r, std::string_view body, const Arrival& s
   handshake->session_id.Set(hello.session_id);
   pins_.Pin(start.generation);
   r.connection.handshake = handshake;
+  r.connection.cookie = start.cookie;
+  handshakes_.insert_or_assign(start.cookie, Open{r.stream.raw(), &r.connection});
 }
 
 void Stitcher::OnServerHello(Reading& r, std::string_view body) {
@@ -116,17 +138,24 @@ void Stitcher::OnCertificate(Reading& r, std::string_view body) {
   Handshake& handshake = *r.connection.handshake;
   std::string_view first;
   if (!ParseCertificateMessage(body, &first)) return Refuse(r);
-  Certificate*& kept = handshake.certificates[r.direction];
-  if (first.empty() || kept != nullptr) return;
-  kept = New<Certificate>(r.stream);
-  if (kept == nullptr) return;  // the span does without
-  if (!ParseCertificate(first, kept)) {
-    r.stream.Free(kept, sizeof(*kept));
+  if (!first.empty()) KeepCertificate(r.stream, handshake, r.direction, first);
+}
+
+/// False: nothing came of it.
+bool Stitcher::KeepCertificate(sdk::Stream stream, Handshake& handshake, std::uint8_t direction,
+                               std::string_view bytes) {
+  Certificate*& kept = handshake.certificates[direction];
+  if (kept != nullptr) return false;
+  kept = New<Certificate>(stream);
+  if (kept == nullptr) return false;  // the span does without
+  if (!ParseCertificate(bytes, kept)) {
+    stream.Free(kept, sizeof(*kept));
     kept = nullptr;
-    return;
+    return false;
   }
-  if (r.direction == handshake.server() && handshake.config->certificate_metric)
-    emitter_.Record(r.stream, handshake, *kept);
+  if (direction == handshake.server() && handshake.config->certificate_metric)
+    emitter_.Record(stream, handshake, *kept);
+  return true;
 }
 
 void Stitcher::OnKeyExchange(Reading& r, std::string_view body) {
@@ -141,8 +170,36 @@ void Stitcher::OnAlert(Reading& r, std::uint8_t level, std::uint8_t description)
   if (handshake == nullptr) return Refuse(r);
   const bool levels = handshake->version != kTls13;
   if (levels ? level != kFatal : description == kCloseNotify || description == kUserCanceled) return;
-  const std::string_view name = AlertName(description);
-  End(r, name.empty() ? "unknown_alert" : name);
+  End(r, AlertText(description));
+}
+
+void Stitcher::OnEvent(const probe_event_t& event) {
+  std::uint64_t cookie = 0;
+  std::string_view bytes(reinterpret_cast<const char*>(event.bytes), event.size);
+  if (bytes.size() >= sizeof(cookie)) std::memcpy(&cookie, bytes.data(), sizeof(cookie));
+  const auto found = handshakes_.find(cookie);
+  const bool used = found != handshakes_.end() && bytes.size() >= sizeof(cookie) &&
+                    OnEvent(Open(found->second), event.kind, bytes.substr(sizeof(cookie)));
+  if (!used) host_.OwnStream().Count(PROBE_IGNORED_BODY);
+}
+
+bool Stitcher::OnEvent(const Open& open, std::uint32_t kind, std::string_view bytes) {
+  Handshake& handshake = *open.connection->handshake;
+  if (kind == TLS_EVENT_CERTIFICATE) return OnSecretCertificate(open, bytes);
+  if (kind == TLS_EVENT_ALERT_SENT && bytes.size() == TLS_ALERT_BYTES) {
+    handshake.alert_sent = static_cast<std::uint8_t>(bytes[1]);
+    return true;
+  }
+  if (kind != TLS_EVENT_ALERT_RECEIVED || bytes.size() != 1 || handshake.alert_ns == 0) return false;
+  EndAt(host_.Wrap(open.stream), *open.connection, AlertText(static_cast<std::uint8_t>(bytes[0])), handshake.alert_ns);
+  return true;
+}
+
+/// Up to TLS 1.2 it was in the clear.
+bool Stitcher::OnSecretCertificate(const Open& open, std::string_view bytes) {
+  Handshake& handshake = *open.connection->handshake;
+  if (!handshake.answered || handshake.version != kTls13) return false;
+  return KeepCertificate(host_.Wrap(open.stream), handshake, PROBE_RECEIVED, bytes);
 }
 
 /// The record at hand is the last one of the handshake.
@@ -150,22 +207,28 @@ void Stitcher::End(Reading& r, std::string_view error) {
   Handshake& handshake = *r.connection.handshake;
   handshake.bound = (r.segment->hint & TLS_HINT_BOUND) != 0;
   if (error.empty() && !handshake.bound) emitter_.Unread(r.stream);
-  if (handshake.exchange != 0)
-    emitter_.End(r.stream, handshake, error, r.segment->ktime_ns);
-  else
-    r.outcome = PROBE_IGNORED_CONFIGURED;
-  Forget(r.stream, r.connection);
+  if (handshake.exchange == 0) r.outcome = PROBE_IGNORED_CONFIGURED;
+  EndAt(r.stream, r.connection, error, r.segment->ktime_ns);
+}
+
+void Stitcher::EndAt(sdk::Stream stream, Connection& connection, std::string_view error, std::uint64_t end_ns) {
+  const Handshake& handshake = *connection.handshake;
+  if (handshake.exchange != 0) emitter_.End(stream, handshake, error, end_ns);
+  Forget(stream, connection);
 }
 
 void Stitcher::Abort(sdk::Stream stream, Connection& connection, probe_reason reason) {
-  if (connection.handshake != nullptr && connection.handshake->exchange != 0)
-    stream.Abort(connection.handshake->exchange, reason);
+  const Handshake* handshake = connection.handshake;
+  if (handshake != nullptr && handshake->alert_ns != 0)
+    return EndAt(stream, connection, kEncryptedAlert, handshake->alert_ns);
+  if (handshake != nullptr && handshake->exchange != 0) stream.Abort(handshake->exchange, reason);
   Forget(stream, connection);
 }
 
 void Stitcher::EndAtClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
   const Handshake& handshake = *connection.handshake;
   if (handshake.exchange == 0) return;
+  if (handshake.alert_ns != 0) return emitter_.End(stream, handshake, kEncryptedAlert, handshake.alert_ns);
   switch (reason) {
     case PROBE_CLOSE_UNLOAD: return stream.Abort(handshake.exchange, PROBE_ABORTED_UNLOAD);
     case PROBE_CLOSE_EVICTED: return stream.Abort(handshake.exchange, PROBE_EVICTED_MEMORY);
@@ -181,6 +244,8 @@ void Stitcher::Forget(sdk::Stream stream, Connection& connection) {
   Handshake* handshake = connection.handshake;
   if (handshake == nullptr) return;
   connection.handshake = nullptr;
+  const auto open = handshakes_.find(connection.cookie);
+  if (open != handshakes_.end() && open->second.connection == &connection) handshakes_.erase(open);
   pins_.Unpin(handshake->generation);
   for (Certificate* certificate : handshake->certificates)
     if (certificate != nullptr) stream.Free(certificate, sizeof(*certificate));

@@ -29,12 +29,12 @@ TEST(TlsAttach, ProbesEntriesAndReturnsOfCodeItDoesNotKnow) {
   for (const probe_site_t& site : SitesOf(PROBED_TLS_FIXTURE))
     found.push_back(std::string(sdk::FromAbi(site.program)) + (site.is_return != 0 ? " return" : ""));
   EXPECT_THAT(found, ElementsAre("tls_enter", "tls_read return", "tls_enter", "tls_wrote return", "tls_enter_blind",
-                                 "tls_shook_hands return"));
+                                 "tls_shook_hands return", "tls_seal", "tls_certificate"));
 }
 
 TEST(TlsAttach, SitesAreWhereTheFunctionsAre) {
   const std::vector<probe_site_t> sites = SitesOf(PROBED_TLS_FIXTURE);
-  ASSERT_EQ(sites.size(), 6U);
+  ASSERT_EQ(sites.size(), 8U);
   EXPECT_EQ(sites[0].file_offset, sites[1].file_offset);
   EXPECT_NE(sites[0].file_offset, sites[2].file_offset);
 }

@@ -7,9 +7,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "api/sdk/generations.h"
@@ -31,6 +34,9 @@ using sdk::testing::TotalBytes;
 
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr char kSubject[] = "CN=shop.example, O=Shop\\, Inc., C=DE";
+
+/// An event about the stream: behind its cookie.
+std::string About(std::string_view bytes) { return std::string("\x4d\0\0\0\0\0\0\0", 8).append(bytes); }
 
 /// What is expected of a conversation at both ends; "" of an attribute: it is not there.
 struct Expected {
@@ -244,6 +250,136 @@ TEST(TlsFailures, EarlyDataIsNoAlert) {
   stream.Close(PROBE_CLOSE_PEER);
 }
 
+/// A certificate as a probe ships it: behind the socket's cookie.
+std::string CertificateEvent() {
+  for (const Step& step : Conversation("tls12", '>')) {
+    const std::size_t at = step.bytes.find("\x30\x82");
+    if (step.direction != PROBE_RECEIVED || at == std::string::npos) continue;
+    const auto byte = [&](std::size_t i) { return std::size_t{static_cast<std::uint8_t>(step.bytes.at(i))}; };
+    return About(step.bytes.substr(at, 4 + (byte(at + 2) << 8U | byte(at + 3))));
+  }
+  return "";
+}
+
+/// Feeds the client's side of "tls13" up to what it sends behind the server's answer.
+std::vector<Step> FeedToAnswer(StreamDriver& stream, char sent, std::uint8_t hint = 0) {
+  stream.Open();
+  std::vector<Step> steps = Conversation("tls13", sent);
+  for (Step& step : steps) step.hint = hint;
+  const auto rest = std::find_if(steps.begin() + 2, steps.end(),
+                                 [&](const Step& step) { return step.direction == steps.front().direction; });
+  for (auto at = steps.begin(); at != rest; ++at) stream.Feed(*at);
+  return {rest, steps.end()};
+}
+
+TEST(TlsEvents, CertificateThatTls13Encrypts) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  const std::vector<Step> rest = FeedToAnswer(stream, '>');
+  driver.Event(TLS_EVENT_CERTIFICATE, CertificateEvent());
+  driver.Event(TLS_EVENT_CERTIFICATE, CertificateEvent());  // another one of the chain is not the server's
+  for (const Step& step : rest) stream.Feed(step);
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_EQ(driver.host.spans.front().Get("tls.server.subject"), kSubject);
+  EXPECT_EQ(driver.host.spans.front().Get("tls.server.not_after"), "2036-01-01T00:00:00.000Z");
+  ASSERT_EQ(driver.host.points.size(), 1U);
+  EXPECT_EQ(driver.host.points.front().attributes.at("tls.server.subject"), kSubject);
+  driver.Event(TLS_EVENT_CERTIFICATE, CertificateEvent());  // of nobody any more
+  stream.Close(PROBE_CLOSE_PEER);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+  EXPECT_EQ(driver.host.points.size(), 1U);
+}
+
+TEST(TlsEvents, NothingIsMadeOfWhatIsNoCertificateOrOfNoHandshake) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  driver.Event(TLS_EVENT_CERTIFICATE, CertificateEvent());
+  stream.Open();
+  const std::vector<Step> steps = Conversation("tls13", '>');
+  stream.Feed(steps.front());
+  driver.Event(TLS_EVENT_CERTIFICATE, CertificateEvent());  // the server has not answered
+  for (std::size_t i = 1; i + 1 < steps.size(); ++i) stream.Feed(steps[i]);
+  for (const std::string& bytes : {std::string(), About("").substr(1), About(""), About("\x30"), About("no DER")})
+    for (std::uint32_t kind = 0; kind < 5; ++kind) driver.Event(kind, bytes);
+  std::string other = CertificateEvent();
+  other[0] = 78;
+  driver.Event(TLS_EVENT_CERTIFICATE, other);
+  stream.Feed(steps.back());
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_FALSE(driver.host.spans.front().Has("tls.server.subject"));
+  EXPECT_TRUE(driver.host.points.empty());
+  stream.Close(PROBE_CLOSE_PEER);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+}
+
+/// Before TLS 1.3 the certificate is on the wire; an event about one is not of the handshake.
+TEST(TlsEvents, CertificateOnTheWireStays) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open();
+  const std::vector<Step> steps = Conversation("tls12_ticket", '>');
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    stream.Feed(steps[i]);
+    driver.Event(TLS_EVENT_CERTIFICATE, CertificateEvent());
+  }
+  stream.Feed(steps.back());
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_FALSE(driver.host.spans.front().Has("tls.server.subject"));
+  stream.Close(PROBE_CLOSE_PEER);
+}
+
+const std::string kEncryptedAlert = std::string("\x17\x03\x03\x00\x13", 5) + std::string(19, 'e');
+
+TEST(TlsEvents, AlertIsNamedByTheOneThatSendsIt) {
+  for (const auto& [alert, name] : {std::pair{"\x02\x2a", "bad_certificate"}, std::pair{"\x02\xfe", "unknown_alert"}}) {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    FeedToAnswer(stream, '>');
+    driver.Event(TLS_EVENT_ALERT_SENT, About(alert));
+    stream.Send(kEncryptedAlert);
+    ASSERT_EQ(driver.host.spans.size(), 1U);
+    EXPECT_EQ(driver.host.spans.front().error_type, name);
+    stream.Close(PROBE_CLOSE_PEER);
+    EXPECT_EQ(driver.host.bytes(), 0U);
+  }
+}
+
+TEST(TlsEvents, AlertIsNamedByTheOneThatGetsIt) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  FeedToAnswer(stream, '<', TLS_HINT_BOUND);
+  driver.Event(TLS_EVENT_ALERT_RECEIVED, About("\x30"));  // of none that came
+  stream.Feed({PROBE_RECEIVED, kEncryptedAlert, 0, 0, TLS_HINT_BOUND});
+  EXPECT_TRUE(driver.host.spans.empty());
+  const std::uint64_t came = stream.now_ns;
+  stream.now_ns += kMs;
+  driver.Event(TLS_EVENT_ALERT_RECEIVED, About("\x30"));
+  ASSERT_EQ(driver.host.spans.size(), 1U);
+  EXPECT_EQ(driver.host.spans.front().error_type, "unknown_ca");
+  EXPECT_EQ(driver.host.spans.front().end_ns, came);
+  stream.Close(PROBE_CLOSE_PEER);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+  EXPECT_EQ(driver.host.spans.size(), 1U);
+}
+
+/// A library that says nothing: the end of the connection ends the wait, or anything that follows.
+TEST(TlsEvents, AlertThatNobodyNames) {
+  for (const int how : {0, 1, 2}) {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    FeedToAnswer(stream, '<', TLS_HINT_BOUND);
+    stream.Feed({PROBE_RECEIVED, kEncryptedAlert, 0, 0, TLS_HINT_BOUND});
+    const std::uint64_t came = stream.now_ns;
+    if (how == 1) stream.Feed({PROBE_SENT, kEncryptedAlert, 0, 0, TLS_HINT_BOUND});
+    stream.Close(how == 2 ? PROBE_CLOSE_UNLOAD : PROBE_CLOSE_PEER);
+    ASSERT_EQ(driver.host.spans.size(), 1U);
+    EXPECT_EQ(driver.host.spans.front().error_type, "encrypted_alert");
+    EXPECT_EQ(driver.host.spans.front().end_ns, came);
+    EXPECT_EQ(driver.host.bytes(), 0U);
+    EXPECT_EQ(driver.host.LedgerProblem(), "");
+  }
+}
+
 TEST(TlsPlaintext, HandshakeTellsWhetherItIsRead) {
   for (const std::uint8_t hint : {std::uint8_t{0}, std::uint8_t{TLS_HINT_BOUND}}) {
     Driver driver(probe_module_entry);
@@ -307,6 +443,40 @@ TEST(TlsStreams, HandshakesWithoutTheirBeginningAreNoSpan) {
       EXPECT_EQ(driver.host.opened(), 0U);
       EXPECT_EQ(driver.host.bytes(), 0U);
     }
+  }
+}
+
+/// Given over by another protocol when the ClientHello had been sent.
+TEST(TlsStreams, TheMidstOfAHandshakeIsIgnored) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  stream.Open(false);
+  const std::vector<Step> steps = Conversation("tls12", '>');
+  stream.Lose(PROBE_SENT, 8 + steps.front().bytes.size());
+  stream.Lose(PROBE_RECEIVED, 1);
+  for (std::size_t i = 1; i < steps.size(); ++i) stream.Feed(steps[i]);
+  EXPECT_FALSE(stream.raw()->not_mine);
+  EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_BODY), steps.size() - 1);
+  stream.Close(PROBE_CLOSE_PEER);
+  EXPECT_EQ(driver.host.opened(), 0U);
+  EXPECT_EQ(driver.host.bytes(), 0U);
+}
+
+/// Bytes that were never in user memory: whether anything follows them or not.
+TEST(TlsStreams, UnreadableBytesEndTheHandshake) {
+  for (const bool whole : {true, false}) {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    const std::vector<Step> steps = Conversation("tls12", '>');
+    stream.Send(std::string_view(steps.front().bytes).substr(0, 60));
+    stream.Skip(PROBE_SENT, static_cast<std::uint32_t>(steps.front().bytes.size() - 60), PROBE_SEGMENT_UNREADABLE);
+    if (whole)
+      for (std::size_t i = 1; i < steps.size(); ++i) stream.Feed(steps[i]);
+    stream.Close(PROBE_CLOSE_PEER);
+    EXPECT_TRUE(driver.host.spans.empty());
+    EXPECT_EQ(driver.host.opened(), 0U);  // the ClientHello was never whole
+    EXPECT_EQ(driver.host.LedgerProblem(), "");
   }
 }
 

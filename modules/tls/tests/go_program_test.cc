@@ -50,6 +50,8 @@ std::vector<GoProgramFunction> Both() {
 
 std::string At(const char* program, std::size_t offset) { return std::string(program) + " " + std::to_string(offset); }
 
+constexpr char kVerify[] = "crypto/tls.(*Conn).verifyServerCertificate";
+
 auto AllSites() {
   const std::size_t read = kOther.size();
   const std::size_t write = read + kCode.size() + kOther.size();
@@ -100,6 +102,14 @@ TEST(TlsGoProgram, SurvivesLiesInTheTable) {
       SitesOf(program, file);
     }
   }
+}
+
+TEST(TlsGoProgram, CertificatesAreNotNeededForTheRest) {
+  std::vector<GoProgramFunction> functions = Both();
+  functions.push_back({kVerify, kCode});
+  EXPECT_THAT(SitesOf(MakeGoProgram(functions)), ::testing::Contains(::testing::StartsWith("tls_go_certificate ")));
+  functions.back().code = kOther;
+  EXPECT_THAT(SitesOf(MakeGoProgram(functions)), AllSites());
 }
 
 }  // namespace

@@ -83,5 +83,21 @@ TEST(TlsRecords, OnlyAPlainAlertIsClear) {
   EXPECT_EQ(After(TLS_CHANGED | TLS_CLEAR, 0, TLS_ALERT, 26), TLS_CHANGED);
 }
 
+TEST(TlsRecords, CertificateIsKnownByWhatStandsInFrontOfIt) {
+  // message 11 of 0x1fd bytes: no context, a list of 0x1f9, in it a certificate of 0x100
+  std::array<unsigned char, TLS_CERTIFICATE_HEAD> head = {11, 0, 1, 0xfd, 0, 0, 1, 0xf9, 0, 1, 0};
+  EXPECT_EQ(tls_is_first_of_message(head.data(), 0x100), 1);
+  EXPECT_EQ(tls_is_first_of_message(head.data(), 0x101), 0) << "another length";
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    auto other = head;
+    other.at(i) ^= 0x80U;
+    EXPECT_EQ(tls_is_first_of_message(other.data(), 0x100), 0) << "byte " << i;
+  }
+  head = {11, 0, 1, 0x08, 0, 0, 1, 0x04, 0, 1, 0};
+  EXPECT_EQ(tls_is_first_of_message(head.data(), 0x100), 0) << "no room for its extensions";
+  head = {11, 0, 0, 0x40, 0, 0, 0, 0x3c, 0, 0, 0x20};
+  EXPECT_EQ(tls_is_first_of_message(head.data(), 0x20), 0) << "too short for a certificate";
+}
+
 }  // namespace
 }  // namespace probed::mod::tls

@@ -143,6 +143,22 @@ TEST_F(AttachEngineTest, NamesProcessesThatCannotBeLookedInto) {
   EXPECT_THAT(engine.Report("m")->unread_now, ElementsAre(Pair(2, "other")));
 }
 
+TEST_F(AttachEngineTest, NamesProcessesThatUseWhatCannotBeReadBesideWhatCan) {
+  AttachLimits limits;
+  limits.settled = std::chrono::nanoseconds(0);
+  AttachEngine believing(mappings, limits);
+  mappings.processes = {{1, {"app", "libx"}}};
+  believing.Add("m", module.Port());
+  believing.OnUnread("m", 1);
+  believing.OnUnread("m", 1);  // told again
+  EXPECT_EQ(believing.Report("m")->unread, 1U);
+  mappings.processes.erase(1);
+  believing.Rescan();
+  mappings.processes = {{1, {"app", "libx"}}};  // another one of that number
+  believing.OnUnread("m", 1);
+  EXPECT_EQ(believing.Report("m")->unread, 2U);
+}
+
 TEST_F(AttachEngineTest, CountsProcessesThatAreGoneMeanwhile) {
   mappings.processes = {{1, {"app"}}, {2, {"app", "libx"}}};
   engine.Add("m", module.Port());

@@ -4,7 +4,7 @@
 // HTTPS by Go's own TLS: "serve ADDRESS CERTIFICATE KEY", or "get ADDRESS NAME VERSION COUNT WORKERS", which asks for the
 // pages /number/0 to /number/COUNT-1 in HTTP/1.1 or HTTP/2 and prints how many came. "VERSION" stack: in HTTP/1.1, each read
 // by a goroutine of its own into its stack, which moves meanwhile; prints how many did, too. "nested", behind the key and as
-// "VERSION": TLS inside of TLS.
+// "VERSION": TLS inside of TLS. "handshake": no page, one connection after the other. "strict": certificates are verified.
 package main
 
 import (
@@ -38,7 +38,7 @@ func serve(address, certificate, key string, nested bool) {
 }
 
 func newClient(name, version string) http.Client {
-	config := &tls.Config{ServerName: name, InsecureSkipVerify: true}
+	config := &tls.Config{ServerName: name, InsecureSkipVerify: version != "strict"}
 	transport := &http.Transport{TLSClientConfig: config, MaxIdleConnsPerHost: 1000}
 	if version == "2" {
 		transport.ForceAttemptHTTP2 = true
@@ -99,6 +99,17 @@ func getOnStack(address, name string, count int) {
 	fmt.Println(came, moves)
 }
 
+func shakeHands(address, name string, count int) {
+	for number := 0; number < count; number++ {
+		conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		if err != nil {
+			panic(err)
+		}
+		conn.Close()
+	}
+	fmt.Println(count)
+}
+
 func get(address, name, version string, count, workers int) {
 	client := newClient(name, version)
 	major := 1
@@ -128,6 +139,10 @@ func main() {
 	}
 	count, _ := strconv.Atoi(os.Args[5])
 	workers, _ := strconv.Atoi(os.Args[6])
+	if os.Args[4] == "handshake" {
+		shakeHands(os.Args[2], os.Args[3], count)
+		return
+	}
 	if os.Args[4] == "stack" {
 		getOnStack(os.Args[2], os.Args[3], count)
 		return

@@ -5,6 +5,8 @@
 // every exchange must have ended and all memory been given back.
 //
 //   control: 0x01 direction   0x02 a hole before it   0x04 its last third was left out
+//            0x20 no record, but an event of a probe about the connection; its kind is the first byte
+//            0x40 the plaintext is seen too
 //            0x08 in front of it the header of a handshake record, 0x10 of application data, as long as it is
 #include <cstdint>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "api/sdk/testing/drive.h"
 #include "api/sdk/testing/fuzz.h"
+#include "modules/tls/bpf/tls_records.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
 
@@ -33,7 +36,8 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
   const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? record.size() / 3 : 0);
   const std::uint8_t direction = (control & 0x01U) != 0 ? PROBE_SENT : PROBE_RECEIVED;
   if ((control & 0x02U) != 0) stream.Lose(direction, bytes.size());
-  stream.Feed({direction, record.substr(0, record.size() - cut), cut});
+  const std::uint8_t hint = (control & 0x40U) != 0 ? TLS_HINT_BOUND : 0;
+  stream.Feed({direction, record.substr(0, record.size() - cut), cut, 0, hint});
 }
 
 }  // namespace
@@ -41,11 +45,15 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Driver driver(probe_module_entry, size % 5 == 0 ? R"({"handshake_spans":false})" : "{}");
   StreamDriver stream = driver.NewStream();
+  const std::string cookie("\x4d\0\0\0\0\0\0\0", 8);
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 3 != 0) stream.Open(size % 3 == 1);
   FeedRecords(
       driver, input, 3, [](const std::uint8_t* head) { return std::size_t{head[1]} << 8U | head[2]; },
-      [&](std::uint8_t control, std::string_view bytes) { FeedRecord(stream, control, bytes); });
+      [&](std::uint8_t control, std::string_view bytes) {
+        if ((control & 0x20U) == 0 || bytes.empty()) return FeedRecord(stream, control, bytes);
+        driver.Event(static_cast<std::uint8_t>(bytes[0]) % 5, cookie + std::string(bytes.substr(1)));
+      });
   stream.Close(static_cast<probe_close_reason>(size % 7));
   RequireNothingLeft(driver);
   return 0;

@@ -1,19 +1,22 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// grpc_echo server PORT | client PORT: README.md. gRPC's C++ library as programs use it: a synchronous server, a client
-// that waits for each call or, for many at once, has a completion queue. `alone PORT` serves Say from one thread, so
-// that runs are alike (tests/bench/grpc_cost.sh).
+// grpc_echo server PORT [CERT KEY] | client PORT [CERT]: README.md. gRPC's C++ library as programs use it: a
+// synchronous server, a client that waits for each call or, for many at once, has a completion queue. `alone PORT`
+// serves Say from one thread, so that runs are alike (tests/bench/grpc_cost.sh).
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "echo.grpc.pb.h"
 
@@ -60,10 +63,25 @@ class Service final : public test::Echo::Service {
   }
 };
 
-int Serve(const std::string& port) {
+using Files = std::vector<std::string>;
+
+std::string TextOf(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::shared_ptr<grpc::ServerCredentials> ServerSecrets(const Files& files) {
+  if (files.size() < 2) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back({TextOf(files[1]), TextOf(files[0])});
+  return grpc::SslServerCredentials(options);
+}
+
+int Serve(const std::string& port, const Files& files) {
   Service service;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:" + port, grpc::InsecureServerCredentials());
+  builder.AddListeningPort("127.0.0.1:" + port, ServerSecrets(files));
   builder.SetMaxReceiveMessageSize(kMostBytes);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.RegisterService(&service);
@@ -115,11 +133,15 @@ void Require(bool holds) {
 
 class Client {
  public:
-  explicit Client(const std::string& port) {
+  Client(const std::string& port, const Files& files) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMostBytes);
-    stub_ = test::Echo::NewStub(
-        grpc::CreateCustomChannel("127.0.0.1:" + port, grpc::InsecureChannelCredentials(), arguments));
+    std::shared_ptr<grpc::ChannelCredentials> secrets = grpc::InsecureChannelCredentials();
+    if (!files.empty()) {
+      secrets = grpc::SslCredentials({.pem_root_certs = TextOf(files[0]), .pem_private_key = {}, .pem_cert_chain = {}});
+      arguments.SetSslTargetNameOverride("shop.test");
+    }
+    stub_ = test::Echo::NewStub(grpc::CreateCustomChannel("127.0.0.1:" + port, secrets, arguments));
   }
 
   grpc::Status Run(std::istream& words) {
@@ -241,8 +263,8 @@ class Client {
   std::unique_ptr<test::Echo::Stub> stub_;
 };
 
-int Ask(const std::string& port) {
-  Client client(port);
+int Ask(const std::string& port, const Files& files) {
+  Client client(port, files);
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::cout << client.Run(words).error_code() << std::endl;
@@ -253,10 +275,11 @@ int Ask(const std::string& port) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string role = argc == 3 ? argv[1] : "";
-  if (role == "server") return Serve(argv[2]);
+  const std::string role = argc >= 3 ? argv[1] : "";
+  const Files files(argv + std::min(argc, 3), argv + argc);
+  if (role == "server") return Serve(argv[2], files);
   if (role == "alone") return ServeAlone(argv[2]);
-  if (role == "client") return Ask(argv[2]);
-  std::fputs("grpc_echo server PORT | alone PORT | client PORT\n", stderr);
+  if (role == "client") return Ask(argv[2], files);
+  std::fputs("grpc_echo server PORT [CERT KEY] | alone PORT | client PORT [CERT]\n", stderr);
   return 2;
 }

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 
-// echo.js server PORT | client PORT: ../README.md. Messages are bytes, so there is no generated code.
+// echo.js server PORT [CERT KEY] | client PORT [CERT]: ../README.md. Messages are bytes, so there is no generated code.
 'use strict';
+const fs = require('fs');
 const readline = require('readline');
 const grpc = require('@grpc/grpc-js');
 
@@ -18,7 +19,7 @@ const served = {
   Count: method('Count', false, true), Sum: method('Sum', true, false), Chat: method('Chat', true, true),
 };
 
-function serve(port) {
+function serve(port, certificate, key) {
   const server = new grpc.Server(LIMITS);
   server.addService(served, {
     Say: (call, done) => done(null, call.request),
@@ -38,16 +39,21 @@ function serve(port) {
       call.on('end', () => call.end());
     },
   });
-  server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error) => {
+  const secrets = certificate ?
+    grpc.ServerCredentials.createSsl(null, [{cert_chain: fs.readFileSync(certificate), private_key: fs.readFileSync(key)}]) :
+    grpc.ServerCredentials.createInsecure();
+  server.bindAsync(`127.0.0.1:${port}`, secrets, (error) => {
     if (error) throw error;
   });
 }
 
 class Client {
-  constructor(port) {
+  constructor(port, certificate) {
     const all = {...served, Nothing: method('Nothing', false, false)};
     const Echo = grpc.makeGenericClientConstructor(all, 'test.Echo');
-    this.stub = new Echo(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), LIMITS);
+    const secrets = certificate ? grpc.credentials.createSsl(fs.readFileSync(certificate)) : grpc.credentials.createInsecure();
+    const named = certificate ? {'grpc.ssl_target_name_override': 'shop.test'} : {};
+    this.stub = new Echo(`127.0.0.1:${port}`, secrets, {...LIMITS, ...named});
   }
 
   /** Resolves to the number of the status. `begun` gets the call. */
@@ -123,12 +129,12 @@ class Client {
   }
 }
 
-async function ask(port) {
-  const client = new Client(port);
+async function ask(port, certificate) {
+  const client = new Client(port, certificate);
   for await (const line of readline.createInterface({input: process.stdin})) {
     console.log(await client.run(line.split(' ')));
   }
   process.exit(0);
 }
 
-({server: serve, client: ask})[process.argv[2]](process.argv[3]);
+({server: serve, client: ask})[process.argv[2]](...process.argv.slice(3));
