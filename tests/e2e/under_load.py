@@ -11,8 +11,7 @@ import time
 import leaks
 from harness import FULL, wait_for
 
-CONFIGURES = 200 if FULL else 20
-CYCLES = 100 if FULL else 4
+CONFIGURES = 200 if FULL else 10
 
 
 class Operations:
@@ -57,6 +56,8 @@ class UnderLoad(Operations):
     setting(number)        a key and its value; nothing of what is counted depends on it
     """
 
+    cycles = 100 if FULL else 2
+
     def setting(self, number):
         return f"capture_bytes={4096 + number}"
 
@@ -89,12 +90,12 @@ class UnderLoad(Operations):
         objects, held = leaks.bpf_objects(), leaks.descriptors(daemon.pid)
         self.assertEqual(leaks.mapped_modules(daemon.pid), [])
         with Load(round_of) as load:
-            for number in range(CYCLES):
+            for number in range(self.cycles):
                 daemon.load(self.module)
                 self.assertNotEqual(leaks.new_objects(objects), [])
                 self.wait_operations(daemon, len(self.operations(daemon)) + 1)
                 daemon.ctl("unload", self.module)
-                if number == CYCLES // 2:
+                if number == self.cycles // 2:
                     resident = leaks.resident_kib(daemon.pid)
         self.assertEqual(leaks.wait_no_new_objects(objects), [])
         # The file sink opens its file at its first batch.
