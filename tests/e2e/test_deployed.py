@@ -57,7 +57,9 @@ class Unit(Deployed):
                              targets=[{"name": "t", "ports": [port]}])
         daemon.start()
         platform = daemon.ctl_json("info")["platform"]
-        self.assertEqual(sorted(platform["capabilities"]), sorted(names))
+        held = set(platform["capabilities"])  # root need not have all of them, as in a container
+        self.assertLessEqual(held, set(names))
+        self.assertLessEqual({"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE"}, held)
         self.assertIn(platform["backend"], platform["backends_available"])
         for module in ("http", "dns", "grpc", "kafka", "sql", "tls"):
             daemon.load(module)
