@@ -13,15 +13,13 @@ build=$(readlink -f "${2:?build folder}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "messages=${3:-500}" > "$work/measure.conf"
-for target in broker client; do
-  cat > "$work/$target.yaml" <<C
+cat > "$work/probed.yaml" <<'C'
 daemon: {http_listen: ""}
 modules: [{name: kafka, config: {server_spans: true}}]
-targets: [{name: $target, exe: [/bin/$target]}]
+targets: [{name: broker, exe: [/bin/broker]}]
 C
-done
 kcat=$(command -v kcat)
 "$here/../kernels/run_vm.sh" "$version" "$here/../kernels/kafka_measure_init.sh" --timeout 600 --build "$build" \
-  --add "$here/agent_probed.sh=/bin/agent_probed.sh" --add "$work/broker.yaml=/etc/broker.yaml" \
-  --add "$work/client.yaml=/etc/client.yaml" --add "$work/measure.conf=/etc/measure.conf" --add "$kcat=/bin/broker" \
+  --add "$here/agent_probed.sh=/bin/agent_probed.sh" --add "$work/probed.yaml=/etc/probed.yaml" \
+  --add "$work/measure.conf=/etc/measure.conf" --add "$kcat=/bin/broker" \
   --add "$kcat=/bin/client" --add "$(command -v chrt)=/bin/chrt"

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# First process of the measuring VM: what the kafka module adds to one Produce and one Fetch in librdkafka's own broker, and to
-# one Fetch in a consumer, in instructions. Traced runs stand between bare ones; each is one client from its start on.
+# First process of the measuring VM: what the kafka module adds to one Produce and one Fetch in librdkafka's own broker, in
+# instructions. Traced runs stand between bare ones; each is a producer and a consumer from their start on.
 . /etc/vm_lib.sh
 vm_start
 . /etc/measure.conf
@@ -41,7 +41,6 @@ measure() {
   before=$(cpu_of $broker)
   consume || return 1
   fetch_broker=$(per "$before" "$(cpu_of $broker)")
-  fetch_client=$(per 0 "$(cpu_of $consumer)")
   kill $consumer
   wait $consumer
   return 0
@@ -59,7 +58,6 @@ seq $messages > /tmp/messages
 runs=0
 status=0
 measure || status=1 # until all is warm
-[ $status -eq 0 ] && { rounds 3 /etc/broker.yaml produce_broker fetch_broker || status=1; }
-[ $status -eq 0 ] && { rounds 3 /etc/client.yaml fetch_client || status=1; }
+[ $status -eq 0 ] && { rounds 3 /etc/probed.yaml produce_broker fetch_broker || status=1; }
 [ $status -eq 0 ] || { cat /run/produced /run/consumed; tail -n 30 /run/broker.log; }
 vm_stop $status
