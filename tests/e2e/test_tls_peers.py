@@ -72,10 +72,11 @@ class Read(HttpsCase):
         node, program, port = self.need("node"), peers.SERVERS / "https2.js", free_port()
         peers.server(self, [node, program, "serve", port, self.cert, self.key], port)
         daemon = self.https_daemon(port, modules=("http", "grpc", "tls"))
-        done = subprocess.run([node, program, "get", str(port), NAME, self.cert, "2000", "16"], capture_output=True, text=True,
-                              timeout=60)
-        self.assertEqual(done.stdout, "2000\n", done.stderr)
-        self.expect_paths(daemon, 2000, "2")
+        with subprocess.Popen([node, program, "get", str(port), NAME, self.cert, "2000", "16"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as client:
+            self.assertEqual(client.stdout.readline(), "2000\n")
+            self.expect_paths(daemon, 2000, "2")
+            client.stdin.close()
 
 
 class GrpcOfNode(test_tls_go.Grpc):

@@ -9,7 +9,9 @@ const [mode, port, ...rest] = process.argv.slice(2);
 
 function serve(certificate, key) {
   const files = { cert: fs.readFileSync(certificate), key: fs.readFileSync(key) };
-  https.createServer(files, (request, response) => response.end(request.url + '\n')).listen(Number(port), '127.0.0.1');
+  const server = https.createServer(files, (request, response) => response.end(request.url + '\n'));
+  server.keepAliveTimeout = 60000; // a daemon may start meanwhile
+  server.listen(Number(port), '127.0.0.1');
 }
 
 function ask(agent, name, path) {

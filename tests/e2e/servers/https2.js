@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // HTTP/2 over TLS by Node: "serve PORT CERTIFICATE KEY", or "get PORT NAME CERTIFICATE COUNT STREAMS", which asks for the
-// pages /number/0 to /number/COUNT-1 on one connection, so many of them at once, and prints how many came.
+// pages /number/0 to /number/COUNT-1 on one connection, so many of them at once, prints how many came, and closes when its input ends.
 const fs = require('fs');
 const http2 = require('http2');
 const [mode, port, ...rest] = process.argv.slice(2);
@@ -38,7 +38,7 @@ async function get(name, certificate, count, streams) {
   };
   await Promise.all(Array.from({ length: streams }, work));
   console.log(came);
-  session.close();
+  process.stdin.on('end', () => session.close()).resume();
 }
 
 if (mode === 'serve') serve(rest[0], rest[1]);
