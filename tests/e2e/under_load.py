@@ -123,7 +123,7 @@ class Overflow(Operations):
     load_options = ()
     unnamed = False
     held_up = 0  # operations after it that are still counted as lost: what comes next might be about those before
-    BEFORE, STOPPED, AFTER = 20, 500, 100
+    BEFORE, STOPPED, AFTER, AT_ONCE = 20, 500, 100, 10
     # What became of the records and of what was left of an operation.
     LOST = ("ring_full", "aborted.gap", "aborted.unmatched", "aborted.close", "undecodable.gap")
 
@@ -141,7 +141,9 @@ class Overflow(Operations):
             os.kill(daemon.pid, signal.SIGCONT)
         counted = daemon.counters()  # behind all that is in the ring
         again_ns = time.time_ns()
-        talk(self.BEFORE + self.STOPPED, self.AFTER)
+        for first in range(0, self.AFTER, self.AT_ONCE):
+            talk(self.BEFORE + self.STOPPED + first, self.AT_ONCE)
+            daemon.counters()  # so that a daemon that gets no processor does not lose more
         daemon.wait_spans(0, settle=2.0)
         self.check_counts(daemon, counted)
         self.check_again(daemon, counted, again_ns)

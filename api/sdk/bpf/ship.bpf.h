@@ -134,7 +134,8 @@ enum {
   PROBED_WITHDRAWN = 15,   /* outcome of probed_ship_seen: the program withdrew, nothing was shipped */
 };
 
-/* The first eight bytes, the four behind them, and the last four of `length`; what is not there is 0. */
+/* The first eight bytes and the last four of `length`, where what is not there is 0, and the four behind the first
+ * eight, where it is anything. */
 struct probed_sight {
   __u64 first;
   __u32 next;
@@ -142,9 +143,8 @@ struct probed_sight {
 };
 
 static __always_inline struct probed_sight probed_look(const __u8 *bytes, __u32 most, __u64 length) {
-  struct probed_sight sight = {.first = *(const __u64 *)bytes};
+  struct probed_sight sight = {.first = *(const __u64 *)bytes, .next = *(const __u32 *)(bytes + 8)};
   if (length < 8) sight.first &= (1ULL << (length * 8)) - 1;
-  if (length >= 12) sight.next = *(const __u32 *)(bytes + 8);
   if (length >= 4) sight.last = *(const __u32 *)(bytes + pb_clamp(length - 4, most - 4));
   return sight;
 }

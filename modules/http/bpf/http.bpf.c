@@ -19,6 +19,7 @@ enum { HTTP_SMALL_BYTES = 1024 };
 /* This module's memory per stream. */
 struct http_stream {
   __u64 body_end[2];      /* offset up to which bytes are known to be body */
+  __u64 turn;             /* where the last change of direction was */
   __u64 resume;           /* where the program goes on in a segment that holds several messages */
   __u32 budget[2];        /* bytes that may still be shipped in this turn of the conversation */
   __u32 size;             /* of a chunk, as far as its line was seen */
@@ -28,19 +29,19 @@ struct http_stream {
   __u8 in_line; /* + 1: the direction that is in the line of `size` */
   __u8 closed;  /* its digits are over */
 };
+_Static_assert(sizeof(struct http_stream) <= PB_SCRATCH_BYTES, "the stream's memory");
 
 static __always_inline bool http_is_request(const struct http_stream *stream, __u32 direction) {
   return stream->request_direction == direction + 1;
 }
 
-/* A new turn of the conversation: what comes now begins a message, unless a body is still under way. False: the turn
- * before it goes on. */
-static __always_inline bool http_turn(struct probed_segment *segment, struct http_stream *stream, __u32 direction) {
-  if (stream->last_direction == direction + 1) return false;
+/* A new turn of the conversation: what comes now begins a message, unless a body is still under way. */
+static __always_inline void http_turn(struct probed_segment *segment, struct http_stream *stream, __u32 direction) {
+  if (stream->last_direction == direction + 1) return;
   stream->last_direction = (__u8)(direction + 1);
   stream->budget[direction] = probed_capture_bytes(segment);
   stream->resume = 0; /* of the other direction, whose segment was not walked to its end */
-  return true;
+  stream->turn = probed_offset(segment);
 }
 
 /* A response under way is over when its client asks again, whatever its head said: to a HEAD it has no body. Where the
@@ -69,7 +70,6 @@ struct http_plan {
   __u8 scan; /* a head whose end is looked for first */
   __u8 request;
   __u8 head;     /* a message begins here */
-  __u8 turned;   /* the first segment of a turn */
   __u8 switches; /* it answers that another protocol follows */
   __u64 next;
 };
@@ -129,10 +129,11 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
   if (plan->request) http_ask(stream, direction);
 }
 
-/* The segment answers a request with 101: behind the head another protocol begins. One that does not begin the turn may
- * be a body that only looks like it: that is for the decoder to say, which may be too late for what follows. */
-static __always_inline void http_plan_switch(struct http_plan *plan, __u32 status) {
-  plan->switches = plan->turned && plan->head && !plan->request && status == HTTP_SWITCH_WORD;
+/* Whether it answers a request with 101: behind the head another protocol begins. What does not begin the turn may be a
+ * body that only looks like it: that is for the decoder to say, which may be too late for what follows. */
+static __always_inline bool http_switches(const struct http_stream *stream, const struct http_plan *plan, __u64 at,
+                                          __u32 status) {
+  return status == HTTP_SWITCH_WORD && plan->head && !plan->request && stream->turn == at;
 }
 
 /* As much as this turn's budget allows. */
@@ -154,9 +155,8 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
   http_plan_word(segment, stream, direction, plan, at, word);
   if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
-  if (!plan->scan && plan->turned && plan->head && !plan->request && probed_total(segment) >= plan->skip + 12)
-    http_plan_switch(plan, (__u32)probed_peek8(segment, plan->skip + 8));
-  plan->scan = plan->scan || plan->switches;
+  if (!plan->scan && plan->head && !plan->request && stream->turn == at && probed_total(segment) >= plan->skip + 12)
+    plan->scan = http_switches(stream, plan, at, (__u32)probed_peek8(segment, plan->skip + 8));
   if (!plan->scan) http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
 
@@ -174,9 +174,8 @@ static __always_inline void http_decide(void *context, struct probed_sight sight
   struct http_plan *plan = on->plan;
   const __u32 direction = probed_direction(on->segment) & 1;
   http_plan_word(on->segment, on->stream, direction, plan, on->at, sight.first);
-  http_plan_switch(plan, sight.next);
   const bool body = plan->head && sight.last == HTTP_END_OF_HEAD && !(plan->request && http_has_no_body(sight.first));
-  if (body || plan->switches) {
+  if (body || http_switches(on->stream, plan, on->at, sight.next)) {
     shipment->withdrawn = 1; /* the body's length, or the end of the head, is worth a look */
     return;
   }
@@ -215,7 +214,7 @@ static __always_inline int http_ship_long(struct probed_segment *segment, struct
   struct http_head found = {};
   const int outcome = http_ship_head(segment, plan->skip, stream->budget[direction], plan->flags, &found);
   if (outcome == PROBED_SHIPPED) http_after_head(stream, direction, plan, at, &found);
-  http_plan_switch(plan, found.complete ? found.status : 0);
+  plan->switches = found.complete && http_switches(stream, plan, at, found.status);
   segment->rest = plan->skip + found.length;
   return outcome;
 }
@@ -232,14 +231,14 @@ PROBED_SEGMENT(http) {
   const __u32 direction = probed_direction(segment) & 1;
   const __u64 begin = probed_offset(segment);
   const __u64 end = begin + probed_total(segment);
-  const bool turned = http_turn(segment, stream, direction);
+  http_turn(segment, stream, direction);
   if (stream->body_end[direction] > end) {
     if (!http_contradicts(segment, stream, direction)) return PROBED_SKIPPED;
     return probed_ship(segment, 0, probed_capture_bytes(segment), 0, 0, 0); /* the decoder knows which it is */
   }
 
   __u64 at = stream->resume > begin && stream->resume < end ? stream->resume : begin;
-  struct http_plan plan = {.next = end, .turned = turned};
+  struct http_plan plan = {.next = end};
   int outcome = PROBED_WITHDRAWN;
   if (stream->body_end[direction] == end) { /* the flag tells the decoder that the body is complete */
     outcome = probed_ship(segment, 0, 0, 0, PB_SEGMENT_SKIPPED, 0);
