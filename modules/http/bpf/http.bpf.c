@@ -19,10 +19,10 @@ enum { HTTP_SMALL_BYTES = 1024 };
 /* This module's memory per stream. */
 struct http_stream {
   __u64 body_end[2];      /* offset up to which bytes are known to be body */
-  __u64 turn;             /* where the last change of direction was */
   __u64 resume;           /* where the program goes on in a segment that holds several messages */
   __u32 budget[2];        /* bytes that may still be shipped in this turn of the conversation */
   __u32 size;             /* of a chunk, as far as its line was seen */
+  __u32 turn;             /* where the last change of direction was, modulo 2^32 */
   __u8 request_direction; /* + 1 */
   __u8 last_direction;    /* + 1 */
   __u8 chunked[2];
@@ -41,7 +41,7 @@ static __always_inline void http_turn(struct probed_segment *segment, struct htt
   stream->last_direction = (__u8)(direction + 1);
   stream->budget[direction] = probed_capture_bytes(segment);
   stream->resume = 0; /* of the other direction, whose segment was not walked to its end */
-  stream->turn = probed_offset(segment);
+  stream->turn = (__u32)probed_offset(segment);
 }
 
 /* A response under way is over when its client asks again, whatever its head said: to a HEAD it has no body. Where the
@@ -133,7 +133,7 @@ static __always_inline void http_plan_word(struct probed_segment *segment, struc
  * body that only looks like it: that is for the decoder to say, which may be too late for what follows. */
 static __always_inline bool http_switches(const struct http_stream *stream, const struct http_plan *plan, __u64 at,
                                           __u32 status) {
-  return status == HTTP_SWITCH_WORD && plan->head && !plan->request && stream->turn == at;
+  return status == HTTP_SWITCH_WORD && plan->head && !plan->request && stream->turn == (__u32)at;
 }
 
 /* As much as this turn's budget allows. */
@@ -155,7 +155,7 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
   http_plan_word(segment, stream, direction, plan, at, word);
   if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
-  if (!plan->scan && plan->head && !plan->request && stream->turn == at && probed_total(segment) >= plan->skip + 12)
+  if (!plan->scan && plan->head && !plan->request && stream->turn == (__u32)at && probed_total(segment) >= plan->skip + 12)
     plan->scan = http_switches(stream, plan, at, (__u32)probed_peek8(segment, plan->skip + 8));
   if (!plan->scan) http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
