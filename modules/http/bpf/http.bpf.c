@@ -155,7 +155,8 @@ static __always_inline void http_plan_bytes(struct probed_segment *segment, stru
   http_plan_word(segment, stream, direction, plan, at, word);
   if (stream->chunked[direction] && http_plan_chunk(segment, stream, direction, plan, at)) return;
   plan->scan = plan->head && http_must_scan(segment, plan->skip, plan->request, word);
-  if (!plan->scan && plan->head && !plan->request && stream->turn == (__u32)at && probed_total(segment) >= plan->skip + 12)
+  if (!plan->scan && plan->head && !plan->request && stream->turn == (__u32)at &&
+      probed_total(segment) >= plan->skip + 12)
     plan->scan = http_switches(stream, plan, at, (__u32)probed_peek8(segment, plan->skip + 8));
   if (!plan->scan) http_plan_budget(stream, direction, plan, at, word, probed_total(segment) - plan->skip);
 }
