@@ -59,6 +59,25 @@ def resident_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
 
+class Footprint:
+    """What a daemon holds without modules; after some came and went it must hold as much."""
+
+    def __init__(self, case, daemon):
+        self.case, self.daemon = case, daemon
+        self.objects, self.held = bpf_objects(), descriptors(daemon.pid)
+        case.assertEqual(mapped_modules(daemon.pid), [])
+
+    def assert_as_before(self, resident):
+        """`resident`: KiB when half of them had come and gone."""
+        self.case.assertEqual(wait_no_new_objects(self.objects), [])
+        # The file sink opens its file at its first batch.
+        left = {name: count for name, count in (descriptors(self.daemon.pid) - self.held).items()
+                if "spans.jsonl" not in name}
+        self.case.assertEqual(left, {})
+        self.case.assertEqual(mapped_modules(self.daemon.pid), [])
+        self.case.assertLess(resident_kib(self.daemon.pid), resident * 1.2 + 2048)
+
+
 def forks():
     """Processes and threads that were made on this machine since it started."""
     with open("/proc/stat", encoding="ascii") as stat:

@@ -46,8 +46,7 @@ class RunTimeControl(LiveCase):
                                             {"name": "n", "exclude": True, "exe": [os.path.realpath(self.exclude[1])]}])
         daemon.ctl("load", "http", "--wait")
         daemon.ctl("unload", "http")
-        objects, held = leaks.bpf_objects(), leaks.descriptors(daemon.pid)
-        self.assertEqual(leaks.mapped_modules(daemon.pid), [])
+        footprint = leaks.Footprint(self, daemon)
         resident = None
         with Load(self.load):
             for number in range(CYCLES):
@@ -55,12 +54,7 @@ class RunTimeControl(LiveCase):
                 daemon.ctl("unload", "http")
                 if number == CYCLES // 2:
                     resident = leaks.resident_kib(daemon.pid)
-        self.assertEqual(leaks.wait_no_new_objects(objects), [])
-        # The file sink opens its file at its first batch.
-        left = {name: count for name, count in (leaks.descriptors(daemon.pid) - held).items() if "spans.jsonl" not in name}
-        self.assertEqual(left, {})
-        self.assertEqual(leaks.mapped_modules(daemon.pid), [])
-        self.assertLess(leaks.resident_kib(daemon.pid), resident * 1.2 + 2048)
+        footprint.assert_as_before(resident)
         found = daemon.spans(kind=SERVER)
         self.assertEqual(len({span.span_id for span in found}), len(found))
         self.assertLessEqual(len(found), self.nginx.requests())

@@ -87,22 +87,16 @@ class UnderLoad(Operations):
         daemon = self.load_daemon()
         daemon.load(self.module)
         daemon.ctl("unload", self.module)
-        objects, held = leaks.bpf_objects(), leaks.descriptors(daemon.pid)
-        self.assertEqual(leaks.mapped_modules(daemon.pid), [])
+        footprint = leaks.Footprint(self, daemon)
         with Load(round_of) as load:
             for number in range(self.cycles):
                 daemon.load(self.module)
-                self.assertNotEqual(leaks.new_objects(objects), [])
+                self.assertNotEqual(leaks.new_objects(footprint.objects), [])
                 self.wait_operations(daemon, len(self.operations(daemon)) + 1)
                 daemon.ctl("unload", self.module)
                 if number == self.cycles // 2:
                     resident = leaks.resident_kib(daemon.pid)
-        self.assertEqual(leaks.wait_no_new_objects(objects), [])
-        # The file sink opens its file at its first batch.
-        left = {name: count for name, count in (leaks.descriptors(daemon.pid) - held).items() if "spans.jsonl" not in name}
-        self.assertEqual(left, {})
-        self.assertEqual(leaks.mapped_modules(daemon.pid), [])
-        self.assertLess(leaks.resident_kib(daemon.pid), resident * 1.2 + 2048)
+        footprint.assert_as_before(resident)
         found = self.operations(daemon)
         self.assertEqual(len({span.span_id for span in found}), len(found))
         self.assertLessEqual(len(found), load.operations)

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 
 #include "api/module/probe_module.h"
 
@@ -40,6 +41,25 @@ inline probe_host_t NullHost() {
   host.not_mine = [](probe_stream_t*) {};
   return host;
 }
+
+/// One connection's records, in the order in which they are asked for. `bytes` must outlive its record.
+struct Wire {
+  std::uint64_t offset[2] = {};
+  std::uint64_t now_ns = 1;
+
+  probe_segment_t Segment(std::uint8_t direction, const std::string& bytes) {
+    probe_segment_t segment{};
+    segment.struct_size = sizeof(segment);
+    segment.generation = 1;
+    segment.ktime_ns = now_ns += 1000;
+    segment.direction = direction;
+    segment.offset = offset[direction];
+    segment.bytes = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    segment.captured = segment.total = static_cast<std::uint32_t>(bytes.size());
+    offset[direction] += bytes.size();
+    return segment;
+  }
+};
 
 /// A module with its default configuration and one shard, on the null host.
 class NullModule {

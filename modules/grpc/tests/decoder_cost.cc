@@ -14,28 +14,8 @@ extern "C" const probe_module_entry_t probe_module_entry;
 
 namespace {
 
+using probed::sdk::testing::Wire;
 using namespace probed::mod::grpc::testing;  // NOLINT: the frames of this folder
-
-struct Wire {
-  probe_shard_t* shard = nullptr;
-  probe_stream_t* stream = nullptr;
-  void* state = nullptr;
-  std::uint64_t offset[2] = {};
-  std::uint64_t now_ns = 1;
-
-  probe_segment_t Segment(std::uint8_t direction, const std::string& bytes) {
-    probe_segment_t segment{};
-    segment.struct_size = sizeof(segment);
-    segment.generation = 1;
-    segment.ktime_ns = now_ns += 1000;
-    segment.direction = direction;
-    segment.offset = offset[direction];
-    segment.bytes = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    segment.captured = segment.total = static_cast<std::uint32_t>(bytes.size());
-    offset[direction] += bytes.size();
-    return segment;
-  }
-};
 
 }  // namespace
 
@@ -47,26 +27,27 @@ extern "C" __attribute__((noinline)) void PairOfRecords(probe_shard_t* shard, pr
 
 int main() {
   probed::sdk::testing::NullModule module(probe_module_entry);
-  Wire wire{.shard = module.shard(), .stream = module.stream()};
+  Wire wire;
+  void* state = nullptr;
   probe_open_t open{};
   open.from_start = 1;
   open.peer = open.local = {{192, 0, 2, 10}, 4000, PROBE_FAMILY_INET, {}};
-  probe_module_entry.on_open(wire.shard, wire.stream, &wire.state, &open);
+  probe_module_entry.on_open(module.shard(), module.stream(), &state, &open);
   Peers peers;
   const std::string hello = peers.Hello();
   const std::string settings = Settings();
   probe_segment_t client = wire.Segment(PROBE_RECEIVED, hello);
   probe_segment_t server = wire.Segment(PROBE_SENT, settings);
-  PairOfRecords(wire.shard, wire.stream, &wire.state, &client, &server);
+  PairOfRecords(module.shard(), module.stream(), &state, &client, &server);
   constexpr std::uint32_t kCalls = 10000;
   for (std::uint32_t i = 0; i < kCalls; ++i) {
     const std::string ask = peers.Ask(2 * i + 1, "shop.v1.CartService/GetItem");
     const std::string answer = peers.Answer(2 * i + 1);
     client = wire.Segment(PROBE_RECEIVED, ask);
     server = wire.Segment(PROBE_SENT, answer);
-    PairOfRecords(wire.shard, wire.stream, &wire.state, &client, &server);
+    PairOfRecords(module.shard(), module.stream(), &state, &client, &server);
   }
-  probe_module_entry.on_close(wire.shard, wire.stream, &wire.state, PROBE_CLOSE_PEER, 0);
+  probe_module_entry.on_close(module.shard(), module.stream(), &state, PROBE_CLOSE_PEER, 0);
   std::printf("%u calls\n", kCalls);
   return 0;
 }

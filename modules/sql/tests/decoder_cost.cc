@@ -16,27 +16,10 @@ extern "C" const probe_module_entry_t probe_module_entry;
 
 namespace {
 
+using probed::sdk::testing::Wire;
 using namespace probed::mod::sql::testing;  // NOLINT: the messages of this folder
 
 constexpr int kStatements = 10000;
-
-struct Wire {
-  std::uint64_t offset[2] = {};
-  std::uint64_t now_ns = 1;
-
-  probe_segment_t Segment(std::uint8_t direction, const std::string& bytes) {
-    probe_segment_t segment{};
-    segment.struct_size = sizeof(segment);
-    segment.generation = 1;
-    segment.ktime_ns = now_ns += 1000;
-    segment.direction = direction;
-    segment.offset = offset[direction];
-    segment.bytes = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    segment.captured = segment.total = static_cast<std::uint32_t>(bytes.size());
-    offset[direction] += bytes.size();
-    return segment;
-  }
-};
 
 struct Exchange {
   std::string request;
