@@ -60,11 +60,11 @@ class AttachCase(LiveCase):
         if not self.library.exists() or not (BUILD_DIR / "fixture_modules" / f"{MODULE}.so").exists():
             self.skipTest("attach_fixtures are not built")
 
-    def daemon_for(self, **options):
-        daemon = {"uprobes": self.uprobes} if self.uprobes else {}
+    def daemon_for(self, daemon=(), **options):
+        daemon = {**({"uprobes": self.uprobes} if self.uprobes else {}), **dict(daemon)}
         targets = [{"name": "caller", "service_name": "calls", "exe": [str(PROGRAMS / "attach_caller")]}]
         return self.start_daemon(module_dir=BUILD_DIR / "fixture_modules",
-                                 **{"targets": targets, "daemon": daemon, **options})
+                                 daemon=daemon, **{"targets": targets, **options})
 
     def attach(self, daemon, name):
         return daemon.counters().get((SCOPE, f"attach.{name}"), 0)
@@ -121,7 +121,7 @@ class Attach(AttachCase):
 
     def test_many_at_once(self):
         callers = [Caller(self, self.library).do("load") for _ in range(4)]
-        daemon = self.daemon_for()
+        daemon = self.daemon_for(daemon={"ring_bytes": "16MiB"})  # holds all of it: they leave the daemon no core
         daemon.load(MODULE)
         for caller in callers:
             caller.tell(f"call {CALLS}")

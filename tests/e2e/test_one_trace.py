@@ -37,7 +37,8 @@ class OneTrace(SqlCase):
         self.shop = free_port()
         self.spawn([peers.PYTHON, peers.SERVERS / "shop.py", self.shop, self.go.port, channels], env=self.environment())
         wait_for("the shop to open", lambda: accepts(self.shop))
-        self.nginx = peers.Nginx(self, upstream_port=self.shop)
+        # The shop has a thread for each connection.
+        self.nginx = peers.Nginx(self, upstream_port=self.shop, upstream_keepalive=channels == "own")
 
     def ask(self, begin, with_context, failures):
         connection = http.client.HTTPConnection("127.0.0.1", self.nginx.port, timeout=60)
@@ -99,24 +100,28 @@ class OneTrace(SqlCase):
         self.assert_parents(found["to_shop"], found["front"])
         self.assert_parents(found["shop"], found["to_shop"])
         self.assert_parents(found["query"], found["shop"])
-        # The threads of one channel send for each other.
-        self.assert_parents(found["call"], found["shop"], always=channels == "own")
+        self.assert_parents(found["call"], found["shop"], always=False)
         self.assert_parents(found["go"], found["call"])
         known = sum(1 for span in found["call"].values() if span.parent_id)
         print(f"{known} of {len(found['call'])} calls have a parent")
-        return found["front"]
+        return found
 
     def test_without_context(self):
-        front = self.trace(False)
+        front = self.trace(False)["front"]
         self.assertEqual({span.parent_id for span in front.values()}, {""})
         self.assertEqual(len({span.trace_id for span in front.values()}), len(front))
 
     def test_a_channel_for_each_thread(self):
-        front = self.trace(False, channels="own")
-        self.assertEqual({span.parent_id for span in front.values()}, {""})
+        """What the thread of a request sends is known but for the first call of each channel: who sends that is open."""
+        found = self.trace(False, channels="own")
+        self.assertEqual({span.parent_id for span in found["front"].values()}, {""})
+        channels = len({span.attributes["network.peer.port"] for span in found["go"].values()})
+        self.assertLess(channels, len(found["call"]) / 4)
+        known = sum(1 for span in found["call"].values() if span.parent_id)
+        self.assertGreaterEqual(known, 0.9 * (len(found["call"]) - channels))
 
     def test_with_context(self):
-        front = self.trace(True)
+        front = self.trace(True)["front"]
         self.assertEqual({number: span.trace_id for number, span in front.items()},
                          {number: trace_of(number) for number in front})
         self.assertEqual({span.parent_id for span in front.values()}, {"b7ad6b7169203331"})

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
 """Drivers of other languages (servers/sql/README.md) at PostgreSQL and MariaDB: exact counts. What they need comes from
-registries, so this runs with PROBED_FULL=1 only."""
+registries. One of each language runs always, the others with PROBED_FULL=1."""
 
 import collections
 import subprocess
@@ -20,6 +20,7 @@ BUILDERS = {"go": go_program, "node": lambda *where: node_program(*where, "clien
             "java": lambda *where: java_program(*where, "Client"),
             "python": lambda *where: python_program(*where, "client.py")}
 EXACT = 10_000
+long_run = unittest.skipUnless(FULL, "PROBED_FULL=1 runs it")
 
 
 class Clients:
@@ -72,28 +73,31 @@ class Clients:
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
 
-@unittest.skipUnless(FULL, "PROBED_FULL=1 only")
 class MariadbClients(MariaCase, Clients):
+    @long_run
     def test_go(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "go", "mysql", "1062")
 
     def test_node(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "node", "mysql2", "1062")
 
+    @long_run
     def test_connector_j(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "java", "mysql", "1062")
 
+    @long_run
     def test_mariadb_connector_j(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "java", "mariadb", "1062")
 
+    @long_run
     def test_go_over_tls(self):
         self.exact_over_tls(self.maria_daemon, "go", "mysql", "1062")
 
+    @long_run
     def test_prepared_before(self):
         self.prepared_before("mysql", self.maria_daemon)
 
 
-@unittest.skipUnless(FULL, "PROBED_FULL=1 only")
 class PostgresClients(SqlCase, Clients):
     def setUp(self):
         super().setUp()
@@ -105,28 +109,35 @@ class PostgresClients(SqlCase, Clients):
     def test_pgjdbc(self):
         self.exact(self.sql_daemon("--set", "returned_rows=true"), "java", "postgresql", "23505")
 
+    @long_run
     def test_psycopg(self):
         self.exact(self.sql_daemon("--set", "returned_rows=true"), "python", "psycopg", "23505")
 
+    @long_run
     def test_psycopg_pipeline(self):
         self.exact(self.sql_daemon("--set", "returned_rows=true"), "python", "psycopg-pipeline", "23505")
 
+    @long_run
     def test_pgx_over_tls(self):
         self.turn_on_tls()
         self.exact_over_tls(self.sql_daemon, "go", "pgx", "23505")
 
+    @long_run
     def test_psycopg_over_tls(self):
         """Its libpq and its OpenSSL come with it."""
         self.turn_on_tls()
         self.exact_over_tls(self.sql_daemon, "python", "psycopg", "23505")
 
+    @long_run
     def test_psycopg_pipeline_over_tls(self):
         self.turn_on_tls()
         self.exact_over_tls(self.sql_daemon, "python", "psycopg-pipeline", "23505")
 
+    @long_run
     def test_prepared_before(self):
         self.prepared_before("pgx", self.sql_daemon)
 
+    @long_run
     def test_saturating(self):
         """As fast as eight connections go: each statement is a span, or its loss is in the ledger."""
         daemon = self.sql_daemon()

@@ -99,7 +99,7 @@ Call* Stitcher::Begin(Direction& d) {
   const Config* config = configs_.Find(state.start.generation);
   if (c_->calls.size() >= kMaxOpen) Drop(c_->calls.oldest(), PROBE_EVICTED_MEMORY);
   // Libraries connect on threads of their own: the first request is written by whoever saw the connection stand.
-  const bool connecting = c_->from_start && state.id == c_->first_id;
+  const bool connecting = state.id == 1;
   const bool alone = c_->calls.size() == 0 && ++requests_ == 1 && !connecting;
   const std::uint64_t exchange = emitter_.Begin(stream_, *c_, state.start, d.block, at_, alone);
   const std::string_view path = d.block.text(kPath);
