@@ -72,15 +72,6 @@ def rust_program(sources, folder):
     return [folder / "target" / "release" / "program"]
 
 
-def python_program(sources, folder, script):
-    """requirements.txt has exact versions with their checksums; the packages lie beside the script, which finds them."""
-    python = "/usr/bin/python3"
-    shutil.copy(script, folder)
-    fetch("the Python packages", [python, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:",
-                                  "--require-hashes", "--target", folder, "-r", sources / "requirements.txt"])
-    return [python, folder / script.name]
-
-
 def node_program(sources, folder, script):
     npm, node = program("npm"), program("node")
     for name in ("package.json", "package-lock.json", script):
@@ -99,9 +90,9 @@ def java_program(sources, folder, name):
 
 
 def python_program(sources, folder, script):
-    """requirements.txt has the checksums of all there is, so nothing else is taken along."""
+    """requirements.txt has the checksums of all there is, so nothing else is taken along. `script`: there, or anywhere."""
     command = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "--only-binary", ":all:",
                "--target", folder, "-r", sources / "requirements.txt"]
     fetch("the Python packages", list(map(str, command)), cwd=folder)
-    shutil.copy(sources / script, folder)  # beside them, which is where Python looks first
-    return [PYTHON, folder / script]
+    copy = shutil.copy(sources / script, folder)  # beside them, which is where Python looks first
+    return [PYTHON, copy]
