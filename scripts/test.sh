@@ -110,10 +110,18 @@ build_sanitized() {
   # shellcheck disable=SC2046
   cmake --preset asan-ubsan && cmake --build --preset asan-ubsan -j "$JOBS" --target $(sanitized_tests)
 }
-run_address_sanitizer() {
+# Beside the live tests, which wait more than they compute.
+start_address_sanitizer() {
+  if [ "$mode" = ci ]; then start_check build-asan-ubsan test_sanitized; fi
+}
+test_sanitized() {
+  build_sanitized && log_ctest unit-asan-ubsan build/asan-ubsan -L unit -E "$NOT_SANITIZED" -j "$JOBS"
+}
+finish_address_sanitizer() {
   if [ "$mode" = full ]; then run_sanitizer asan-ubsan; return; fi
   if finish_check build-asan-ubsan; then
-    run_ctest unit-asan-ubsan build/asan-ubsan -L unit -E "$NOT_SANITIZED" -j "$JOBS"
+    printf '%-28s ' unit-asan-ubsan
+    count_ctest unit-asan-ubsan build/asan-ubsan 0
   fi
 }
 
@@ -129,12 +137,11 @@ if run_check build-dev configure_and_build dev; then
   run_ctest conformance build/dev -L conformance
   if [ "$mode" != quick ]; then
     run_ctest integration build/dev -L integration
-    # Live tests wait more than they compute.
-    if [ "$mode" = ci ]; then start_check build-asan-ubsan build_sanitized; fi
+    start_address_sanitizer
     run_live
     run_kernels "$mode"
     run_check clang-tidy check_tidy
-    run_address_sanitizer
+    finish_address_sanitizer
   fi
 fi
 if [ "$mode" = full ]; then

@@ -48,10 +48,20 @@ count_check() {
 
 # run_ctest NAME BUILD_DIR ARGUMENT...: every test of the run counts by itself.
 run_ctest() {
-  local name=$1 build=$2 log="$LOGS/$1.log" began=$SECONDS bad skip total cases
+  local began=$SECONDS
+  printf '%-28s ' "$1"
+  log_ctest "$@"
+  count_ctest "$1" "$2" $((SECONDS - began))
+}
+
+# The two halves of it: of one that was started beside others (start_check), only the counting is left.
+log_ctest() {
+  local log="$LOGS/$1.log" build=$2
   shift 2
-  printf '%-28s ' "$name"
   ctest --test-dir "$build" --output-on-failure --no-tests=error "$@" >"$log" 2>&1 </dev/null || true
+}
+count_ctest() {
+  local name=$1 build=$2 seconds=$3 log="$LOGS/$1.log" bad skip total cases
   total=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#' "$log" || true)
   skip=$(grep -cE 'Test +#.*\*\*\*(Skipped|Not Run \(Disabled\))' "$log" || true)
   bad=$(grep -cE 'Test +#.*(\*\*\*|Exception: )' "$log" || true)
@@ -65,12 +75,12 @@ run_ctest() {
   skipped=$((skipped + skip + cases))
   failed=$((failed + bad))
   if [ "$bad" -eq 0 ]; then
-    printf 'ok      %4d s  %d tests, %d skipped, and %d cases of others\n' $((SECONDS - began)) "$total" "$skip" "$cases"
+    printf 'ok      %4d s  %d tests, %d skipped, and %d cases of others\n' "$seconds" "$total" "$skip" "$cases"
     show_skips "$build"
     return 0
   fi
   failures+=("$name")
-  printf 'FAILED  %4d s  %d of %d, %s\n' $((SECONDS - began)) "$bad" "$total" "$log"
+  printf 'FAILED  %4d s  %d of %d, %s\n' "$seconds" "$bad" "$total" "$log"
   tail -n 60 "$log" | sed 's/^/    | /'
   return 1
 }

@@ -156,7 +156,7 @@ class Daemon:
         done = subprocess.run([*self.probectl, *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
         if check and done.returncode != 0:
             words = " ".join(map(str, arguments))
-            raise AssertionError(f"probectl {words}: exit {done.returncode}\n{done.stderr}\n{self.log()}")
+            raise AssertionError(f"probectl {words}: exit {done.returncode}\n{done.stderr or done.stdout}\n{self.log()}")
         return done
 
     def ctl_json(self, *arguments):

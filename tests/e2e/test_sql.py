@@ -7,10 +7,11 @@ import os
 import re
 import subprocess
 import textwrap
+import unittest
 
 import peers
 from databases import SqlCase
-from harness import wait_for
+from harness import FULL, wait_for
 from spans import CLIENT, SERVER
 from under_load import Overflow, UnderLoad
 
@@ -127,6 +128,7 @@ class Postgres(SqlCase):
         self.assertEqual({span.name for span in found}, {"select song"})
         self.assertNotIn("db.namespace", found[0].attributes)
 
+    @unittest.skipUnless(FULL, "PROBED_FULL=1 runs it; the case of the full ring does it in short")
     def test_lost_records(self):
         self.postgres()
         self.expect_lost_records(self.sql_daemon, self.asker())

@@ -12,7 +12,7 @@ import unittest
 
 import leaks
 import peers
-from harness import wait_for
+from harness import FULL, wait_for
 from spans import SERVER
 from test_tls import NAME
 from test_tls_plaintext import HttpsCase
@@ -154,6 +154,7 @@ class Load:
                 self.requests += count
 
 
+@unittest.skipUnless(FULL, "PROBED_FULL=1 runs it; test_tls does it in short")
 class RunTimeControl(HttpsCase):
     def setUp(self):
         super().setUp()

@@ -34,7 +34,7 @@ slow_ones() {
 files() {
   way=$1 wanted=$2 slow=$3
   shift 3
-  curl -s -o /dev/null --limit-rate 8M "$@" http://localhost:8080/file || status=1
+  curl -s -o /dev/null --limit-rate 4M "$@" http://localhost:8080/file || status=1
   curl -s "$@" $(for i in $(seq 5); do echo -o /dev/null http://localhost:8080/file; done) || status=1
   expect "spans of files over $way" "$wanted" "$(wait_count '/file"' "$wanted")"
   expect "files over $way that failed" 0 "$(count '"error.type"')"
