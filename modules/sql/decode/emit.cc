@@ -61,7 +61,7 @@ void Emitter::Emit(sdk::Stream stream, probe_span_kind kind, const Config& confi
 
 void Emitter::CountCompressed(sdk::Stream stream, probe_span_kind kind, std::string_view system) {
   const probe_open_t* open = stream.Open();
-  sdk::AddressText server;
+  sdk::AddressText server{};  // no address as long as the connection is not known
   if (open != nullptr) server.Set(kind == PROBE_SPAN_CLIENT ? open->peer : open->local);
   std::array<probe_attribute_t, 3> attributes{};
   attributes[0].key = keys_.system;
