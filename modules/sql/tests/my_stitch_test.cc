@@ -218,6 +218,17 @@ TEST_F(My, CompressedIsCountedAndGivenAway) {
   EXPECT_THAT(Lines(), IsEmpty());
 }
 
+/// Of a connection whose addresses nobody knows it is counted without them.
+TEST_F(My, CompressedWithoutAddresses) {
+  StreamDriver late = driver_.NewStream();
+  late.Receive(Greeting());
+  late.Send(Login(MY_COMPRESS));
+  late.Receive(Done(2));
+  ASSERT_EQ(driver_.host.points.size(), 1U);
+  EXPECT_EQ(driver_.host.points[0].attributes, (std::map<std::string, std::string>{{"db.system.name", "mysql"}}));
+  late.Close(PROBE_CLOSE_UNLOAD);
+}
+
 TEST_F(My, QueryAttributesAreNoText) {
   Connect();
   Ask(Command(MY_QUERY, L(0, 1) + L(1, 1) + "SELECT a FROM t"), Rows(1));
