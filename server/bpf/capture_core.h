@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,13 +17,11 @@
 #include "bpf/shared/layout.h"
 #include "server/base/fd.h"
 #include "server/base/status.h"
+#include "server/bpf/backends.h"
 #include "server/bpf/object.h"
 #include "server/bpf/uprobes.h"
 
 namespace probed::bpf {
-
-enum class Backend { kSock, kFexit };
-std::string_view BackendName(Backend backend);
 
 struct CoreOptions {
   std::string backend;  // "", "sock" or "fexit"; empty: the first that works
@@ -124,8 +121,7 @@ class CaptureCore {
   static constexpr std::uint32_t kLifeRingBytes = 256 * 1024;
 
  private:
-  CaptureCore(const CoreOptions& options, Backend backend, std::set<std::string, std::less<>> functions, Object core,
-              Fd cgroups);
+  CaptureCore(const CoreOptions& options, Backend backend, KernelFunctions functions, Object core, Fd cgroups);
   Status MapControl();
   Status AttachLife();
   void AttachToCgroups();
@@ -143,7 +139,7 @@ class CaptureCore {
 
   CoreOptions options_;
   Backend backend_;
-  std::set<std::string, std::less<>> functions_;  // of the kernel, among those that hooks depend on
+  KernelFunctions functions_;  // of the kernel, among those that hooks depend on
   UprobeKind uprobes_;
   Object core_;
   Fd cgroups_;  // root of the cgroup hierarchy; not valid: nothing is attached there

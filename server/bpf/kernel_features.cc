@@ -42,8 +42,8 @@ KernelFeatures ReadKernelFeatures() {
   return features;
 }
 
-std::set<std::string, std::less<>> KernelFunctionsAmong(std::span<const char* const> names) {
-  std::set<std::string, std::less<>> found;
+KernelFunctions KernelFunctionsAmong(std::span<const char* const> names) {
+  KernelFunctions found;
   const std::unique_ptr<btf, BtfCloser> types(btf__load_vmlinux_btf());
   if (types == nullptr) return found;
   for (const char* name : names)

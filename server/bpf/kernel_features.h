@@ -22,7 +22,9 @@ KernelFeatures ReadKernelFeatures();
 /// Pages of a file pass by the tracepoints of `sock` where this function is: before 6.5.
 constexpr const char* kTcpSendpage = "tcp_sendpage";
 
+/// By name.
+using KernelFunctions = std::set<std::string, std::less<>>;
 /// Those of `names` that are functions of the kernel (of its modules: not). [control] Takes some milliseconds.
-std::set<std::string, std::less<>> KernelFunctionsAmong(std::span<const char* const> names);
+KernelFunctions KernelFunctionsAmong(std::span<const char* const> names);
 
 }  // namespace probed::bpf

@@ -28,6 +28,14 @@ class HttpStitch : public ::testing::Test {
   explicit HttpStitch(const char* config = "{}") : driver(probe_module_entry, config), stream(driver.NewStream()) {}
   ~HttpStitch() override { EXPECT_EQ(driver.host.LedgerProblem(), ""); }
 
+  /// These and no others, each a span.
+  void ExpectRequests(const std::vector<std::string>& paths) const {
+    std::vector<std::string> found;
+    for (const auto& span : driver.host.spans) found.push_back(span.Get("url.path"));
+    EXPECT_EQ(found, paths);
+    EXPECT_EQ(driver.host.opened(), paths.size());
+  }
+
   Driver driver;
   StreamDriver stream;
 };
@@ -217,10 +225,7 @@ TEST_F(HttpStitch, BelievesNoRequestInTheBodyOfACutOne) {
   stream.Send(kResponse);
   stream.Receive(kRequest);
   stream.Send(kResponse);
-  ASSERT_EQ(driver.host.spans.size(), 2U);
-  EXPECT_EQ(driver.host.opened(), 2U);
-  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/cut");
-  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+  ExpectRequests({"/cut", "/a"});
   EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_GAP), 2U);
 }
 
@@ -231,10 +236,7 @@ TEST_F(HttpStitch, BelievesNoRequestBehindOneOfContradictoryLengthsBeforeItsResp
   stream.Send(kResponse);
   stream.Receive(kRequest);
   stream.Send(kResponse);
-  ASSERT_EQ(driver.host.spans.size(), 2U);
-  EXPECT_EQ(driver.host.opened(), 2U);
-  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/x");
-  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+  ExpectRequests({"/x", "/a"});
 }
 
 TEST_F(HttpStitch, BelievesNoRequestInChunksThatWereLost) {
@@ -245,10 +247,7 @@ TEST_F(HttpStitch, BelievesNoRequestInChunksThatWereLost) {
   stream.Send(kResponse);
   stream.Receive(kRequest);
   stream.Send(kResponse);
-  ASSERT_EQ(driver.host.spans.size(), 2U);
-  EXPECT_EQ(driver.host.opened(), 2U);
-  EXPECT_EQ(driver.host.spans[0].Get("url.path"), "/x");
-  EXPECT_EQ(driver.host.spans[1].Get("url.path"), "/a");
+  ExpectRequests({"/x", "/a"});
 }
 
 TEST_F(HttpStitch, BelievesNoResponseInChunksThatWereLost) {
