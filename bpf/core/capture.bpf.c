@@ -155,6 +155,7 @@ int BPF_PROG(pb_exec, struct task_struct *task, int old_pid, struct linux_binprm
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(pb_exit, struct task_struct *task) {
+  pb_cause_end();
   if (task->pid == task->tgid) pb_process_ship(task, (__u32)task->real_parent->tgid, PB_PROCESS_EXIT);
   return 0;
 }

@@ -31,7 +31,7 @@ static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_contr
     if (!state) return 0;
   }
   if (!state->cookie) state->cookie = bpf_get_socket_cookie(sk);
-  state->raw.shard = pb_shard_of(state->cookie, control->shards);
+  state->raw.shard = (__u16)pb_shard_of(state->cookie, control->shards);
   if (sk->sk_protocol == IPPROTO_UDP) state->flags |= PB_SOCK_DATAGRAM;
   pb_target_decide(sk, control, state);
   return state;

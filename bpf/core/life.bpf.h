@@ -38,17 +38,17 @@ static __always_inline void pb_process_ship(struct task_struct *task, __u32 pare
 /* Connecting: remembers whose request the thread is handling, and marks the daemon's own connections. */
 static __always_inline void pb_connecting(struct sock *sk, struct pb_control *control) {
   const bool self = (__u32)(bpf_get_current_pid_tgid() >> 32) == control->self_tgid;
-  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
-  const bool caused = task && task->cause_cookie;
+  const struct pb_cause *cause = pb_cause_get();
+  const bool caused = cause && cause->cookie;
   if (!self && !caused) return;
   struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!state) return;
   if (self) state->flags |= PB_SOCK_SELF;
   if (!caused) return;
-  state->cause_cookie = task->cause_cookie;
-  state->cause_offset = task->cause_offset;
+  state->cause_cookie = cause->cookie;
+  state->cause_offset = cause->offset;
   state->flags &= (__u16)~PB_SOCK_CAUSE_PLAINTEXT;
-  if (task->cause_layer) state->flags |= PB_SOCK_CAUSE_PLAINTEXT;
+  if (cause->layer) state->flags |= PB_SOCK_CAUSE_PLAINTEXT;
 }
 
 /* The daemon's connection stands: now its ports are known, so its other end can be recognised. */

@@ -7,6 +7,7 @@
 #ifndef PROBED_STREAM_BPF_H
 #define PROBED_STREAM_BPF_H
 
+#include "bpf/include/cause.bpf.h"
 #include "bpf/include/user_buffer.bpf.h"
 
 /* api/module/probe_types.h: enum probe_direction, enum probe_close_reason. */
@@ -164,7 +165,7 @@ enum { PB_SOCK_DONE = 1 << 1 /* of skc_flags: the other end's FIN has arrived */
  * bytes may have passed over with them. */
 static __always_inline __u32 pb_received_end(const struct sock *sk, const struct tcp_sock *tcp) {
   const __u32 end = tcp->copied_seq;
-  return end == tcp->rcv_nxt && sk->__sk_common.skc_flags & PB_SOCK_DONE ? end - 1 : end;
+  return sk->__sk_common.skc_flags & PB_SOCK_DONE && end == tcp->rcv_nxt ? end - 1 : end;
 }
 
 /* Position of the segment that just ended, from the socket's own sequence numbers (never by counting: splice moves them
@@ -175,13 +176,12 @@ static __always_inline void pb_segment_locate(struct pb_segment *segment) {
   struct tcp_sock *tcp = pb_tcp_of(segment->sk);
   if (!tcp) {
     segment->wire_sequence = 0;
-    segment->offset = stream->end[direction] - (segment->state->flags & PB_SOCK_FINISHED ? segment->total : 0);
+    segment->offset = stream->end[direction] - (stream->taken[direction] ? segment->total : 0);
     return;
   }
   const __u32 wire_end = direction == PB_SENT ? tcp->write_seq : pb_received_end((const struct sock *)segment->sk, tcp);
   segment->wire_sequence = wire_end - segment->total;
-  const __u16 seen = direction == PB_SENT ? PB_SOCK_SEEN_TX : PB_SOCK_SEEN_RX;
-  if (!(segment->state->flags & seen)) {
+  if (!stream->seen[direction]) {
     segment->offset = 0;
     return;
   }
@@ -191,16 +191,15 @@ static __always_inline void pb_segment_locate(struct pb_segment *segment) {
 
 /* Moves the stream past the segment. Once per hook call: a classified stream was moved before its owner was known. */
 static __always_inline void pb_segment_finish(struct pb_segment *segment) {
-  if (segment->state->flags & PB_SOCK_FINISHED) {
-    segment->state->flags &= (__u16)~PB_SOCK_FINISHED;
-    segment->state->raw.passed = 0;
-    return;
-  }
   struct pb_stream *stream = &segment->state->raw;
   const __u32 direction = segment->direction & 1;
+  if (stream->taken[direction]) {
+    stream->taken[direction] = 0;
+    return;
+  }
   stream->end[direction] = segment->offset + segment->total;
   stream->wire_end[direction] = segment->wire_sequence + segment->total;
-  segment->state->flags |= direction == PB_SENT ? PB_SOCK_SEEN_TX : PB_SOCK_SEEN_RX;
+  stream->seen[direction] = 1;
 }
 
 enum { PB_RECORDS_PER_LOOK = 8 };

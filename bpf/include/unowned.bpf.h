@@ -70,7 +70,7 @@ static __always_inline __u32 pb_unowned_look(struct pb_segment *segment, struct 
     line->fault++;
     return PB_DONE;
   }
-  state->flags |= PB_SOCK_FINISHED;
+  state->raw.taken[direction] = 1;
   return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
 }
 

@@ -47,6 +47,8 @@ enum {
 #define PB_SYSCALL_ARG5(regs) ((regs)->r9)
 enum { TS_COMPAT = 2 };
 #define PB_TASK_IS_COMPAT(task) ((task)->thread_info.status & TS_COMPAT)
+/* The most frequent calls, as bits of one word: asked at each call, and a comparison for each of them costs more. */
+#define PB_CALL_BIT(number) ((number) < 64 ? 1ULL << (number) : 0)
 #elif defined(__TARGET_ARCH_arm64)
 enum {
   SYS_read = 63,
@@ -70,6 +72,10 @@ enum {
 #define PB_SYSCALL_ARG4(regs) ((regs)->regs[4])
 #define PB_SYSCALL_ARG5(regs) ((regs)->regs[5])
 #define PB_TASK_IS_COMPAT(task) 0
+#define PB_CALL_BIT(number)                                        \
+  ((number) >= 63 && (number) < 67      ? 1ULL << ((number) - 63)  \
+   : (number) == 206 || (number) == 207 ? 1ULL << ((number) - 200) \
+                                        : 0)
 #endif
 
 /* Go keeps the goroutine in a register of its own, at calls of its functions and at system calls. */
@@ -190,19 +196,19 @@ __noinline int pb_buffer_find(struct pb_buffer *buffer) {
   }
 }
 
-/* Calls with one buffer, and with an array of them: the most frequent ones. */
-static __always_inline bool pb_call_has_buffer(__u64 number) {
-  return number == SYS_read || number == SYS_write || number == SYS_sendto || number == SYS_recvfrom;
-}
-static __always_inline bool pb_call_has_vector(__u64 number) { return number == SYS_readv || number == SYS_writev; }
+/* Calls with one buffer, and with an array of them. */
+#define PB_BUFFER_CALLS \
+  (PB_CALL_BIT(SYS_read) | PB_CALL_BIT(SYS_write) | PB_CALL_BIT(SYS_sendto) | PB_CALL_BIT(SYS_recvfrom))
+#define PB_VECTOR_CALLS (PB_CALL_BIT(SYS_readv) | PB_CALL_BIT(SYS_writev))
 
 /* pb_buffer_find for streams, which need no address of the other end: the most frequent calls without a call. */
 static __always_inline void pb_buffer_find_stream(struct pb_buffer *buffer) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   const __u64 number = PB_SYSCALL_NUMBER(regs);
-  const bool vector = pb_call_has_vector(number);
-  if ((!vector && !pb_call_has_buffer(number)) || task->flags & (PF_KTHREAD | PF_IO_WORKER) ||
+  const __u64 call = PB_CALL_BIT(number);
+  const bool vector = call & PB_VECTOR_CALLS;
+  if (!(call & (PB_BUFFER_CALLS | PB_VECTOR_CALLS)) || task->flags & (PF_KTHREAD | PF_IO_WORKER) ||
       PB_TASK_IS_COMPAT(task)) {
     pb_buffer_find(buffer);
     return;

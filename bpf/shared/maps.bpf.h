@@ -11,7 +11,8 @@
 
 #include "bpf/shared/layout.h"
 
-/* Where a stream stands: one layer of a socket. */
+/* Where a stream stands: one layer of a socket. Calls of both directions may run at once on two CPUs, so what one of
+ * them writes at each call has a byte or word of its own per direction. */
 struct pb_stream {
   __u16 slot; /* owner; 0: none */
   __u8 attempts;
@@ -23,9 +24,9 @@ struct pb_stream {
   __u32 hint_generation;  /* under which no hint was about it */
   __u32 refused;          /* bit: a slot that gave it away */
   __u32 refused_until;    /* highest incarnation that did: later ones in those slots are other modules */
-  __u32 shard;            /* of the cookie */
-  __u32 passed;           /* bytes of the segment at hand that were another owner's */
-  __u32 pad;
+  __u16 shard;            /* of the cookie */
+  __u8 seen[2];           /* wire_end and end mean something */
+  __u32 taken[2];         /* of a direction's call under way, which is in end[] already: 1 + bytes other owners had */
   __u64 route;  /* pb_route_make: what becomes of further calls; one word, so that it is read and written whole */
   __u64 end[2]; /* offset after the last byte seen */
   __u64 scratch[PB_SCRATCH_BYTES / 8];
@@ -34,10 +35,7 @@ struct pb_stream {
 enum pb_sock_flag {
   PB_SOCK_SELF = 1,
   PB_SOCK_CLOSED = 2,
-  PB_SOCK_SEEN_RX = 4,
-  PB_SOCK_SEEN_TX = 8,
   PB_SOCK_FROM_START = 16,
-  PB_SOCK_FINISHED = 32,        /* end[] already covers the segment at hand */
   PB_SOCK_CAUSE_PLAINTEXT = 64, /* cause_cookie is about that layer */
   PB_SOCK_PLAINTEXT = 128,      /* no socket's state, but that of the plaintext bound to one */
   PB_SOCK_DATAGRAM = 256,       /* each call moves one datagram */
@@ -79,24 +77,30 @@ struct pb_source {
   struct pb_peer peer;
 };
 
+/* The request that a thread works for. cookie 0: none. */
+struct pb_cause {
+  __u64 thread; /* whose it is, in pb_causes; 0: nobody's */
+  __u64 cookie;
+  __u64 offset;
+  __u32 layer;
+  __u32 reserved;
+};
+
 /* What a thread is doing. The execution context is the thread until a provider says otherwise. */
 struct pb_task {
-  __u64 cause_cookie;
-  __u64 cause_offset;
-  __u64 message_vector; /* recvmmsg/sendmmsg under way: its vector, and the next message's index */
-  __u64 plain_object;   /* the thread is inside a call about this object; 0: it is not */
-  __u64 plain_address;  /* where that call's plaintext is, or will be; 0: not in user memory */
-  __u64 plain_count;    /* where that call says how many bytes went through; 0: it returns it */
-  __u64 fed_object;     /* whose plaintext is being handed to a protocol module */
+  struct pb_cause cause; /* of a thread whose place in pb_causes is another one's */
+  __u64 message_vector;  /* recvmmsg/sendmmsg under way: its vector, and the next message's index */
+  __u64 plain_object;    /* the thread is inside a call about this object; 0: it is not */
+  __u64 plain_address;   /* where that call's plaintext is, or will be; 0: not in user memory */
+  __u64 plain_count;     /* where that call says how many bytes went through; 0: it returns it */
+  __u64 fed_object;      /* whose plaintext is being handed to a protocol module */
   __u32 fed_length;
   __u32 plain_bind; /* enum pb_bind */
   __u32 message_index;
   __u32 verdict_mark; /* target generation + 1 under which the verdict below was given; 0: none */
   __u8 verdict;       /* enum pb_verdict_flag */
   __u8 rule;
-  __u8 cause_layer;
-  __u8 reserved;
-  __u32 reserved2;
+  __u8 reserved[6];
 };
 
 /* Plaintext of one connection. Its state is like a socket's, so that the same code serves both layers. */
@@ -133,6 +137,15 @@ struct {
   __type(key, int);
   __type(value, struct pb_task);
 } pb_tasks SEC(".maps");
+
+/* By thread id: a place is looked up in a tenth of the time that a thread's storage takes (bpf/include/cause.bpf.h). */
+enum { PB_CAUSES = 32768 };
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, PB_CAUSES);
+  __type(key, __u32);
+  __type(value, struct pb_cause);
+} pb_causes SEC(".maps");
 
 /* A section of its own and not a map of one entry: programs then have its address and need not look it up. */
 struct pb_control pb_controls SEC(".data.pb_controls");

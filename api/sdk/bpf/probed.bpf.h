@@ -58,7 +58,7 @@ struct probed_segment {
   __u32 incarnation;
   __u64 kernel_name; /* of a datagram: where the kernel has the address of the other end; 0: it is not asked for */
   __u32 rest;        /* of PROBED_LET_GO: where in the segment another protocol begins; 0: behind it */
-  __u32 pad;
+  __u32 passed;      /* bytes before it that were another owner's */
 };
 
 /* Set by the loader before the object is loaded: constants to the verifier. */
@@ -107,18 +107,11 @@ static __always_inline void probed_is_tunnel(struct probed_segment *segment) {
 
 /* The calling thread now works for the request received at `offset` of this stream. */
 static __always_inline void probed_cause_begin(struct probed_segment *segment, __u64 offset) {
-  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!task) return;
-  task->cause_cookie = segment->at.state->cookie;
-  task->cause_offset = offset;
-  task->cause_layer = PB_LAYER;
+  pb_cause_begin(segment->at.state->cookie, offset, PB_LAYER);
 }
 
 /* The calling thread works for nobody in particular: what it reads is shared by several requests. */
-static __always_inline void probed_cause_clear(void) {
-  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
-  if (task) task->cause_cookie = 0;
-}
+static __always_inline void probed_cause_clear(void) { pb_cause_clear(); }
 
 /* Whose request this outgoing one belongs to: at the first one of a connection the reference taken at connect, later
  * the thread's. */
@@ -130,11 +123,7 @@ static __always_inline void probed_cause_fill(struct probed_segment *segment, st
     record->cause_layer = (state->flags & PB_SOCK_CAUSE_PLAINTEXT) != 0;
     return;
   }
-  struct pb_task *task = bpf_task_storage_get(&pb_tasks, bpf_get_current_task_btf(), 0, 0);
-  if (!task) return;
-  record->cause_cookie = task->cause_cookie;
-  record->cause_offset = task->cause_offset;
-  record->cause_layer = task->cause_layer;
+  pb_cause_tell(record);
 }
 
 #include "api/sdk/bpf/ship.bpf.h"
@@ -189,16 +178,16 @@ static __always_inline bool probed_segment_find(struct probed_segment *segment, 
 }
 
 /* A stream that was nobody's a moment ago was counted by the core, plaintext by its probe; any other hook call here. */
-static __always_inline bool probed_is_counted_here(const struct pb_sock *state) {
-  return !PB_LAYER && !(state->flags & PB_SOCK_FINISHED);
+static __always_inline bool probed_is_counted_here(const struct pb_sock *state, __u32 direction) {
+  return !PB_LAYER && !state->raw.taken[direction & 1];
 }
 
 /* What an owner before this one left of the segment. Iovecs are never left (probed_let_go). */
-static __always_inline void probed_segment_cut(struct probed_segment *segment, __u32 passed) {
-  segment->at.offset += passed;
-  segment->at.wire_sequence += passed;
-  segment->at.total -= passed;
-  segment->at.buffer->base += passed;
+static __always_inline void probed_segment_cut(struct probed_segment *segment) {
+  segment->at.offset += segment->passed;
+  segment->at.wire_sequence += segment->passed;
+  segment->at.total -= segment->passed;
+  segment->at.buffer->base += segment->passed;
 }
 
 /* Finds everything a segment program needs; false: the socket is not (or no longer) this module's. */
@@ -214,13 +203,14 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
   segment->at.buffer = buffer;
   segment->at.total = (__u32)length;
   segment->at.direction = direction;
-  if (probed_is_counted_here(state)) segment->line->hooked++;
+  if (probed_is_counted_here(state, direction)) segment->line->hooked++;
   pb_segment_locate(&segment->at);
   if (datagram)
     pb_segment_buffer(&segment->at);
   else
     pb_segment_buffer_of_stream(&segment->at);
-  if (state->raw.passed) probed_segment_cut(segment, state->raw.passed);
+  segment->passed = state->raw.taken[direction & 1] ? state->raw.taken[direction & 1] - 1 : 0;
+  if (segment->passed) probed_segment_cut(segment);
   if (state->raw.open_incarnation != segment->incarnation) {
     pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, segment->slot, segment->incarnation);
     probed_ship_held(segment);
@@ -272,8 +262,7 @@ static __always_inline __u32 probed_let_go(struct probed_segment *segment) {
   segment->line->submitted--;
   state->raw.attempts = 0;
   state->raw.last_direction = (__u8)(segment->at.direction + 1);
-  state->raw.passed = segment->rest;
-  state->flags |= PB_SOCK_FINISHED;
+  state->raw.taken[segment->at.direction & 1] = 1 + segment->passed + segment->rest;
   return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
 }
 
@@ -281,14 +270,13 @@ static __always_inline __u32 probed_let_go(struct probed_segment *segment) {
 static __always_inline void probed_let_go_missed(struct probed_segment *segment) {
   segment->line->extra--;
   segment->line->submitted++;
-  segment->at.state->raw.passed = 0;
-  segment->at.state->flags &= (__u16)~PB_SOCK_FINISHED;
+  segment->at.state->raw.taken[segment->at.direction & 1] = 0;
 }
 
 /* One hook call and one record more: the segment is looked at again. */
 static __always_inline void probed_again_count(struct probed_segment *segment, __u64 step) {
   segment->line->extra += step;
-  if (probed_is_counted_here(segment->at.state)) segment->line->hooked -= step;
+  if (probed_is_counted_here(segment->at.state, segment->at.direction)) segment->line->hooked -= step;
 }
 
 #if defined(PROBED_PROTOTYPE_SOCK)
@@ -373,9 +361,8 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
                                                 struct pb_control *control, __u32 direction) {
   struct pb_counters *line = pb_line(0, state->raw.shard, control->shards);
   if (line) line->unclassified++;
-  state->flags &= (__u16)~PB_SOCK_FINISHED; /* the segment at hand ends here */
-  state->raw.passed = 0;
   direction &= 1;
+  state->raw.taken[direction] = 0; /* the segment at hand ends here */
   if (state->flags & PB_SOCK_DATAGRAM)
     pb_message_passed();
   else if (gather->more && gather->length[direction] < PB_HEAD_BYTES) {

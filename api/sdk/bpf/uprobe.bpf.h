@@ -113,11 +113,7 @@ static __always_inline void probed_event_fill(struct probed_uprobe *probe, struc
   head->event.tgid_start_ns = task->group_leader->start_boottime;
   head->event.kind = kind;
   head->event.rule = probe->verdict.rule;
-  const struct pb_task *state = bpf_task_storage_get(&pb_tasks, task, 0, 0);
-  if (!state) return;
-  head->record.cause_cookie = state->cause_cookie;
-  head->record.cause_offset = state->cause_offset;
-  head->record.cause_layer = state->cause_layer;
+  pb_cause_tell(&head->record);
 }
 
 /* The number is taken before the reservation: what finds no room, or cannot be copied, is a gap in the sequence.

@@ -21,11 +21,10 @@ struct h2_stream {
 static __always_inline __u8 *h2_request_direction(struct h2_stream *stream) { return &stream->way[0].spare[0]; }
 
 /* Whether the segment begins where this module can read frames: at a frame, or at the preface or a rest of it. */
-static __always_inline bool h2_find_place(struct probed_segment *segment, struct h2_direction *way) {
+static __always_inline bool h2_find_place(const struct pb_buffer *buffer, __u32 total, struct h2_direction *way) {
   __u64 words[2];
-  const __u32 total = probed_total(segment);
-  words[0] = probed_peek8(segment, 0);
-  words[1] = total > 8 ? probed_peek8(segment, 8) : 0;
+  words[0] = pb_peek8(buffer, 0, total);
+  words[1] = total > 8 ? pb_peek8(buffer, 8, total - 8) : 0;
   way->head = 0;
   way->have = 0;
   way->left = 0;
@@ -33,13 +32,14 @@ static __always_inline bool h2_find_place(struct probed_segment *segment, struct
   return h2_recognise_frame((const __u8 *)words, total < 16 ? total : 16) == H2_YES;
 }
 
-/* Takes up the walk at the segment's beginning. Returns the position in the segment to go on from; -1: nothing of it
- * can be read. */
-static __always_inline __s64 h2_take_up(struct probed_segment *segment, struct h2_direction *way) {
-  const __u32 begin = (__u32)probed_offset(segment);
+/* Takes up the walk in a segment of `total` bytes from offset `begin` on. Returns the position in it to go on from; -1:
+ * nothing of it can be read. This and h2_judge are global: what they come to is one state to the verifier, not one per
+ * path (docs/verifier_cookbook.md#global-functions). */
+__noinline int h2_take_up(const struct pb_buffer *buffer, struct h2_direction *way, __u32 begin, __u32 total) {
+  if (!buffer || !way) return -1;
   const __u32 done = way->at - begin;
   if (way->known) {
-    if (done < probed_total(segment)) return done; /* a new segment, or the next run on the same one */
+    if (done < total) return (int)done; /* a new segment, or the next run on the same one */
     const __u32 missed = begin - way->at;
     if (missed <= way->left && !way->have) { /* a hole inside a payload */
       way->left -= missed;
@@ -48,7 +48,7 @@ static __always_inline __s64 h2_take_up(struct probed_segment *segment, struct h
     }
   }
   way->at = begin;
-  way->known = h2_find_place(segment, way);
+  way->known = h2_find_place(buffer, total, way);
   return way->known ? 0 : -1;
 }
 
@@ -133,20 +133,34 @@ static __always_inline bool h2_is_shared(struct h2_stream *stream, const struct 
   return *calls & H2_SHARED;
 }
 
-/* What is to be said of requests: their thread works for them (received), they belong to its request (sent). */
-static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_stream *stream,
-                                      const struct h2_walk *walk) {
-  const __u32 direction = probed_direction(segment) & 1;
+/* What is to be said of the requests that a walk found. */
+enum h2_verdict {
+  H2_NO_CAUSE = 0,
+  H2_HAS_CAUSE = 1,    /* they belong to the request that their thread works for */
+  H2_BEGINS_CAUSE = 2, /* their thread works for the last of them now */
+  H2_CLEARS_CAUSE = 3, /* their thread works for nobody in particular */
+};
+
+__noinline int h2_judge(struct h2_stream *stream, const struct h2_walk *walk, __u32 direction) {
+  if (!stream || !walk) return H2_NO_CAUSE;
   const __u32 requests = *h2_request_direction(stream);
   if (requests && requests != direction + 1 && walk->ended) stream->way[0].spare[1] &= (__u8)~H2_CALL_OPEN;
-  if (!walk->blocks || requests != direction + 1) return 0;
+  if (!walk->blocks || requests != direction + 1) return H2_NO_CAUSE;
   const bool shared = h2_is_shared(stream, walk);
-  if (direction == PB_SENT) return shared ? 0 : PROBED_SHIP_CAUSE;
-  if (shared)
-    probed_cause_clear();
-  else
-    probed_cause_begin(segment, probed_offset(segment) + probed_total(segment) - walk->block_rest);
-  return 0;
+  if (direction == PB_SENT) return shared ? H2_NO_CAUSE : H2_HAS_CAUSE;
+  return shared ? H2_CLEARS_CAUSE : H2_BEGINS_CAUSE;
+}
+
+static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_stream *stream,
+                                      const struct h2_walk *walk) {
+  switch (h2_judge(stream, walk, probed_direction(segment) & 1)) {
+    case H2_HAS_CAUSE: return PROBED_SHIP_CAUSE;
+    case H2_BEGINS_CAUSE:
+      probed_cause_begin(segment, probed_offset(segment) + probed_total(segment) - walk->block_rest);
+      return 0;
+    case H2_CLEARS_CAUSE: probed_cause_clear(); return 0;
+    default: return 0;
+  }
 }
 
 #define H2_SHIP(room)                                                                          \
@@ -245,7 +259,7 @@ PROBED_SEGMENT(grpc) {
     way->keep = 0;
   }
   const bool known = way->known;
-  const __s64 place = h2_take_up(segment, way);
+  const int place = h2_take_up(segment->at.buffer, way, (__u32)probed_offset(segment), probed_total(segment));
   if (place < 0) return PROBED_SKIPPED;
   __u32 at = (__u32)place;
   if (way->left && !way->keep) {
