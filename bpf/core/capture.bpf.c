@@ -36,36 +36,45 @@ PB_PROGRAM_ARRAY(pb_progs_fux_tx);
 PB_PROGRAM_ARRAY(pb_progs_fux_pg);
 PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into it */
 
-#define PB_HOOK(progs, sk, length, flags, direction)        \
-  const __u32 next = pb_hook(sk, length, flags, direction); \
-  if (next == PB_DONE) return 0;                            \
-  bpf_tail_call(ctx, &progs, next);                         \
-  pb_hook_missed(sk, next);                                 \
+/* A hook's whole decision. A call that goes on to a stream's owner is counted there (probed_segment_begin), any other
+ * here. Most calls of a host are those of sockets that are known to be no target: they are not counted, which would
+ * cost them a quarter more, and the arguments are expressions, evaluated where they are needed. */
+#define PB_HOOK(progs, sk, length, flags, direction)               \
+  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0); \
+  __u32 next = pb_remembered(state, direction);                    \
+  if (next == PB_DONE) return 0;                                   \
+  if (next == PB_ASK || pb_is_empty(length, flags, direction)) {   \
+    next = pb_decide(sk, state, length, flags, direction);         \
+    if (next == PB_DONE) return 0;                                 \
+  }                                                                \
+  bpf_tail_call(ctx, &progs, next);                                \
+  pb_hook_missed(sk, next);                                        \
   return 0
 
-/* --- backend sock (6.3 and newer) ----------------------------------------------------------------------------- */
+/* An argument of the hooked function, by its number. */
+#define PB_SOCK_AT(i) ((struct sock *)ctx[i])
+#define PB_INT_AT(i) ((int)ctx[i])
+
+/* --- backend sock (6.3 and newer): (sk, length, flags) -------------------------------------------------------------
+ */
 
 SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(pb_recv, struct sock *sk, int length, int flags) {
-  PB_HOOK(pb_progs_sock, sk, length, flags, PB_RECEIVED);
-}
+int pb_recv(unsigned long long *ctx) { PB_HOOK(pb_progs_sock, PB_SOCK_AT(0), PB_INT_AT(1), PB_INT_AT(2), PB_RECEIVED); }
 
 SEC("?tp_btf/sock_send_length")
-int BPF_PROG(pb_send, struct sock *sk, int length, int flags) { PB_HOOK(pb_progs_sock, sk, length, flags, PB_SENT); }
+int pb_send(unsigned long long *ctx) { PB_HOOK(pb_progs_sock, PB_SOCK_AT(0), PB_INT_AT(1), PB_INT_AT(2), PB_SENT); }
 
-/* --- backend fexit ---------------------------------------------------------------------------------------------- */
+/* --- backend fexit: the result stands behind the arguments ----------------------------------------------------------
+ */
 
-#define PB_FEXIT_RX(name, function)                                                                        \
-  SEC("?fexit/" #function)                                                                                 \
-  int BPF_PROG(name, struct sock *sk, struct msghdr *message, unsigned long size, int flags, int *address, \
-               int length) {                                                                               \
-    PB_HOOK(pb_progs_frx, sk, length, flags, PB_RECEIVED);                                                 \
-  }
-#define PB_FEXIT_TX(name, function, progs)                                                      \
-  SEC("?fexit/" #function)                                                                      \
-  int BPF_PROG(name, struct sock *sk, struct msghdr *message, unsigned long size, int length) { \
-    PB_HOOK(progs, sk, length, 0, PB_SENT);                                                     \
-  }
+/* (sk, message, size, flags, address length) */
+#define PB_FEXIT_RX(name, function) \
+  SEC("?fexit/" #function)          \
+  int name(unsigned long long *ctx) { PB_HOOK(pb_progs_frx, PB_SOCK_AT(0), PB_INT_AT(5), PB_INT_AT(3), PB_RECEIVED); }
+/* (sk, message, size) */
+#define PB_FEXIT_TX(name, function, progs) \
+  SEC("?fexit/" #function)                 \
+  int name(unsigned long long *ctx) { PB_HOOK(progs, PB_SOCK_AT(0), PB_INT_AT(3), 0, PB_SENT); }
 
 PB_FEXIT_RX(pb_tcp_rx, tcp_recvmsg)
 PB_FEXIT_RX(pb_udp_rx, udp_recvmsg)
@@ -74,41 +83,27 @@ PB_FEXIT_TX(pb_tcp_tx, tcp_sendmsg, pb_progs_ftx)
 PB_FEXIT_TX(pb_udp_tx, udp_sendmsg, pb_progs_fudp)
 PB_FEXIT_TX(pb_udp6_tx, udpv6_sendmsg, pb_progs_fudp)
 
-/* sendfile and splice before 6.5, which handed over a page at a time instead of a message. */
+/* sendfile and splice before 6.5, which handed over a page at a time instead of a message: (sk, page, offset, size,
+ * flags). */
 SEC("?fexit/tcp_sendpage")
-int BPF_PROG(pb_tcp_page, struct sock *sk, struct page *page, int offset, unsigned long size, int flags, int length) {
-  PB_HOOK(pb_progs_fpage, sk, length, flags, PB_SENT);
+int pb_tcp_page(unsigned long long *ctx) {
+  PB_HOOK(pb_progs_fpage, PB_SOCK_AT(0), PB_INT_AT(5), PB_INT_AT(4), PB_SENT);
 }
 
-/* Apart from the programs: inlined into these, 6.1 loses what it knew of lengths. */
-static __noinline __u32 pb_unix_hook(struct sock *sk, int length, int flags, __u32 direction) {
-  return pb_hook(sk, length, flags, direction);
-}
-
-#define PB_UNIX_HOOK(progs, socket, length, flags, direction)    \
-  struct sock *sk = (socket)->sk;                                \
-  if (!sk) return 0;                                             \
-  const __u32 next = pb_unix_hook(sk, length, flags, direction); \
-  if (next == PB_DONE) return 0;                                 \
-  bpf_tail_call(ctx, &progs, next);                              \
-  pb_hook_missed(sk, next);                                      \
-  return 0
+/* The same with a struct socket in front. */
+#define PB_UNIX_HOOK(progs, length, flags, direction) \
+  struct sock *sk = ((struct socket *)ctx[0])->sk;    \
+  if (!sk) return 0;                                  \
+  PB_HOOK(progs, sk, length, flags, direction)
 
 SEC("?fexit/unix_stream_recvmsg")
-int BPF_PROG(pb_unix_rx, struct socket *socket, struct msghdr *message, unsigned long size, int flags, int length) {
-  PB_UNIX_HOOK(pb_progs_fux_rx, socket, length, flags, PB_RECEIVED);
-}
+int pb_unix_rx(unsigned long long *ctx) { PB_UNIX_HOOK(pb_progs_fux_rx, PB_INT_AT(4), PB_INT_AT(3), PB_RECEIVED); }
 
 SEC("?fexit/unix_stream_sendmsg")
-int BPF_PROG(pb_unix_tx, struct socket *socket, struct msghdr *message, unsigned long size, int length) {
-  PB_UNIX_HOOK(pb_progs_fux_tx, socket, length, 0, PB_SENT);
-}
+int pb_unix_tx(unsigned long long *ctx) { PB_UNIX_HOOK(pb_progs_fux_tx, PB_INT_AT(3), 0, PB_SENT); }
 
 SEC("?fexit/unix_stream_sendpage")
-int BPF_PROG(pb_unix_page, struct socket *socket, struct page *page, int offset, unsigned long size, int flags,
-             int length) {
-  PB_UNIX_HOOK(pb_progs_fux_pg, socket, length, flags, PB_SENT);
-}
+int pb_unix_page(unsigned long long *ctx) { PB_UNIX_HOOK(pb_progs_fux_pg, PB_INT_AT(5), PB_INT_AT(4), PB_SENT); }
 
 /* --- connections -------------------------------------------------------------------------------------------------- */
 

@@ -124,16 +124,18 @@ static __always_inline struct pb_sock *pb_take_in(struct sock *sk, struct pb_con
   return 0;
 }
 
-/* The hook's whole decision. Returns the index of the program to tail-call, or PB_DONE. A call that goes on to a
- * stream's owner is counted there (probed_segment_begin), any other here. */
-static __always_inline __u32 pb_hook(struct sock *sk, int length, int flags, __u32 direction) {
-  struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
+enum { PB_ASK = 1 << 8 /* in place of a program: it is not remembered */ };
+
+/* What the socket remembers of the program that its calls go to. */
+static __always_inline __u32 pb_remembered(const struct pb_sock *state, __u32 direction) {
+  if (!state || (__u32)state->raw.route != pb_control_get()->route_epoch) return PB_ASK;
+  return pb_route_program(state->raw.route, direction);
+}
+
+/* The decision about a call whose program is not remembered, or that brings nothing. A function of its own: what it
+ * needs of registers and of the stack, most calls need not pay for. */
+static __noinline __u32 pb_decide(struct sock *sk, struct pb_sock *state, int length, int flags, __u32 direction) {
   struct pb_control *control = pb_control_get();
-  if (state && (__u32)state->raw.route == control->route_epoch) {
-    const __u32 known = pb_route_program(state->raw.route, direction);
-    /* Most calls of a host end here. They are not counted, which would cost them a quarter more: the verdict was. */
-    if (known == PB_DONE || !pb_is_empty(length, flags, direction)) return known;
-  }
   /* Before anything it stands for: what is remembered under it is never older. */
   const __u32 epoch = *(const volatile __u32 *)&control->route_epoch;
   const bool judged = state && state->target_generation == control->target_generation;

@@ -25,6 +25,9 @@ static __always_inline struct pb_gather *pb_gather_make(pb_subject *sk) {
 }
 #endif
 
+_Static_assert(PB_HEAD_BYTES == 64, "what the next line makes");
+PB_COPY_VECTOR(64)
+
 /* Appends the segment's first bytes to what classifiers look at. False: they cannot be read. */
 static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct pb_gather *gather) {
   const __u32 direction = segment->direction & 1;
@@ -34,8 +37,9 @@ static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct p
   if (!held) gather->offset[direction] = segment->offset;
   __u8 *to = gather->bytes[direction] + held;
   want = pb_clamp(want, PB_HEAD_BYTES);
-  const __u32 copied = segment->buffer->segments ? pb_copy_vector(to, PB_HEAD_BYTES, segment->buffer, 0, (__u32)want)
-                                                 : pb_copy_plain(to, PB_HEAD_BYTES, segment->buffer, 0, (__u32)want);
+  const __u32 copied = segment->buffer->segments
+                           ? (__u32)pb_copy_vector_64((struct pb_room_64 *)to, segment->buffer, 0, (__u32)want)
+                           : pb_copy_plain(to, PB_HEAD_BYTES, segment->buffer, 0, (__u32)want);
   if (copied < want) return false;
   gather->length[direction] = (__u32)(held + want);
   return true;
