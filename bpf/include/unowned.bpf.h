@@ -45,6 +45,13 @@ static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct p
   return true;
 }
 
+/* The calling thread's call is one of this direction; what it did in the other one is over. */
+static __always_inline void pb_gather_begin(struct pb_gather *gather, __u32 direction) {
+  const __u64 thread = bpf_get_current_pid_tgid();
+  gather->thread[direction] = thread;
+  if (gather->thread[!direction] == thread) gather->thread[!direction] = 0;
+}
+
 /* What pb_unowned below does, but for the index of the message. */
 static __always_inline __u32 pb_unowned_look(struct pb_segment *segment, struct pb_counters *line) {
   struct pb_sock *state = segment->state;
@@ -74,6 +81,7 @@ static __always_inline __u32 pb_unowned_look(struct pb_segment *segment, struct 
     line->fault++;
     return PB_DONE;
   }
+  pb_gather_begin(gather, direction);
   state->raw.taken[direction] = 1;
   return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
 }

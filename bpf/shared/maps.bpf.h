@@ -66,6 +66,7 @@ struct pb_gather {
   __u32 length[2];
   __u32 held[2];   /* of them, bytes of earlier segments: not yet shipped to anybody */
   __u64 offset[2]; /* of the first gathered byte */
+  __u64 thread[2]; /* whose call is the last one of the direction: so a classifier knows which one it is asked about */
   __u32 more;      /* somebody wants to see more before it decides */
   __u32 reserved;
   __u8 bytes[2][PB_HEAD_BYTES * 3]; /* a third is used: room for the verifier's worst case (pb_copy_vector) */

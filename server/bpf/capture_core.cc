@@ -24,11 +24,6 @@ namespace {
 constexpr pb_slot_program kPlaintext[] = {PB_CLASSIFY, PB_RX, PB_TX};
 constexpr const char* kLifeHooks[] = {"pb_state", "pb_fork", "pb_exec", "pb_exit"};
 constexpr const char* kControlMap = ".data.pb_controls";
-constexpr const char* kSharedMaps[] = {
-    "pb_sources",   "pb_socks",      "pb_gathers",     "pb_tasks",        kControlMap,       "pb_counters",
-    "pb_rings",     "pb_progs_sock", "pb_progs_frx",   "pb_progs_ftx",    "pb_progs_fudp",   "pb_rules",
-    "pb_rule_exes", "pb_rule_pids",  "pb_rule_cgrps",  "pb_plains",       "pb_plain_heads",  "pb_progs_up",
-    "pb_calls",     "pb_seals",      "pb_progs_fpage", "pb_progs_fux_rx", "pb_progs_fux_tx", "pb_progs_fux_pg"};
 
 std::uint64_t RecursionMissesOf(int program) {
   bpf_prog_info info{};
@@ -147,7 +142,9 @@ Result<Object> CaptureCore::OpenObject(const ModuleObjects& objects, const std::
   // The module's own maps are one for all its objects: the first one made is every later one's.
   for (const Object& first : slot.objects_)
     for (const std::string& map : first.MapNames()) RETURN_IF_ERROR(object.ShareMap(map, first.MapFd(map)));
-  for (const char* map : kSharedMaps) RETURN_IF_ERROR(object.ShareMap(map, core_.MapFd(map)));
+  // What the core has under the same name is the core's: a module reads and writes what the hooks do.
+  for (const std::string& map : core_.MapNames()) RETURN_IF_ERROR(object.ShareMap(map, core_.MapFd(map)));
+  RETURN_IF_ERROR(object.ShareMap(kControlMap, core_.MapFd(kControlMap)));
   return object;
 }
 

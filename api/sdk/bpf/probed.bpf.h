@@ -246,6 +246,7 @@ static __always_inline bool probed_gather_rest(struct probed_segment *segment, _
   if (pb_copy_plain(gather->bytes[direction], PB_HEAD_BYTES, segment->at.buffer, rest, want) < want) return false;
   gather->offset[direction] = segment->at.offset + rest;
   gather->length[direction] = want;
+  pb_gather_begin(gather, direction);
   return true;
 }
 
@@ -383,7 +384,7 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
     struct pb_gather *gather = pb_gather_of(sk);                                                        \
     struct pb_control *control = pb_control_get();                                                      \
     if (!state || !gather) return 0;                                                                    \
-    const __u32 direction = (__u32)(state->raw.last_direction - 1) & 1;                                 \
+    const __u32 direction = gather->thread[PB_SENT] == bpf_get_current_pid_tgid();                      \
     const struct probed_head head = {.bytes = gather->bytes[direction],                                 \
                                      .length = gather->length[direction],                               \
                                      .direction = direction,                                            \
