@@ -48,7 +48,7 @@ PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into i
     if (next == PB_DONE) return 0;                                 \
   }                                                                \
   bpf_tail_call(ctx, &progs, next);                                \
-  pb_hook_missed(sk, next);                                        \
+  pb_hook_missed(sk, direction);                                   \
   return 0
 
 /* An argument of the hooked function, by its number. */

@@ -167,14 +167,16 @@ static __noinline __u32 pb_decide(struct sock *sk, struct pb_sock *state, int le
   return pb_unowned(&segment, line);
 }
 
-/* The program named was not there: its module has none for this, or is being unloaded. What the socket remembers may be
- * wrong, where a CPU reads words in another order than they were written: it is asked again. */
-static __always_inline void pb_hook_missed(struct sock *sk, __u32 program) {
+/* The program a call was to go on to was not there: its module has none for this, or is being unloaded. What the socket
+ * remembers may be wrong, where a CPU reads words in another order than they were written: it is asked again. A call on
+ * a stream that nobody owns was counted before. Apart, so that the hooks need not keep anything for it. */
+static __noinline void pb_hook_missed(struct sock *sk, __u32 direction) {
   struct pb_sock *state = bpf_sk_storage_get(&pb_socks, sk, 0, 0);
   struct pb_counters *line = pb_core_line();
-  if (state) state->raw.route = 0;
-  if (!line) return;
-  if (program % PB_SLOT_PROGRAMS != PB_CLASSIFY) line->hooked++;
+  if (!state || !line) return;
+  state->raw.route = 0;
+  state->raw.taken[direction & 1] = 0;
+  if (state->raw.slot) line->hooked++;
   line->unclassified++;
 }
 
