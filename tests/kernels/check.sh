@@ -15,7 +15,7 @@ case $version in
 esac
 case $mode in
   full) requests=50000 rounds=200 timeout=1800 ;;
-  *) requests=2000 rounds=5 timeout=400 ;;
+  *) requests=2000 rounds=5 timeout=700 ;;
 esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
