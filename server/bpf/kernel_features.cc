@@ -2,11 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/bpf/kernel_features.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <iterator>
 #include <memory>
+
+#include "server/base/fd.h"
 
 namespace probed::bpf {
 namespace {
@@ -19,6 +26,50 @@ bool Has(const btf* types, const char* name, std::uint32_t kind) {
   return btf__find_by_name_kind(types, name, kind) > 0;
 }
 
+/// What a backend hooks, as the kernel's types have it.
+struct Needs {
+  const char* backend;
+  const char* sentence;  // that these are missing
+  bpf_attach_type attach;
+  std::uint32_t kind;
+  const char* hooks[2];
+};
+// The kernel's name for the type of a tracepoint's arguments is btf_trace_<tracepoint>.
+constexpr Needs kBackends[] = {
+    {"sock",
+     "tracepoints sock_recv_length and sock_send_length (6.3)",
+     BPF_TRACE_RAW_TP,
+     BTF_KIND_TYPEDEF,
+     {"btf_trace_sock_recv_length", "btf_trace_sock_send_length"}},
+    {"fexit",
+     "functions tcp_recvmsg and tcp_sendmsg in its BTF",
+     BPF_TRACE_FEXIT,
+     BTF_KIND_FUNC,
+     {"tcp_recvmsg", "tcp_sendmsg"}},
+};
+
+/// The errno with which the kernel refuses an empty program at a hook, or 0. Lockdown refuses what its types offer.
+int Refusal(const btf* types, const Needs& needs, const char* hook) {
+  constexpr bpf_insn kReturnZero[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = needs.attach,
+              .attach_btf_id = static_cast<std::uint32_t>(btf__find_by_name_kind(types, hook, needs.kind)));
+  const Fd program(
+      bpf_prog_load(BPF_PROG_TYPE_TRACING, "pb_trial", "GPL", kReturnZero, std::size(kReturnZero), &options));
+  return program.valid() ? 0 : errno;
+}
+
+/// Why a backend does not work here, or nothing.
+std::string WhyNot(const btf* types, const Needs& needs) {
+  for (const char* hook : needs.hooks)
+    if (!Has(types, hook, needs.kind)) return needs.sentence;
+  for (const char* hook : needs.hooks)
+    if (const int error = Refusal(types, needs, hook); error != 0)
+      return fmt::format("programs at {} ({})", hook, std::strerror(error));
+  return {};
+}
+
 }  // namespace
 
 KernelFeatures ReadKernelFeatures() {
@@ -28,15 +79,13 @@ KernelFeatures ReadKernelFeatures() {
     features.missing.emplace_back("kernel BTF (/sys/kernel/btf/vmlinux): nothing can be captured");
     return features;
   }
-  // The kernel's name for the type of a tracepoint's arguments.
-  const bool sock = Has(types.get(), "btf_trace_sock_recv_length", BTF_KIND_TYPEDEF) &&
-                    Has(types.get(), "btf_trace_sock_send_length", BTF_KIND_TYPEDEF);
-  const bool fexit = Has(types.get(), "tcp_recvmsg", BTF_KIND_FUNC) && Has(types.get(), "tcp_sendmsg", BTF_KIND_FUNC);
-  if (sock) features.backends.emplace_back("sock");
-  if (fexit) features.backends.emplace_back("fexit");
+  for (const Needs& needs : kBackends) {
+    if (const std::string why = WhyNot(types.get(), needs); why.empty())
+      features.backends.emplace_back(needs.backend);
+    else
+      features.missing.push_back(fmt::format("{}: backend {}", why, needs.backend));
+  }
   if (Has(types.get(), kTcpSendpage, BTF_KIND_FUNC)) std::reverse(features.backends.begin(), features.backends.end());
-  if (!sock) features.missing.emplace_back("tracepoints sock_recv_length and sock_send_length (6.3): backend sock");
-  if (!fexit) features.missing.emplace_back("functions tcp_recvmsg and tcp_sendmsg in its BTF: backend fexit");
   if (!Has(types.get(), "bpf_uprobe_multi_link", BTF_KIND_STRUCT))
     features.missing.emplace_back("uprobe_multi links (6.6): probes are attached one by one");
   return features;

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the running kernel has of what the capture core can use, read from its BTF: nothing is loaded for it.
+// What the running kernel has of what the capture core can use: its BTF says what there is, and an empty program that
+// is loaded and never attached whether this process may use it.
 #pragma once
 
 #include <set>
@@ -12,7 +13,7 @@
 namespace probed::bpf {
 
 struct KernelFeatures {
-  std::vector<std::string> backends;  // that have what they hook, the preferred one first
+  std::vector<std::string> backends;  // that work here, the preferred one first
   std::vector<std::string> missing;   // a sentence each
 };
 

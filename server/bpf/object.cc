@@ -51,7 +51,9 @@ Status KernelError(std::string_view what, const std::string& name, int error, st
   const auto code = error == EPERM || error == EACCES ? absl::StatusCode::kPermissionDenied
                     : error == ENOMEM                 ? absl::StatusCode::kResourceExhausted
                                                       : absl::StatusCode::kFailedPrecondition;
-  const std::string text = fmt::format("{} {}: {} (kernel {})", what, name, std::strerror(error), KernelRelease());
+  // The kernel's own ENOTSUPP, which the C library does not know.
+  const char* why = error == 524 ? "not supported by this kernel" : std::strerror(error);
+  const std::string text = fmt::format("{} {}: {} (kernel {})", what, name, why, KernelRelease());
   return MakeError(code, text,
                    {.reason = "BPF_REFUSED",
                     .metadata = {{"object", name}, {"kernel", KernelRelease()}},

@@ -47,7 +47,7 @@ struct UnloadReport {
   std::vector<std::string> left_behind;
 };
 
-/// A state of a module that is no phase: e.g. {"Degraded", "HOOK_MISSING", "...", since}.
+/// A state of a module that is no phase: e.g. {"Degraded", "ATTACH_REFUSED", "...", since}.
 struct Condition {
   std::string type;
   std::string reason;

@@ -3,6 +3,7 @@
 """Attach plans: probes in a library, in programs that run already, start later, or load the library later."""
 
 import collections
+import os
 import pathlib
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ CALLS = 10_000
 PROGRAMS = BUILD_DIR / "fixture_programs"
 MODULE = "attach_probe"
 SCOPE = f"module:{MODULE}"
+EXIT_DEGRADED = 7
 
 
 class Caller:
@@ -180,6 +182,33 @@ class Attach(AttachCase):
         daemon.load(MODULE)
         caller.do("call 100")
         self.assert_calls(daemon, {caller.pid: range(100)})
+
+    def test_code_that_the_kernel_does_not_probe(self):
+        """A locked instruction cannot be run out of line: nothing of such a file is probed, and the module says so."""
+        if os.uname().machine != "x86_64":
+            self.skipTest("an instruction of x86-64")
+        shown = subprocess.run([self.need("readelf"), "-sW", self.library], capture_output=True, text=True, check=True).stdout
+        offset = next(int(line.split()[1], 16) for line in shown.splitlines() if line.endswith(" attach_target_work"))
+        library = self.folder / "libattach_target.so"
+        code = bytearray(self.library.read_bytes())
+        code[offset:offset + 4] = b"\xf0\x48\xff\x00"  # lock incq (%rax)
+        library.write_bytes(code)
+        good, bad = Caller(self, self.library).do("load"), Caller(self, library).do("load")
+        daemon = self.daemon_for()
+        loaded = daemon.ctl("load", MODULE, "--wait", check=False)
+        self.assertEqual(loaded.returncode, EXIT_DEGRADED, loaded.stderr)
+        self.assertIn("[ATTACH_REFUSED]", loaded.stdout + loaded.stderr)
+        self.assertEqual(daemon.counters()[SCOPE, "attach.refused.kernel"], 1)
+        self.assertEqual(self.attach(daemon, "files"), 1)
+        (module,) = [one for one in daemon.ctl_json("modules") if one["name"] == MODULE]
+        (condition,) = module["status"]["conditions"]
+        self.assertEqual((condition["type"], condition["reason"]), ("Degraded", "ATTACH_REFUSED"))
+        self.assertIn(str(library), condition["message"])
+        self.assertNotEqual(daemon.ctl("doctor", check=False).returncode, 0)
+        good.do("call 100")
+        found = daemon.wait_spans(200, settle=0.5)
+        self.assertEqual(({span.resource["process.pid"] for span in found}, len(found)), ({good.pid}, 200))
+        bad.do("unload")
 
     def test_file_no_longer_mapped_is_detached(self):
         daemon = self.daemon_for()

@@ -12,7 +12,7 @@ import unittest
 import urllib.request
 
 import peers
-from harness import Daemon, LiveCase, wait_for
+from harness import Daemon, LiveCase, free_port, wait_for
 from otlp_sink import HttpSink
 from spans import CLIENT, SERVER
 
@@ -47,12 +47,23 @@ class Targets(LiveCase):
         return {span.path.split("/")[2] for span in daemon.spans() if span.path.startswith(f"/{name}/")}
 
 
-class Cgroups(Targets):
+class CgroupCase(Targets):
+    def setUp(self):
+        super().setUp()
+        self.mount = cgroup_mount()
+        if self.mount is None:
+            print(f"SKIPPED: {self.id()}: no cgroup2 is mounted")
+            self.skipTest("no cgroup2 is mounted")
+        self.top = f"probed-e2e-{os.getpid()}"
+
     def cgroup(self, path):
-        """A cgroup of ours; emptied and removed at the end."""
-        folder = self.mount / path
-        folder.mkdir()
-        self.addCleanup(self.remove, folder)
+        """A cgroup of ours with those above it; emptied and removed at the end."""
+        folder = self.mount
+        for name in path.split("/"):
+            folder = folder / name
+            if not folder.exists():
+                folder.mkdir()
+                self.addCleanup(self.remove, folder)
         return folder
 
     def remove(self, folder):
@@ -65,12 +76,10 @@ class Cgroups(Targets):
             return not folder.exists()
         wait_for(f"{folder} to go", removed)
 
+
+class Cgroups(CgroupCase):
     def test_a_cgroup_holds_what_is_below_it(self):
-        self.mount = cgroup_mount()
-        if self.mount is None:
-            print(f"SKIPPED: {self.id()}: no cgroup2 is mounted")
-            self.skipTest("no cgroup2 is mounted")
-        name = f"probed-e2e-{os.getpid()}"
+        name = self.top
         folders = [self.cgroup(path) for path in (name, f"{name}/web", f"{name}/web/inner", f"{name}/other")]
         servers = {role: peers.python_server(self) for role in ("outside", "other", "inner", "web")}
         for role, folder in (("web", folders[1]), ("inner", folders[2]), ("other", folders[3])):
@@ -91,6 +100,38 @@ class Cgroups(Targets):
         self.put_targets(daemon, [{**web, "ports": [servers["inner"][0]]}])
         self.assertEqual(self.seen(daemon, {role: servers[role] for role in ("web", "outside", "other", "inner")}, "both"),
                          {"inner"})
+
+
+class Containers(CgroupCase):
+    """container.id is in the name that a runtime gives a container's cgroup."""
+
+    FORMS = {"docker": "docker/{}", "docker under systemd": "system.slice/docker-{}.scope",
+             "containerd": "system.slice/containerd.service/kubepods-burstable-pod1.slice:cri-containerd:{}",
+             "kubernetes": "kubepods.slice/kubepods-pod2.slice/cri-containerd-{}.scope",
+             "podman": "machine.slice/libpod-{}.scope/container", "nested": f"docker/{'0' * 64}/docker/{{}}",
+             "none": "system.slice/web.service", "conmon": f"machine.slice/libpod-conmon-{'1' * 64}.scope"}
+
+    def server_in(self, form, container):
+        """Is in its cgroup before it is the server, as a runtime does it."""
+        folder = self.cgroup(f"{self.top}/{form.format(container)}")
+        port = free_port()
+        peers.server(self, ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', folder / "cgroup.procs", peers.PYTHON,
+                            peers.SERVERS / "server.py", port], port)
+        return port
+
+    def test_the_id_is_that_of_the_innermost_container(self):
+        ids = {name: f"{number:x}".rjust(64, "c") if "{}" in form else None
+               for number, (name, form) in enumerate(self.FORMS.items())}
+        names = list(self.FORMS)
+        ports = {name: self.server_in(self.FORMS[name], ids[name]) for name in names[::2]}
+        daemon = self.start_daemon(targets=[{"name": "all"}, {"name": "me", "pids": [os.getpid()], "exclude": True}])
+        daemon.load()
+        ports.update((name, self.server_in(self.FORMS[name], ids[name])) for name in names[1::2])
+        for name, port in ports.items():
+            self.ask(port, f"/{name.replace(' ', '_')}")
+        daemon.wait_spans(len(ports), kind=SERVER)
+        found = {span.path: span.resource.get("container.id") for span in daemon.spans(kind=SERVER)}
+        self.assertEqual(found, {f"/{name.replace(' ', '_')}": container for name, container in ids.items()})
 
 
 class Processes(Targets):

@@ -15,13 +15,15 @@ case $version in
 esac
 case $mode in
   full) requests=50000 rounds=200 timeout=1800 ;;
-  *) requests=2000 rounds=5 timeout=400 ;;
+  *) requests=2000 rounds=5 timeout=700 ;;
 esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 printf 'requests=%s rounds=%s\n' $requests $rounds > "$work/check.conf"
+gcc -std=c11 -O2 -static "$here/numbered_load.c" -o "$work/numbered_load"
 echo "$backends" > "$work/backends"
 "$here/run_vm.sh" "$version" "$here/check_init.sh" --fast --timeout $timeout --build "$build" \
   --add "$work/check.conf=/etc/check.conf" --add "$work/backends=/etc/backends" \
+  --add "$work/numbered_load=/bin/numbered_load" --add "$here/proxy.conf=/etc/proxy.conf" --add "$here/parents.awk=/etc/parents.awk" \
   --add "$(PATH=$PATH:/usr/sbin command -v bpftool)=/bin/bpftool" \
   --add "$(command -v curl)=/bin/curl"

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # First process of the functional VM: with each backend of /etc/backends, every module must load; http under probed must see
-# every request once at both ends, survive configure and unload under load, and leave no BPF object behind.
+# every request once at both ends, survive configure and unload under load, and leave no BPF object behind. With fexit, where
+# no other machine may have it, also every request through a proxy, and what was made for which.
 . /etc/vm_lib.sh
 vm_start
 nginx_start
@@ -41,13 +42,58 @@ files() {
   expect "spans of slow files over $way" "$slow" "$(slow_ones)"
 }
 
+# settle: until all that was captured is decoded, and the file sink has written nothing for a second. Counting would cost more.
+settle() {
+  ctl ledger > /run/out 2>&1
+  before=-1
+  until [ "$(wc -c < /tmp/spans.json)" = "$before" ]; do
+    before=$(wc -c < /tmp/spans.json)
+    sleep 1
+  done
+}
+
+# proxied WAY COUNT: numbered requests through the proxy, 16 at a time. A request is a span of the proxy's server, one of its
+# client and one of the server behind it; each of these hangs below the one before. Compared by the numbers.
+proxied() {
+  way=$1 wanted=$2
+  numbered_load 8081 /$way/ $wanted 16 $way || status=1
+  settle
+  set -- $(awk -v prefix=/$way/ -v port=8081 -f /etc/parents.awk /tmp/spans.json)
+  expect "spans of $wanted requests, proxy's connections: $way" $((3 * wanted)) "$1"
+  expect "requests among them" "$wanted" "$2"
+  expect "repeated" 0 "$3"
+  expect "wrong parents" 0 "$4"
+  without=$((without + $5))
+}
+
+# What the daemon says of spans that could have had a parent and have none.
+unclear() {
+  curl -s http://127.0.0.1:8888/metrics | awk '/^probed_link_parents.*"(ambiguous|stale)"/ {sum += $NF} END {print sum + 0}'
+}
+
+through_a_proxy() {
+  without=0
+  unclear_before=$(unclear)
+  nginx -c /etc/proxy.conf
+  proxied keep 10000
+  proxied new 2000
+  expect "without a parent, as the daemon counts them" "$without" $(($(unclear) - unclear_before))
+  ctl ledger -o json | grep -oE '"(ring_full|fault|sequence_gaps|doubled|recursion_misses)": ?"?[1-9][0-9]*' > /run/lost
+  expect "lost" "" "$(cat /run/lost)"
+  kill "$(cat /run/proxy.pid)"
+}
+
 check_backend() {
   objects=$(bpf_objects)
   daemon_start /tmp/state.$backend <<C
-daemon: {http_listen: "", backend: $backend, batch_delay: 100ms}
+daemon: {http_listen: "127.0.0.1:8888", backend: $backend, batch_delay: 100ms, ring_bytes: 16MiB}
 targets: [{name: web, ports: [8080]}, {name: server, exe: [/bin/nginx]}]
 sinks: [{name: file, type: file, path: /tmp/spans.json}]
 C
+  case $(ctl info -o json | tr -d '\n') in
+    *'"backends_available":'*"\"$backend\""*'"capabilities"'*) ;;
+    *) expect "backends available" "$backend" "$(ctl info)" ;;
+  esac
   load_each
   closed_loop 8080 $requests 16 || status=1
   expect "server spans" $requests "$(spans 2 $requests)"
@@ -61,6 +107,7 @@ C
   expect "server spans with configure under load" $((2 * requests)) "$(spans 2 $((2 * requests)))"
   files tcp 12 2 -4
   files unix 18 3 --unix-socket /run/nginx.sock
+  [ $backend = sock ] || through_a_proxy
   closed_loop 8080 $requests 16 > /run/load.out &
   load=$!
   ctl unload http > /run/out 2>&1

@@ -73,6 +73,7 @@ std::string Advice(const grpc::Status& status, const std::string& reason) {
   if (reason == "ETAG_MISMATCH") return "somebody changed it meanwhile: read it again, then repeat the change";
   if (reason == "REQUEST_ID_REUSED") return "choose another --request-id, or none";
   if (reason == "MODULE_NOT_LOADED") return "load it first: probectl load NAME";
+  if (reason == "BPF_REFUSED") return "what the kernel lets the daemon do: probectl doctor";
   if (reason == "MODULE_ALREADY_LOADED") return "change it with: probectl configure NAME";
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return "give it longer with --timeout";
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return "the daemon is older than this probectl";

@@ -42,7 +42,7 @@ TEST_F(VerbTest, DoctorFailsWhenTheLedgerDoesNotClose) {
 TEST_F(VerbTest, DoctorFailsWhenSomethingIsDegraded) {
   v1::Condition* condition = daemon.modules["http"].mutable_status()->add_conditions();
   condition->set_type("Degraded");
-  condition->set_reason("HOOK_MISSING");
+  condition->set_reason("ATTACH_REFUSED");
   condition->set_message("no SSL_write");
   const Ran ran = Run({"doctor", "-o", "json"});
   EXPECT_EQ(ran.code, 7);
@@ -91,8 +91,8 @@ TEST_F(VerbTest, LedgerShowsCountersAndWhetherTheyClose) {
   EXPECT_THAT(ran.out, HasSubstr("kernel: hooked 10 != submitted 9\n"));
 }
 
-TEST_F(VerbTest, ABusyLedgerSaysWhenToTryAgain) {
-  daemon.FailNext(MakeFailure(grpc::StatusCode::UNAVAILABLE, "the marker is late", "LEDGER_BUSY"));
+TEST_F(VerbTest, ALedgerThatCannotBeReadIsAFailure) {
+  daemon.FailNext(MakeFailure(grpc::StatusCode::UNAVAILABLE, "it stops", "SHUTTING_DOWN"));
   EXPECT_EQ(Run({"ledger"}).code, 1);
 }
 

@@ -36,7 +36,7 @@ TEST(ExitCode, FollowsTheCanonicalCode) {
 }
 
 TEST(ExitCode, TellsABusyDaemonFromNone) {
-  EXPECT_EQ(ExitCodeOf(MakeFailure(StatusCode::UNAVAILABLE, "busy", "LEDGER_BUSY")), ExitCode::kFailed);
+  EXPECT_EQ(ExitCodeOf(MakeFailure(StatusCode::UNAVAILABLE, "busy", "STATE_NOT_SAVED")), ExitCode::kFailed);
 }
 
 std::string Printed(const grpc::Status& status) {
@@ -66,8 +66,8 @@ TEST(PrintError, ShowsPreconditionsLogRetryAndHelp) {
   google::rpc::Help help;
   help.add_links()->set_url("docs/errors.md");
   help.mutable_links(0)->set_description("all reasons");
-  const std::string text = Printed(
-      MakeFailure(StatusCode::FAILED_PRECONDITION, "no", "VERIFIER_REFUSED", {&failure, &debug, &retry, &help}));
+  const std::string text =
+      Printed(MakeFailure(StatusCode::FAILED_PRECONDITION, "no", "BPF_REFUSED", {&failure, &debug, &retry, &help}));
   EXPECT_THAT(text, HasSubstr("  kernel: needs 6.1\n"));
   EXPECT_THAT(text, HasSubstr("    1: invalid mem access\n"));
   EXPECT_THAT(text, HasSubstr("  try again in 5s\n"));
@@ -80,6 +80,7 @@ TEST(PrintError, SaysWhatToDo) {
               HasSubstr("probectl modules list"));
   EXPECT_THAT(Printed({StatusCode::UNAVAILABLE, "gone"}), HasSubstr("is the daemon running?"));
   EXPECT_THAT(Printed({StatusCode::PERMISSION_DENIED, "no"}), HasSubstr("root"));
+  EXPECT_THAT(Printed(MakeFailure(StatusCode::PERMISSION_DENIED, "no", "BPF_REFUSED")), HasSubstr("probectl doctor"));
 }
 
 TEST(PrintError, EscapesWhatTheDaemonSays) {

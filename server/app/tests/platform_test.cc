@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace probed::app {
 namespace {
@@ -56,8 +57,15 @@ TEST(Platform, NamesCapabilitiesAsTheUnitDoes) {
   for (std::string word; status >> word;) {
     if (word == "CapEff:") status >> std::hex >> effective;
   }
-  const auto held = std::count(info.capabilities.begin(), info.capabilities.end(), "CAP_BPF");
-  EXPECT_EQ(held, static_cast<std::ptrdiff_t>(effective >> CAP_BPF & 1U));
+  // Those that the unit grants, and those that stand for some of them.
+  for (const auto& [name, number] :
+       {std::pair("CAP_BPF", CAP_BPF), std::pair("CAP_PERFMON", CAP_PERFMON), std::pair("CAP_NET_ADMIN", CAP_NET_ADMIN),
+        std::pair("CAP_SYS_ADMIN", CAP_SYS_ADMIN), std::pair("CAP_SYS_PTRACE", CAP_SYS_PTRACE),
+        std::pair("CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH), std::pair("CAP_SYS_RESOURCE", CAP_SYS_RESOURCE),
+        std::pair("CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE), std::pair("CAP_CHOWN", CAP_CHOWN)}) {
+    const auto held = std::count(info.capabilities.begin(), info.capabilities.end(), name);
+    EXPECT_EQ(held, static_cast<std::ptrdiff_t>(effective >> number & 1U)) << name;
+  }
 }
 
 TEST(Platform, ShardsAreAPowerOfTwo) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Changes and reads over the socket: replies, error details, idempotency, audit.
+#include "server/control/service_context.h"
 #include "server/control/tests/control_fixture.h"
 
 namespace probed::control {
@@ -17,6 +18,21 @@ TEST_F(ControlTest, SaysWhoItIsAndWhoCalls) {
   EXPECT_EQ(info.version(), "1.2.3");
   EXPECT_EQ(info.caller().uid(), ::geteuid());
   EXPECT_EQ(info.pid(), static_cast<std::uint32_t>(::getpid()));
+}
+
+TEST_F(ControlTest, ACallWhoseConnectionIsGoneIsNobodys) {
+  PeerTable peers;
+  Calls calls;
+  const Audit audit;
+  const ServiceContext context{
+      world_.engine, ledger_, tail_, io_.get_executor(), {.own_uid = ::geteuid(), .group = {}}, peers,
+      calls,         audit,   {}};
+  const grpc::CallbackServerContext call;
+  const grpc::Status refused = ToGrpc(Admit(context, call).status());
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(ReasonOf(refused), "UNAUTHENTICATED");
+  calls.EndStreams();
+  EXPECT_EQ(ReasonOf(ToGrpc(Admit(context, call).status())), "SHUTTING_DOWN");
 }
 
 TEST_F(ControlTest, LoadsConfiguresAndUnloads) {

@@ -266,14 +266,14 @@ TEST(ConvertOutcome, CarriesTheReceipt) {
 
 TEST(ConvertCondition, HasATimeOnlyIfItIsKnown) {
   v1::Condition known;
-  ToProto(state::Condition{"Degraded", "HOOK_MISSING", "no symbol", 2'000'000'001}, known);
+  ToProto(state::Condition{"Degraded", "ATTACH_REFUSED", "no symbol", 2'000'000'001}, known);
   EXPECT_EQ(known.type(), "Degraded");
-  EXPECT_EQ(known.reason(), "HOOK_MISSING");
+  EXPECT_EQ(known.reason(), "ATTACH_REFUSED");
   EXPECT_EQ(known.message(), "no symbol");
   EXPECT_EQ(known.since().seconds(), 2);
   EXPECT_EQ(known.since().nanos(), 1);
   v1::Condition unknown;
-  ToProto(state::Condition{"Degraded", "HOOK_MISSING", "no symbol", 0}, unknown);
+  ToProto(state::Condition{"Degraded", "ATTACH_REFUSED", "no symbol", 0}, unknown);
   EXPECT_FALSE(unknown.has_since());
 }
 

@@ -394,10 +394,10 @@ TEST_F(EngineTest, WatchersHearOfRemovals) {
 
 TEST_F(EngineTest, ConditionsOfTheStepsReachReaders) {
   ASSERT_TRUE(engine().LoadModule(context_, "http", "{}").ok());
-  world_.modules.conditions["http"] = {{"Degraded", "HOOK_MISSING", "a hook is missing", 5}};
+  world_.modules.conditions["http"] = {{"Degraded", "ATTACH_REFUSED", "a hook is missing", 5}};
   engine().Refresh();
   const SnapshotPtr now = engine().snapshot();
-  EXPECT_EQ(FindModule(*now, "http")->standing.conditions.at(0).reason, "HOOK_MISSING");
+  EXPECT_EQ(FindModule(*now, "http")->standing.conditions.at(0).reason, "ATTACH_REFUSED");
 }
 
 TEST_F(EngineTest, TestSinkGivesTheReceiversAnswer) {

@@ -76,12 +76,12 @@ def serve(port, certificate=None, key=None):
 
 class Client:
     def __init__(self, port, certificate=None):
-        address = f"127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}"
         if certificate:
-            self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(contents(certificate)),
+            self.channel = grpc.secure_channel(self.address, grpc.ssl_channel_credentials(contents(certificate)),
                                                options=[*OPTIONS, ("grpc.ssl_target_name_override", "shop.test")])
         else:
-            self.channel = grpc.insecure_channel(address, options=OPTIONS)
+            self.channel = grpc.insecure_channel(self.address, options=OPTIONS)
 
     def method(self, kind, name):
         return getattr(self.channel, kind)(f"/{SERVICE}/{name}")
@@ -96,6 +96,11 @@ class Client:
             size = command.get("size", 5)
             for _ in range(command.get("times", 1)):
                 assert len(self.unary("Say", b"x" * size, metadata=metadata, timeout=60)) == size
+        elif call == "connections":
+            for _ in range(command["times"]):
+                options = [*OPTIONS, ("grpc.use_local_subchannel_pool", 1)]
+                with grpc.insecure_channel(self.address, options=options) as channel:
+                    assert channel.unary_unary(f"/{SERVICE}/Say")(b"hello", timeout=60) == b"hello"
         elif call == "fail":
             self.unary("Fail", command["status"].encode())
         elif call == "missing":
