@@ -105,6 +105,21 @@ typedef struct probe_unread {
 
 #define PROBE_EXTENSION_UNREAD "probed.unread/1"
 
+/* Extension "probed.plaintext/1" of the host: plaintext has no sequence numbers by which the two ends of a connection
+ * could be joined. Its offsets are as good, where both ends count from its first byte. */
+typedef struct probe_plaintext {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* To be said of a stream of the raw layer, before the first byte of the plaintext that goes over its socket came: all
+   * of that plaintext is seen. [shard] `name`: 32 bytes that are the same at both ends of this connection and that no
+   * other has (of TLS: the random of the ClientHello). OWNERSHIP: copied. LIFETIME: that of the stream. Errors: none.
+   */
+  void (*whole)(probe_stream_t *stream, const uint8_t *name);
+} probe_plaintext_t;
+
+#define PROBE_EXTENSION_PLAINTEXT "probed.plaintext/1"
+enum { PROBE_PLAINTEXT_NAME_BYTES = 32 };
+
 #ifdef __cplusplus
 }
 #endif

@@ -269,7 +269,7 @@ enum probe_reason {
   PROBE_UNDECODABLE_TRUNCATED = 5, /* record: the part needed was beyond the capture limit */
   PROBE_ABORTED_CLOSE = 6, /* exchange: closed by a span that says so is no abort; this one had too little for a span */
   PROBE_ABORTED_GAP = 7,   /* exchange: bytes of it were lost */
-  PROBE_ABORTED_UNMATCHED = 8, /* exchange: a response without its request (joined late) */
+  PROBE_ABORTED_UNMATCHED = 8, /* exchange: a response without its request, or one that need not be answered */
   PROBE_ABORTED_UNLOAD = 9,    /* exchange: still open when the module was unloaded */
   PROBE_EVICTED_MEMORY = 10,   /* exchange: the host's bound on memory */
   PROBE_REASON_COUNT = 11,

@@ -92,6 +92,23 @@ class HostUnread {
   const probe_unread_t* unread_;
 };
 
+/// Tells of plaintext that is seen from its first byte, so that both ends of its connection can be joined. An older
+/// host is not told.
+class HostPlaintext {
+ public:
+  explicit HostPlaintext(Host host)
+      : plaintext_(static_cast<const probe_plaintext_t*>(host.Extension(PROBE_EXTENSION_PLAINTEXT))) {}
+
+  /// [shard] `stream`: of the raw layer. `name`: PROBE_PLAINTEXT_NAME_BYTES.
+  void Whole(Stream stream, std::string_view name) const {
+    if (plaintext_ != nullptr && name.size() == PROBE_PLAINTEXT_NAME_BYTES)
+      plaintext_->whole(stream.raw(), reinterpret_cast<const std::uint8_t*>(name.data()));
+  }
+
+ private:
+  const probe_plaintext_t* plaintext_;
+};
+
 /// One shard of the module. [shard] LIFETIME: until shard_stop.
 class ShardHost {
  public:

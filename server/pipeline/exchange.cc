@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "api/module/probe_host.h"
 #include "server/pipeline/mix.h"
 #include "server/pipeline/utc_clock.h"
 
@@ -67,6 +68,13 @@ PairKey MakePairKey(const probe_endpoint_t& local, const probe_endpoint_t& peer)
   key.low = Digest(first, second, kLowSeed) | 1U;
   key.same_host = ours.address == theirs.address || IsLoopback(theirs.address);
   return key;
+}
+
+PairKey MakePlaintextKey(const std::uint8_t* name, bool same_host) {
+  std::array<std::uint64_t, 4> words;
+  static_assert(sizeof(words) == PROBE_PLAINTEXT_NAME_BYTES);
+  std::memcpy(words.data(), name, sizeof(words));
+  return {Mix(words[0], words[1]), Mix(words[2], words[3]) | 1U, same_host};
 }
 
 UtcTimes ToUtc(const SpanContext& context, std::uint64_t start_ktime_ns, std::uint64_t end_ktime_ns) {

@@ -26,6 +26,13 @@ struct PairKey {
 /// containers are in different ones; the wire sequence tells apart what else would collide.
 PairKey MakePairKey(const probe_endpoint_t& local, const probe_endpoint_t& peer);
 
+/// The same key at both ends of plaintext that is seen from its first byte (probed.plaintext/1), of which no other
+/// connection has the 32 bytes of `name`. Its offsets take the place of sequence numbers.
+PairKey MakePlaintextKey(const std::uint8_t* name, bool same_host);
+
+/// The offset as a sequence number; 0 is none.
+inline std::uint32_t PlaintextSequence(std::uint64_t offset) { return static_cast<std::uint32_t>(offset + 1); }
+
 /// 0: none.
 using ExchangeId = std::uint64_t;
 

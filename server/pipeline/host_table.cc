@@ -51,7 +51,11 @@ const void* GetExtension(probe_host_context_t* /*context*/, probe_str_t id) {
                                            [](probe_host_context_t*) { return SystemClock().UtcNs(); }};
   static constexpr probe_unread_t kUnread = {sizeof(probe_unread_t), 0,
                                              [](probe_stream_t* stream) { stream->feed->Unread(*stream); }};
+  static constexpr probe_plaintext_t kPlaintext = {
+      sizeof(probe_plaintext_t), 0,
+      [](probe_stream_t* stream, const std::uint8_t* name) { stream->feed->NamePlaintext(*stream, name); }};
   if (View(id) == PROBE_EXTENSION_UNREAD) return &kUnread;
+  if (View(id) == PROBE_EXTENSION_PLAINTEXT) return &kPlaintext;
   return View(id) == PROBE_EXTENSION_CLOCK ? &kClock : nullptr;
 }
 

@@ -215,6 +215,9 @@ LinkTable::Candidate LinkTable::FindPair(LinkEntry& child) {
   if (client == nullptr) client = store_.FindPairOf(child);
   if (client == nullptr) return {child.same_host ? Search::kMissing : Search::kNone, nullptr};
   if (Distance(client->start_ns, child.start_ns) >= kPairMaxSkewNs) return {};
+  // Bytes of plaintext are counted: were one missed, requests of the same length would still be told apart.
+  const bool over = client->phase == Phase::kEnded && client->end_ns < child.start_ns;
+  if (over && child.layer == PROBE_LAYER_PLAINTEXT) return {Search::kStale, client};
   return {Search::kFound, client};
 }
 
@@ -225,7 +228,7 @@ LinkTable::Candidate LinkTable::FindPair(LinkEntry& child) {
   const Guard guard(*this);
   LinkEntry* entry = store_.EntryOf(id);
   if (entry == nullptr || entry->phase == Phase::kAborted) return Resolution::kUnknown;
-  if (!entry->resolved && !TryResolve(*entry, now_ns, !shared_, 0, ids)) return Resolution::kPending;
+  if (!entry->resolved && !TryResolve(*entry, now_ns, false, 0, ids)) return Resolution::kPending;
   Copy(*entry, out);
   return Resolution::kReady;
 }
@@ -233,9 +236,11 @@ LinkTable::Candidate LinkTable::FindPair(LinkEntry& child) {
 // True when it may still be worth waiting. Past its deadline an exchange takes what there is, and so does every parent
 // it asks.
 bool LinkTable::MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced) {
-  if (forced) return false;
+  const bool plaintext = IsIncoming(entry.kind) && entry.layer == PROBE_LAYER_PLAINTEXT;
+  if (forced || !(shared_ || plaintext)) return false;
   const bool first = entry.deadline_ns == 0;
-  if (first) entry.deadline_ns = now_ns + static_cast<std::uint64_t>(options_.wait.count());
+  const std::chrono::nanoseconds most = plaintext ? options_.plaintext_wait : options_.wait;
+  if (first) entry.deadline_ns = now_ns + static_cast<std::uint64_t>(most.count());
   forced = !first && now_ns >= entry.deadline_ns;
   const bool wait = !forced && candidate.search == Search::kMissing;
   if (wait && first) Increment(counts_.waited);
@@ -287,8 +292,12 @@ void LinkTable::Adopt(LinkEntry& child, const LinkEntry& parent, Origin origin) 
   child.parent_span_id = parent.span_id;
   child.trace_flags = parent.trace_flags;
   child.trace_state = parent.trace_state;
-  child.not_before_ns = parent.start_ns;
-  child.start_ns = std::max(child.start_ns, parent.start_ns);
+  // What a library sends for a client is known when the library is done, and may have been answered by then: times of
+  // plaintext stay as they were measured.
+  if (origin != Origin::kPair || child.layer != PROBE_LAYER_PLAINTEXT) {
+    child.not_before_ns = parent.start_ns;
+    child.start_ns = std::max(child.start_ns, parent.start_ns);
+  }
   const std::int64_t lowest = parent.utc_offset_ns - static_cast<std::int64_t>(child.start_ns - parent.start_ns);
   const std::int64_t difference = child.utc_offset_ns - parent.utc_offset_ns;
   const bool stepped = difference > UtcClock::kStepNs || difference < -UtcClock::kStepNs;

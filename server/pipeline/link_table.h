@@ -5,7 +5,8 @@
 // (trace, parent, flags) is found when it is asked for, at emission, and then stands. In this order:
 //
 //   every kind         a trace context found in its own bytes, unless a local parent agrees with it (below)
-//   SERVER, CONSUMER   the local CLIENT whose request has the same socket pair and TCP sequence number
+//   SERVER, CONSUMER   the local CLIENT whose request has the same socket pair and TCP sequence number; of plaintext
+//                      the same connection and offset (probed.plaintext/1), and an end no earlier than this beginning
 //   all others         the SERVER exchange whose bytes the thread received last (probe_exchange.cause)
 //   else               a new trace
 //
@@ -38,11 +39,13 @@ struct LinkTableOptions {
   std::chrono::nanoseconds retain = std::chrono::milliseconds(250);
   /// How long a span may wait for a parent that another shard has not decoded yet: two drain intervals.
   std::chrono::nanoseconds wait = std::chrono::milliseconds(20);
+  /// The same of a request received in plaintext: its sender's is known when the library's call has come back.
+  std::chrono::nanoseconds plaintext_wait = std::chrono::milliseconds(100);
 };
 
 enum class Resolution : std::uint8_t {
   kReady,    // the context is filled in
-  kPending,  // ask again later; after `wait` the answer is kReady. Never with one shard
+  kPending,  // ask again later; after `wait` the answer is kReady. With one shard only of plaintext
   kUnknown,  // evicted, aborted, or never begun
 };
 

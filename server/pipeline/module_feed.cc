@@ -292,6 +292,8 @@ void ModuleFeed::TakeOpen(const pb_record& record, const std::uint8_t* bytes) {
   stream.last_ktime_ns = record.ktime_ns;
   stream.last_tgid = record.tgid;
   stream.rule = open.rule;
+  // The kernel had forgotten the plaintext, and counts its bytes from 0 again.
+  stream.begun_anew |= stream.has_open && stream.layer == PROBE_LAYER_PLAINTEXT;
   probe_open_t& to = stream.open;
   to.struct_size = sizeof(to);
   to.tgid = record.tgid;
@@ -346,6 +348,7 @@ probe_result_t ModuleFeed::HandOver(probe_stream& stream, std::uint64_t offset, 
 void ModuleFeed::CloseStream(probe_stream& stream, std::uint32_t reason, std::uint64_t ktime_ns) {
   EndForModule(stream, reason, ktime_ns);
   ForgetConstants(stream);
+  if (stream.names_plaintext) output_.NamePlaintext(stream.cookie, {});
   const std::uint64_t key = stream.cookie | (stream.layer == PROBE_LAYER_PLAINTEXT ? kPlaintextBit : 0);
   recent_[key % kRecent] = {};
   streams_.erase(key);
@@ -388,7 +391,27 @@ StreamFacts ModuleFeed::FactsOf(const probe_stream& stream) const {
 std::uint64_t ModuleFeed::BeginExchange(probe_stream& stream, const probe_exchange_t& exchange) {
   ++ledger_.opened;
   ++ledger_.in_flight;
+  if (stream.layer == PROBE_LAYER_PLAINTEXT) return BeginPlain(stream, exchange);
   return output_.Begin(FactsOf(stream), exchange);
+}
+
+// Of several that begin with the same byte the first is joined, as their modules do it with sequence numbers.
+std::uint64_t ModuleFeed::BeginPlain(probe_stream& stream, const probe_exchange_t& exchange) {
+  StreamFacts facts = FactsOf(stream);
+  facts.pair = stream.begun_anew ? PairKey{} : output_.PlaintextKeyOf(stream.cookie);
+  probe_exchange_t placed = exchange;
+  placed.wire_sequence = 0;
+  if (facts.pair.valid() && exchange.offset >= stream.joined_from) {
+    placed.wire_sequence = PlaintextSequence(exchange.offset);
+    stream.joined_from = exchange.offset + 1;
+  }
+  return output_.Begin(facts, placed);
+}
+
+void ModuleFeed::NamePlaintext(probe_stream& stream, const std::uint8_t* name) {
+  if (stream.layer != PROBE_LAYER_RAW || stream.cookie == 0) return;
+  stream.names_plaintext = true;
+  output_.NamePlaintext(stream.cookie, MakePlaintextKey(name, stream.pair.same_host));
 }
 
 // What the host makes of the constant attributes of a span, made at the first span that names the set.

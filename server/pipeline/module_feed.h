@@ -87,6 +87,7 @@ class ModuleFeed {
   void NotMine(probe_stream& stream);
   probe_result_t HandOver(probe_stream& stream, std::uint64_t offset, std::string_view heir);
   void Unread(const probe_stream& stream);
+  void NamePlaintext(probe_stream& stream, const std::uint8_t* name);
   void EmitMetric(const probe_metric_point_t& point);
   void EmitLog(const probe_log_t& log);
   probe_stream* own_stream() { return &own_stream_; }
@@ -120,6 +121,7 @@ class ModuleFeed {
   bool IsGivenAway(probe_stream& stream);
   void EvictOldest();
   StreamFacts FactsOf(const probe_stream& stream) const;
+  std::uint64_t BeginPlain(probe_stream& stream, const probe_exchange_t& exchange);
   probe_result_t Emit(probe_stream& stream, const probe_span_t& span);
   StreamConstants* ConstantsOf(probe_stream& stream, const probe_span_t& span);
   StreamConstants* KeepConstants(probe_stream& stream, const probe_span_t& span);

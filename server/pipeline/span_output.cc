@@ -95,6 +95,18 @@ const SpanOutput::Source& SpanOutput::SourceOf(const StreamFacts& facts) {
   return source;
 }
 
+void SpanOutput::NamePlaintext(std::uint64_t cookie, const PairKey& key) {
+  if (key.valid())
+    plaintexts_.insert_or_assign(cookie, key);
+  else
+    plaintexts_.erase(cookie);
+}
+
+PairKey SpanOutput::PlaintextKeyOf(std::uint64_t cookie) const {
+  const auto found = plaintexts_.find(cookie);
+  return found == plaintexts_.end() ? PairKey{} : found->second;
+}
+
 std::uint64_t SpanOutput::Begin(const StreamFacts& facts, const probe_exchange_t& exchange) {
   // A goroutine moves between threads, so the thread's request need not be its own: no parent is better than a wrong
   // one.

@@ -82,6 +82,11 @@ class SpanOutput {
 
   const exporter::KeyTable& keys() const { return *shared_.keys; }
 
+  /// What joins both ends of a socket's plaintext, by the socket's cookie; no longer, when the key is not valid.
+  void NamePlaintext(std::uint64_t cookie, const PairKey& key);
+  /// Not valid: it has no name.
+  PairKey PlaintextKeyOf(std::uint64_t cookie) const;
+
   std::uint64_t Begin(const StreamFacts& facts, const probe_exchange_t& exchange);
   SpanFate Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span);
   /// False: no such exchange.
@@ -136,6 +141,7 @@ class SpanOutput {
   std::shared_ptr<const RouteTable> routes_;
   std::shared_ptr<const std::vector<std::string>> service_names_;
   absl::flat_hash_map<SourceKey, Source> sources_;
+  absl::flat_hash_map<std::uint64_t, PairKey> plaintexts_;  // by the socket's cookie
   SourceKey last_key_;
   const Source* last_source_ = nullptr;  // in sources_, of last_key_
   std::vector<std::pair<SinkMask, std::unique_ptr<exporter::BatchBuilder>>> builders_;

@@ -31,9 +31,12 @@ struct probe_stream {
   bool has_open = false;
   bool seen[2] = {false, false};
   bool given_away = false;             // by its module; the kernel follows at the stream's next segment
+  bool names_plaintext = false;        // of the raw layer: the plaintext over its socket has a name
+  bool begun_anew = false;             // of plaintext: its offsets are counted from somewhere else now
   bool closed = false;                 // the module was told; what still comes is only counted
   std::uint32_t rule = 0;              // target rule that let it in
   std::uint64_t expected[2] = {0, 0};  // offset after the last record of a direction
+  std::uint64_t joined_from = 0;       // of plaintext: the next exchange to be joined begins here or later
   std::uint64_t memory = 0;            // bytes given out by stream_alloc
   std::uint64_t last_ktime_ns = 0;
   std::uint32_t last_tgid = 0;

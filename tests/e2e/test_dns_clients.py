@@ -14,6 +14,7 @@ import unittest
 import peers
 from harness import FULL, wait_for
 from name_servers import DnsCase, query
+from spans import CLIENT
 from under_load import UnderLoad
 
 BOTH = {"A": 1, "AAAA": 1}
@@ -90,9 +91,9 @@ class DnsClients(DnsCase):
         return [self.need("nsenter"), "-t", responder.pid, "-n", peers.PYTHON]
 
     def test_multicast(self):
-        """A query from a port of its own is a lookup. What speaks from port 5353 has neither ids nor an end."""
+        """A query from a port of its own is a lookup like any other; one from port 5353 is if somebody answers it."""
         daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
-                                 config=("--set", "timeout=500"))
+                                 config=("--set", "timeout=3000"))
         joined = self.mdns_responder()
         script = ("import socket, sys\n"
                   "with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
@@ -101,11 +102,22 @@ class DnsClients(DnsCase):
                   "  print(len(s.recvfrom(2000)[0]))\n")
         done = self.run_client([*joined, "-c", script, query(77, "probe-host.local").hex()])
         self.assertGreater(int(done.stdout or 0), 12, done.stderr)
-        done = self.run_client([*joined, peers.SERVERS / "mdns_responder.py", "127.0.0.1", "look"])
-        self.assertIn("probe-host.local.", done.stdout, done.stderr)
-        (span,) = daemon.wait_spans(1, settle=1.5)
+        (span,) = daemon.wait_spans(1, settle=1.0)
         self.assertEqual((span.name, span.attributes["dns.answers"]), ("DNS lookup probe-host.local", ["192.0.2.7"]))
         self.assertEqual((span.attributes["server.address"], span.attributes["server.port"]), ("224.0.0.251", 5353))
+        done = self.run_client([*joined, peers.SERVERS / "mdns_responder.py", "127.0.0.1", "look"])
+        self.assertIn("probe-host.local.", done.stdout, done.stderr)
+        asked = daemon.wait_spans(2, settle=1.0, dns__question__name="one._probe._tcp.local")
+        self.assertEqual(sorted(span.attributes["probed.dns.question.type"] for span in asked), ["SRV", "TXT"])
+        for span in asked:
+            said = {"server.address": "224.0.0.251", "server.port": 5353, "network.peer.address": "127.0.0.1",
+                    "network.peer.port": 5353, "network.transport": "udp", "probed.dns.response_code": "NOERROR"}
+            self.assertEqual({key: span.attributes.get(key) for key in said}, said)
+            self.assertEqual((span.name, span.kind), ("DNS lookup one._probe._tcp.local", CLIENT))
+            self.assertNotIn("error.type", span.attributes)
+        # It also asks for addresses of the service's name, which has none: nobody answers, and that is no error.
+        wait_for("the questions without answers", lambda: self.total(daemon, "aborted.unmatched") == 2)
+        self.assertEqual(len(daemon.spans()), 3)
         self.assertGreater(self.total(daemon, "ignored.configured"), 2)
         self.assert_nothing_lost(daemon)
 

@@ -59,6 +59,7 @@ class StreamDriver {
 
   std::uint64_t now_ns = 1'000'000'000;
   std::uint32_t generation = 1;
+  std::uint32_t tgid = 1234;
   probe_cause_t cause{};
   probe_stream_t* raw() { return stream_; }
 
@@ -226,6 +227,7 @@ inline void StreamDriver::Datagram(std::uint8_t direction, std::string_view byte
   datagram.cookie = 77;
   datagram.total = static_cast<std::uint32_t>(bytes.size());
   datagram.captured = static_cast<std::uint32_t>(copy.size());
+  datagram.tgid = tgid;
   datagram.direction = direction;
   datagram.flags = cut != 0 ? PROBE_SEGMENT_TRUNCATED : 0;
   datagram.peer = peer;

@@ -30,6 +30,7 @@ struct probe_stream {
   void* state = nullptr;  // the word a module keeps per stream
   bool not_mine = false;
   bool unread = false;
+  std::string plaintext_name;  // of plaintext that is whole
   std::string handed_to;
   std::int64_t counted = -1;                           // reason given in the call now running
   std::map<std::uint32_t, std::string> constant_sets;  // attributes by number, as text
@@ -87,6 +88,11 @@ class FakeHost {
                                                [](probe_host_context_t* c) { return Of(c).utc_ns; }};
       static constexpr probe_unread_t kUnread = {sizeof(probe_unread_t), 0,
                                                  [](probe_stream_t* s) { s->unread = true; }};
+      static constexpr probe_plaintext_t kPlaintext = {
+          sizeof(probe_plaintext_t), 0, [](probe_stream_t* s, const std::uint8_t* name) {
+            s->plaintext_name.assign(reinterpret_cast<const char*>(name), PROBE_PLAINTEXT_NAME_BYTES);
+          }};
+      if (FromAbi(id) == PROBE_EXTENSION_PLAINTEXT) return &kPlaintext;
       if (FromAbi(id) == PROBE_EXTENSION_UNREAD) return &kUnread;
       return FromAbi(id) == PROBE_EXTENSION_CLOCK ? &kClock : nullptr;
     };

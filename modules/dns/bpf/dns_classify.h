@@ -26,6 +26,12 @@ static inline __attribute__((always_inline)) unsigned dns_u16(const unsigned cha
   return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
+/* Of multicast DNS, which has no ids and may ask several questions at once (RFC 6762, section 18): nothing is set but
+ * that known answers follow in other datagrams. */
+static inline __attribute__((always_inline)) int dns_is_multicast_query(const unsigned char *header) {
+  return !(header[0] | header[1] | header[3]) && !(header[2] & ~0x02);
+}
+
 /* Opcode QUERY, one question, counts that fit a query or a response. mDNS answers (RFC 6762) come without a question.
  */
 static inline __attribute__((always_inline)) int dns_is_header(const unsigned char *header) {
@@ -37,7 +43,7 @@ static inline __attribute__((always_inline)) int dns_is_header(const unsigned ch
   if (header[2] & 0x78) return 0;                /* another opcode */
   if (!response && (header[3] & 0x0f)) return 0; /* a query has no rcode */
   if (header[3] & 0x40) return 0;                /* the reserved bit */
-  if (!response && questions != 1) return 0;
+  if (!response && questions != 1 && (questions - 1 >= DNS_MOST_RECORDS || !dns_is_multicast_query(header))) return 0;
   if (response && (questions > 1 || (questions == 0 && answers == 0))) return 0;
   return answers <= DNS_MOST_RECORDS && authority <= DNS_MOST_RECORDS && additional <= DNS_MOST_RECORDS;
 }

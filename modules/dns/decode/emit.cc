@@ -27,9 +27,18 @@ bool IsWildcard(const probe_endpoint_t& endpoint) {
   return std::all_of(std::begin(endpoint.address), std::end(endpoint.address), [](std::uint8_t b) { return b == 0; });
 }
 
+/// Of services too there are PTR records.
+bool IsReverse(const Lookup& lookup) {
+  constexpr std::string_view kZone("\4arpa\0", 6);
+  const std::string_view name = lookup.wire_name();
+  const auto same = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b); };
+  return lookup.type == LDNS_RR_TYPE_PTR && name.size() >= kZone.size() &&
+         std::equal(kZone.begin(), kZone.end(), name.end() - kZone.size(), same);
+}
+
 std::string_view SpanName(const Lookup& lookup, std::string_view question, sdk::Scratch& scratch) {
   scratch.Start();
-  scratch.Append(lookup.type == LDNS_RR_TYPE_PTR ? "DNS reverse lookup " : "DNS lookup ");
+  scratch.Append(IsReverse(lookup) ? "DNS reverse lookup " : "DNS lookup ");
   scratch.Append(question);
   return scratch.Finish();
 }
@@ -57,8 +66,9 @@ std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const sdk
   return stream.Begin(sdk::ExchangeOf(kind, query));
 }
 
-void Emitter::Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns) {
-  Start(stream, lookup, end_ns);
+void Emitter::Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns,
+                   const probe_endpoint_t* sender) {
+  Start(stream, lookup, end_ns, sender == nullptr ? lookup.peer : *sender);
   Answers(response);
   span_.String(keys_.response_code, ResponseCodeText(response.rcode, span_.scratch()));
   if (response.truncated) span_.Bool(keys_.truncated, true);
@@ -67,23 +77,23 @@ void Emitter::Emit(sdk::Stream stream, const Lookup& lookup, const Message& resp
 }
 
 void Emitter::EmitFailure(sdk::Stream stream, const Lookup& lookup, std::string_view error, std::uint64_t end_ns) {
-  Start(stream, lookup, end_ns);
+  Start(stream, lookup, end_ns, lookup.peer);
   span_.Error(error);
   Finish(stream, lookup);
 }
 
-void Emitter::Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_ns) {
+void Emitter::Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_ns, const probe_endpoint_t& sender) {
   span_.Start(lookup.kind, lookup.exchange);
   span_.Times(lookup.start_ns, end_ns);
   const std::string_view question = NameText(lookup.wire_name(), span_.scratch());
   span_.Name(SpanName(lookup, question, span_.scratch()));
   span_.String(keys_.question_name, question);
   span_.String(keys_.question_type, TypeText(lookup.type, span_.scratch()));
-  Addresses(stream, lookup);
+  Addresses(stream, lookup, sender);
   if (lookup.retransmissions != 0) span_.Int(keys_.retransmissions, lookup.retransmissions);
 }
 
-void Emitter::Addresses(sdk::Stream stream, const Lookup& lookup) {
+void Emitter::Addresses(sdk::Stream stream, const Lookup& lookup, const probe_endpoint_t& sender) {
   const probe_open_t* open = stream.Open();
   if (const std::string_view transport = Transport(lookup, open); !transport.empty())
     span_.String(keys_.transport, transport);
@@ -97,9 +107,12 @@ void Emitter::Addresses(sdk::Stream stream, const Lookup& lookup) {
   if (peer_.address().empty()) return;
   span_.String(is_server ? keys_.client_address : keys_.server_address, peer_.address());
   span_.Int(is_server ? keys_.client_port : keys_.server_port, peer_.port());
-  span_.String(keys_.peer_address, peer_.address());
-  span_.Int(keys_.peer_port, peer_.port());
-  span_.String(keys_.network_type, NetworkType(lookup.peer, peer_.address()));
+  if (&sender != &lookup.peer) local_.Set(sender);  // a client's own address is not told
+  const sdk::AddressText& peer = &sender != &lookup.peer ? local_ : peer_;
+  if (peer.address().empty()) return;
+  span_.String(keys_.peer_address, peer.address());
+  span_.Int(keys_.peer_port, peer.port());
+  span_.String(keys_.network_type, NetworkType(sender, peer.address()));
 }
 
 void Emitter::Answers(const Message& response) {

@@ -41,14 +41,15 @@ class Emitter {
   explicit Emitter(const Keys& keys) : keys_(keys) {}
 
   static std::uint64_t Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query);
-  /// Answered.
-  void Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns);
+  /// Answered. `sender`: by another address than was asked; nullptr: by that.
+  void Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns,
+            const probe_endpoint_t* sender = nullptr);
   /// Not answered.
   void EmitFailure(sdk::Stream stream, const Lookup& lookup, std::string_view error, std::uint64_t end_ns);
 
  private:
-  void Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_ns);
-  void Addresses(sdk::Stream stream, const Lookup& lookup);
+  void Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_ns, const probe_endpoint_t& sender);
+  void Addresses(sdk::Stream stream, const Lookup& lookup, const probe_endpoint_t& sender);
   void Answers(const Message& response);
   void Finish(sdk::Stream stream, const Lookup& lookup);
 

@@ -34,8 +34,7 @@ constexpr std::uint16_t kClassMask = 0x7fff;  // the top bit is no part of it in
 /// section 2.2.1): then the id has to do.
 bool SameQuestion(const Lookup& lookup, const Message& message) {
   if (!message.has_question) return message.is_response && (message.rcode != 0 || lookup.is_transfer());
-  return lookup.type == message.question.type && ((lookup.class_ ^ message.question.class_) & kClassMask) == 0 &&
-         SameName(lookup.wire_name(), message.question.wire_name());
+  return lookup.type == message.question.type && Lookups::IsAbout(lookup, message.question);
 }
 
 }  // namespace
@@ -70,6 +69,10 @@ Lookup* Lookups::Find(Socket& socket, const LookupKey& key) {
     if (!at->over_stream) break;  // of datagrams there are never two alike
   }
   return found;
+}
+
+bool Lookups::IsAbout(const Lookup& lookup, const Question& question) {
+  return ((lookup.class_ ^ question.class_) & kClassMask) == 0 && SameName(lookup.wire_name(), question.wire_name());
 }
 
 void Lookups::Doubt(Socket& socket, probe_span_kind kind) {

@@ -41,6 +41,9 @@ struct Lookup {
   std::uint16_t type = 0;
   std::uint16_t class_ = 0;
   std::uint8_t name_size = 0;
+  std::uint32_t tgid = 0;  // of multicast: any socket of the process may get the answer
+  bool multicast = false;
+  bool answered = false;  // of multicast: by the message at hand
   bool over_stream = false;
   bool doubtful = false;  // bytes were lost that may have been the response
 
@@ -74,6 +77,8 @@ class Lookups {
   Lookup* Add(sdk::Stream stream, Socket& socket, const LookupKey& key);
   /// Of several alike the one that waits longest.
   static Lookup* Find(Socket& socket, const LookupKey& key);
+  /// Whether it asks for that name and class.
+  static bool IsAbout(const Lookup& lookup, const Question& question);
   /// Sent again: it is the newest now.
   void Renew(Lookup& lookup, std::uint64_t now_ns);
   void Remove(sdk::Stream stream, Lookup& lookup);

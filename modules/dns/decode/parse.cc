@@ -105,4 +105,51 @@ sdk::ParseState ParseMessage(std::string_view bytes, Message* out) {
   return sdk::ParseState::kOk;
 }
 
+bool MessageReader::ReadHead(Head* out) {
+  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes_.data());
+  if (bytes_.size() < kHeaderSize || LDNS_OPCODE_WIRE(data) != LDNS_PACKET_QUERY) return false;
+  at_ = kHeaderSize;
+  *out = {.is_response = LDNS_QR_WIRE(data) != 0,
+          .truncated = LDNS_TC_WIRE(data) != 0,
+          .rcode = LDNS_RCODE_WIRE(data),
+          .questions = LDNS_QDCOUNT(data),
+          .answers = ldns_read_uint16(data + kAnswersOffset),
+          .authority = ldns_read_uint16(data + LDNS_NSCOUNT_OFF),
+          .additional = ldns_read_uint16(data + LDNS_ARCOUNT_OFF)};
+  return true;
+}
+
+bool MessageReader::ReadQuestion(Question* out) {
+  Cursor cursor{reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size(), at_};
+  if (!dns::ReadQuestion(cursor, *out)) return false;
+  at_ = cursor.at;
+  return true;
+}
+
+bool MessageReader::ReadRecord(ResourceRecord* out) {
+  constexpr std::size_t kTail = kRecordTail - kQuestionTail;
+  Cursor cursor{reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size(), at_};
+  if (!dns::ReadQuestion(cursor, out->owner) || !cursor.Has(kTail)) return false;
+  out->ttl = ldns_read_uint32(cursor.bytes + cursor.at);
+  const std::size_t size = cursor.U16(4);
+  cursor.at += kTail;
+  if (!cursor.Has(size)) return false;
+  out->data_at = cursor.at;
+  out->data = bytes_.substr(cursor.at, size);
+  at_ = cursor.at + size;
+  return true;
+}
+
+bool MessageReader::Denies(const ResourceRecord& record, std::uint16_t type) const {
+  if (record.owner.type != LDNS_RR_TYPE_NSEC || type > 0xff) return false;
+  const std::size_t end = record.data_at + record.data.size();
+  Cursor cursor{reinterpret_cast<const std::uint8_t*>(bytes_.data()), end, record.data_at};
+  if (!SkipName(cursor) || !cursor.Has(2) || cursor.bytes[cursor.at] != 0) return false;
+  const std::size_t length = cursor.bytes[cursor.at + 1];
+  cursor.at += 2;
+  if (length == 0 || !cursor.Has(length)) return false;
+  const std::size_t byte = type / 8U;
+  return byte >= length || (cursor.bytes[cursor.at + byte] & 0x80U >> type % 8U) == 0;
+}
+
 }  // namespace probed::mod::dns

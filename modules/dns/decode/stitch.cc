@@ -11,8 +11,8 @@ namespace {
 constexpr std::uint16_t kMulticastPort = 5353;
 constexpr std::string_view kTimeout = "timeout";
 
-/// mDNS proper (RFC 6762) speaks from the port: no ids, many answers to one question, often none. A query from another
-/// port is an ordinary one, and is answered like one (section 6.7).
+/// mDNS proper (RFC 6762) speaks from the port. A query from another port is an ordinary one, and is answered like one
+/// (section 6.7).
 bool IsMulticast(sdk::Stream stream, const probe_endpoint_t& peer) {
   const probe_open_t* open = stream.Open();
   return (open == nullptr ? peer.port : open->local.port) == kMulticastPort;
@@ -23,7 +23,14 @@ probe_span_kind KindOf(const Message& message, std::uint8_t direction) {
   return message.is_response == (direction == PROBE_RECEIVED) ? PROBE_SPAN_CLIENT : PROBE_SPAN_SERVER;
 }
 
-Arrival ArrivalOf(const probe_datagram_t& datagram) {
+/// Who closes the socket of datagrams gave up waiting; of a connection either end may have.
+std::string_view FailureOf(const Lookup& lookup, std::uint32_t close_reason) {
+  return lookup.over_stream ? sdk::CloseFailure(close_reason) : kTimeout;
+}
+
+}  // namespace
+
+Arrival Stitcher::ArrivalOf(const probe_datagram_t& datagram) {
   return {{.begin_ns = datagram.ktime_ns,
            .end_ns = datagram.ktime_ns,
            .cookie = datagram.cookie,
@@ -34,18 +41,12 @@ Arrival ArrivalOf(const probe_datagram_t& datagram) {
           datagram.peer};
 }
 
-/// Who closes the socket of datagrams gave up waiting; of a connection either end may have.
-std::string_view FailureOf(const Lookup& lookup, std::uint32_t close_reason) {
-  return lookup.over_stream ? sdk::CloseFailure(close_reason) : kTimeout;
-}
-
-}  // namespace
-
 void Stitcher::OnDatagram(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram) {
   if (datagram.captured == 0) return stream.Count(PROBE_UNDECODABLE_TRUNCATED);
-  if (IsMulticast(stream, datagram.peer)) return stream.Count(PROBE_IGNORED_CONFIGURED);
   const std::string_view bytes(reinterpret_cast<const char*>(datagram.bytes), datagram.captured);
-  const probe_reason reason = OnMessage(stream, socket, bytes, ArrivalOf(datagram));
+  const probe_reason reason = IsMulticast(stream, datagram.peer)
+                                  ? OnMulticast(stream, socket, datagram)
+                                  : OnMessage(stream, socket, bytes, ArrivalOf(datagram));
   if (reason != kUsed) stream.Count(reason);
 }
 
@@ -99,14 +100,16 @@ probe_reason Stitcher::OnResponse(sdk::Stream stream, Socket& socket, const Arri
 
 void Stitcher::Remove(sdk::Stream stream, Lookup& lookup) {
   pins_.Unpin(lookup.generation);
-  lookups_.Remove(stream, lookup);
+  (lookup.multicast ? multicast_ : lookups_).Remove(stream, lookup);
 }
 
 /// Where the answer may have been in lost bytes, nobody knows that there was none. A query on a stream of which nothing
 /// else is known was sent when its connection had ended (the reset comes while the call still runs): how is known no
 /// more.
 void Stitcher::EndUnanswered(sdk::Stream stream, Lookup& lookup, std::string_view error, std::uint64_t end_ns) {
-  if (lookup.doubtful)
+  if (lookup.multicast)  // it need not be: it was no error
+    stream.Abort(lookup.exchange, PROBE_ABORTED_UNMATCHED);
+  else if (lookup.doubtful)
     stream.Abort(lookup.exchange, PROBE_ABORTED_GAP);
   else if (lookup.over_stream && stream.Open() == nullptr)
     stream.Abort(lookup.exchange, PROBE_ABORTED_CLOSE);
@@ -134,6 +137,7 @@ void Stitcher::OnClose(sdk::Stream stream, Socket& socket, std::uint32_t reason,
 // In the order in which they were sent: behind a lookup with a longer timeout of an older configuration, one with a
 // shorter one waits for it.
 void Stitcher::OnTick(std::uint64_t now_ns) {
+  ForgetUnanswered(now_ns);
   for (Lookup* lookup = lookups_.oldest(); lookup != nullptr; lookup = lookups_.oldest()) {
     const std::uint64_t end_ns = lookup->last_ns + lookup->config->timeout_ns;
     if (end_ns > now_ns) return;

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The rules: which message begins a lookup, which one ends it, and what becomes of those that nobody answers
-// (stitch.cc); and how messages are found in a stream (stitch_stream.cc). One per shard. [shard]
+// (stitch.cc); how messages are found in a stream (stitch_stream.cc); and multicast, where all is different
+// (stitch_multicast.cc). One per shard. [shard]
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,16 @@ class Stitcher : public sdk::FramedReader<Stitcher, Socket> {
   void EndUnanswered(sdk::Stream stream, Lookup& lookup, std::string_view error, std::uint64_t end_ns);
   void EndAtClose(sdk::Stream stream, Lookup& lookup, std::uint32_t reason, std::uint64_t ktime_ns);
   void Remove(sdk::Stream stream, Lookup& lookup);
+  static Arrival ArrivalOf(const probe_datagram_t& datagram);
+
+  // stitch_multicast.cc
+  probe_reason OnMulticast(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram);
+  probe_reason OnMulticastQuery(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram);
+  probe_reason OnMulticastResponse(const probe_datagram_t& datagram);
+  void Ask(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram, const Question& question);
+  void EndMulticast(Lookup& lookup, std::string_view bytes, const probe_datagram_t& datagram);
+  Lookup* FindMulticast(std::uint32_t tgid, const Question& question) const;
+  void ForgetUnanswered(std::uint64_t now_ns);
 
   // stitch_stream.cc: for FramedReader
   static constexpr std::size_t kPrefix = DNS_PREFIX_BYTES;
@@ -54,6 +65,7 @@ class Stitcher : public sdk::FramedReader<Stitcher, Socket> {
 
   Emitter emitter_;
   Lookups lookups_;
+  Lookups multicast_;  // those of multicast
   const sdk::Generations<Config>& configs_;
   sdk::ShardHost host_;
   Message message_;  // at hand: too large to be made anew each time

@@ -27,6 +27,14 @@ struct Question {
   std::string_view wire_name() const { return {reinterpret_cast<const char*>(name.data()), name_size}; }
 };
 
+/// A record, its owner like a question. LIFETIME: `data` is the message's.
+struct ResourceRecord {
+  Question owner;
+  std::uint32_t ttl = 0;
+  std::size_t data_at = 0;  // in the message
+  std::string_view data;
+};
+
 /// An A or AAAA record. LIFETIME: `bytes` are the message's.
 struct Address {
   bool is_v6 = false;

@@ -49,6 +49,16 @@ TEST(DnsClassify, ClaimsQueriesAndResponses) {
   EXPECT_TRUE(Claims(Header{.additional = 1}.Bytes() + QuestionBytes("a", kA)));  // EDNS
 }
 
+/// What is sent from port 5353 has no id, and may have many questions.
+TEST(DnsClassify, ClaimsSeveralQuestionsOfMulticast) {
+  const std::string questions = QuestionBytes("a.local", kA) + QuestionBytes("a.local", kAaaa);
+  EXPECT_TRUE(Claims(Header{.id = 0, .flags = 0, .questions = 2}.Bytes() + questions));
+  EXPECT_TRUE(Claims(Header{.id = 0, .flags = 0x0200, .questions = 2, .answers = 3}.Bytes() + questions));
+  EXPECT_FALSE(Claims(Header{.id = 0, .flags = 0x0100, .questions = 2}.Bytes() + questions));
+  EXPECT_FALSE(Claims(Header{.id = 1, .flags = 0, .questions = 2}.Bytes() + questions));
+  EXPECT_FALSE(Claims(Header{.id = 0, .flags = 0, .questions = 65}.Bytes() + questions));
+}
+
 TEST(DnsClassify, LeavesOthersAlone) {
   EXPECT_FALSE(Claims("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   EXPECT_FALSE(Claims("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n"));

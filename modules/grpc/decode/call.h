@@ -56,9 +56,9 @@ struct Call {
   bool request_done = false;
   bool response_lossy = false;  // not all of what the response said is known
   bool cut = false;
-  bool torn = false;                  // bytes of the connection were lost while it was open: its end may be among them
-  std::array<bool, 2> body_unsure{};  // padding of unknown size, or lost frames
-  std::array<char, 32> web_status{};  // first bytes of gRPC-Web's trailers
+  bool torn = false;                   // bytes of the connection were lost while it was open: its end may be among them
+  std::array<bool, 2> body_unsure{};   // padding of unknown size, or lost frames
+  std::array<char, 124> web_status{};  // first bytes of gRPC-Web's trailers; no more of them leave the kernel
   std::uint8_t web_status_size = 0;
 
   CapturedHeader* captured() { return reinterpret_cast<CapturedHeader*>(this + 1); }

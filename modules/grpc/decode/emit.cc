@@ -28,13 +28,17 @@ bool IsGrpc(Content content) {
   return content == Content::kGrpc || content == Content::kGrpcWeb || content == Content::kGrpcWebText;
 }
 
-/// grpc-status in the trailers that gRPC-Web sends as a message: "grpc-status:0\r\n...".
+/// grpc-status in the trailers that gRPC-Web sends as a message: "grpc-status:0\r\n...". Other lines may say the same
+/// words.
 std::int32_t WebStatus(const Call& call) {
-  const std::string_view text(call.web_status.data(), call.web_status_size);
+  std::string_view text(call.web_status.data(), call.web_status_size);
   constexpr std::string_view kName = "grpc-status:";
-  const std::size_t at = text.find(kName);
-  if (at == std::string_view::npos) return kNoStatus;
-  const std::string_view value = text.substr(at + kName.size());
+  while (!text.starts_with(kName)) {
+    const std::size_t line = text.find('\n');
+    if (line == std::string_view::npos) return kNoStatus;
+    text.remove_prefix(line + 1);
+  }
+  const std::string_view value = text.substr(kName.size());
   const std::size_t end = value.find_first_of("\r\n");
   return end == std::string_view::npos ? kNoStatus : ParseStatus(sdk::TrimBlanks(value.substr(0, end)));
 }

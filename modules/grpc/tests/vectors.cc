@@ -178,12 +178,18 @@ Vector Web() {
   for (auto& [name, value] : request) {
     if (name == "content-type") value = "application/grpc-web+proto";
   }
-  const std::string trailers = "grpc-status:7\r\ngrpc-message:no\r\n";
-  return {"gRPC-Web: the trailers are the last message",
-          {Received(Join({p.Hello(), p.client.Frames(1, request), Data(1, Message("x"), true)})),
-           Sent(Join({p.server.Frames(1, {{":status", "200"}, {"content-type", "application/grpc-web+proto"}}),
-                      Data(1, Message("answer")), Data(1, "\x80" + BigEndian(trailers.size(), 4) + trailers, true)}))},
-          {"server a.B/Web PERMISSION_DENIED -"}};
+  Vector vector{"gRPC-Web: the trailers are the last message", {Received(p.Hello())}, {}};
+  std::uint32_t id = 1;
+  for (const std::string trailers :
+       {"grpc-status:7\r\ngrpc-message:no\r\n", "grpc-message: it was grpc-status: 0, or so\r\ngrpc-status: 7\r\n"}) {
+    vector.steps.push_back(Received(Join({p.client.Frames(id, request), Data(id, Message("x"), true)})));
+    vector.steps.push_back(
+        Sent(Join({p.server.Frames(id, {{":status", "200"}, {"content-type", "application/grpc-web+proto"}}),
+                   Data(id, Message("answer")), Data(id, "\x80" + BigEndian(trailers.size(), 4) + trailers, true)})));
+    vector.spans.push_back("server a.B/Web PERMISSION_DENIED -");
+    id += 2;
+  }
+  return vector;
 }
 
 Vector NoGrpcAnswer() {

@@ -60,6 +60,7 @@ struct Handshake {
   Text<255> server_name;
   Text<255> protocol;
   Text<32> session_id;
+  Text<32> random;                           // the client's
   std::array<Certificate*, 2> certificates;  // by direction
 
   bool is_client() const { return client == PROBE_SENT; }
@@ -71,7 +72,7 @@ struct Connection {
   Handshake* handshake;                 // only while it lasts
   std::uint64_t cookie;                 // of the socket. Meaningless when there is no handshake
   bool over;                            // nothing of this connection is of interest any more
-  bool late;                            // its beginning was not seen
+  bool late;                            // the handshake's beginning was not seen: not the first bytes, or no question
 };
 
 }  // namespace probed::mod::tls

@@ -85,7 +85,8 @@ Keys::Keys(sdk::Host host)
       client(host, "tls.client"),
       time_to_expiry(host.InternInstrument("probed.tls.certificate.time_to_expiry")),
       clock(host),
-      unread(host) {}
+      unread(host),
+      plaintext(host) {}
 
 std::uint64_t Emitter::Begin(sdk::Stream stream, const Arrival& first) {
   probe_exchange_t exchange{};

@@ -51,6 +51,7 @@ struct Keys {
   std::uint32_t time_to_expiry;
   sdk::HostClock clock;
   sdk::HostUnread unread;
+  sdk::HostPlaintext plaintext;
 };
 
 /// One per shard. [shard]
@@ -61,6 +62,10 @@ class Emitter {
   static std::uint64_t Begin(sdk::Stream stream, const Arrival& first);
   /// An established connection whose plaintext is not seen.
   void Unread(sdk::Stream stream) const { keys_.unread.Report(stream); }
+  /// The plaintext of the connection is seen from its first byte.
+  void Whole(sdk::Stream stream, const Handshake& handshake) const {
+    keys_.plaintext.Whole(stream, handshake.random.view());
+  }
   /// `error`: what it failed with; empty: the connection is established.
   void End(sdk::Stream stream, const Handshake& handshake, std::string_view error, std::uint64_t end_ns);
   /// A server's certificate was seen.

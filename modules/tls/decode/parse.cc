@@ -106,7 +106,7 @@ bool ParseClientHello(std::string_view body, ClientHello* out) {
   std::uint16_t version = 0;
   std::string_view ciphers;
   std::string_view compressions;
-  if (!reader.ReadBigEndian(&version) || !reader.Skip(kRandomBytes)) return false;
+  if (!reader.ReadBigEndian(&version) || !reader.Read(kRandomBytes, &out->random)) return false;
   if (!ReadSessionId(reader, &out->session_id)) return false;
   if (!ReadVector<std::uint16_t>(reader, &ciphers) || ciphers.size() % 2 != 0) return false;
   if (!ReadVector<std::uint8_t>(reader, &compressions)) return false;

@@ -156,8 +156,8 @@ void Stitcher::Lose(Reading& r) {
 }
 
 /// Not the grammar. A connection that never showed a handshake is somebody else's; but not one that came in the midst
-/// of it (given over by the protocol that asked for TLS), and one that was never opened has ended already (a reset that
-/// came while `send` still ran), and its handshake with it.
+/// of it (`late`), and one that was never opened has ended already (a reset that came while `send` still ran), and its
+/// handshake with it.
 void Stitcher::Refuse(Reading& r) {
   const bool never = r.connection.handshake == nullptr;
   const bool ended = never && (r.connection.late || r.stream.Open() == nullptr);

@@ -50,6 +50,8 @@ class Stitcher {
     bool is_over() const { return connection.over || (d.flags & (TLS_LOST | TLS_FINISHED)) != 0; }
   };
 
+  static bool IsBound(const Reading& r) { return (r.segment->hint & TLS_HINT_BOUND) != 0; }
+
   // Records.
   void Consume(Reading& r, std::string_view bytes);
   void TakeHeader(Reading& r, std::string_view* bytes);

@@ -62,7 +62,7 @@ void Stitcher::OnFinished(Reading& r) {
 /// A library that is probed tells what it says: of one it sends before that, of one that came after that.
 void Stitcher::OnEncryptedAlert(Reading& r) {
   Handshake& handshake = *r.connection.handshake;
-  if (r.direction == PROBE_RECEIVED && (r.segment->hint & TLS_HINT_BOUND) != 0)
+  if (r.direction == PROBE_RECEIVED && IsBound(r))
     handshake.alert_ns = r.segment->ktime_ns;
   else if (r.direction == PROBE_SENT && handshake.alert_sent != kCloseNotify)
     End(r, AlertText(handshake.alert_sent));
@@ -81,13 +81,12 @@ void Stitcher::OnMessage(Reading& r, std::uint8_t type, std::string_view body, c
   }
 }
 
-/// A connection may come late from a module that saw TLS being asked for: the ClientHello was on its way already.
+/// An answer to a ClientHello that was not seen: of TLS that a protocol asks for it may have been on its way already.
 void Stitcher::OnFirstMessage(Reading& r, std::uint8_t type, std::string_view body, const Arrival& start) {
   if (type == kClientHello) return OnClientHello(r, body, start);
   ServerHello hello;
-  if (type != kServerHello || !ParseServerHello(body, &hello)) return Refuse(r);
-  r.outcome = PROBE_IGNORED_BODY;
-  Forget(r.stream, r.connection);
+  r.connection.late |= type == kServerHello && ParseServerHello(body, &hello);
+  Refuse(r);
 }
 
 void Stitcher::OnClientHello(Reading& r, std::string_view body, const Arrival& start) {
@@ -111,6 +110,7 @@ void Stitcher::OnClientHello(Reading& r, std::string_view body, const Arrival& s
   handshake->early_data = hello.early_data;
   handshake->server_name.Set(hello.server_name);
   handshake->session_id.Set(hello.session_id);
+  handshake->random.Set(hello.random);
   pins_.Pin(start.generation);
   r.connection.handshake = handshake;
   r.connection.cookie = start.cookie;
@@ -126,6 +126,8 @@ void Stitcher::OnServerHello(Reading& r, std::string_view body) {
     return;
   }
   handshake.answered = true;
+  // There was no plaintext yet. A client's early data is sent when its library is not asked, and nobody counts it.
+  if (IsBound(r) && !handshake.early_data) emitter_.Whole(r.stream, handshake);
   handshake.version = hello.version;
   handshake.cipher = hello.cipher;
   handshake.group = hello.version == kTls13 ? hello.group : 0;
@@ -205,7 +207,7 @@ bool Stitcher::OnSecretCertificate(const Open& open, std::string_view bytes) {
 /// The record at hand is the last one of the handshake.
 void Stitcher::End(Reading& r, std::string_view error) {
   Handshake& handshake = *r.connection.handshake;
-  handshake.bound = (r.segment->hint & TLS_HINT_BOUND) != 0;
+  handshake.bound = IsBound(r);
   if (error.empty() && !handshake.bound) emitter_.Unread(r.stream);
   if (handshake.exchange == 0) r.outcome = PROBE_IGNORED_CONFIGURED;
   EndAt(r.stream, r.connection, error, r.segment->ktime_ns);

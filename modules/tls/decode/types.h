@@ -25,6 +25,7 @@ enum MessageType : std::uint8_t {
 
 /// LIFETIME: the message's.
 struct ClientHello {
+  std::string_view random;
   std::string_view session_id;
   std::string_view server_name;  // empty: not named
   bool early_data = false;       // it sends data before the server has answered

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -396,6 +397,40 @@ TEST(TlsPlaintext, HandshakeTellsWhetherItIsRead) {
   }
 }
 
+/// Both ends say the same of a connection whose plaintext was seen from before the handshake was over.
+TEST(TlsPlaintext, HasANameThatBothEndsKnow) {
+  for (const char* name : {"tls13", "tls13_hello_retry", "tls12"}) {
+    std::set<std::string> names;
+    for (const char end : {'<', '>'}) {
+      Driver driver(probe_module_entry);
+      StreamDriver stream = driver.NewStream();
+      for (Step step : Conversation(name, end)) {
+        step.hint = TLS_HINT_BOUND;
+        stream.Feed(step);
+      }
+      EXPECT_EQ(stream.raw()->plaintext_name.size(), std::size_t{PROBE_PLAINTEXT_NAME_BYTES});
+      names.insert(stream.raw()->plaintext_name);
+      stream.Close(PROBE_CLOSE_PEER);
+    }
+    EXPECT_EQ(names.size(), 1U) << name;
+  }
+}
+
+/// Bound when the answer had come: bytes may have gone by.
+TEST(TlsPlaintext, BoundLateHasNoName) {
+  Driver driver(probe_module_entry);
+  StreamDriver stream = driver.NewStream();
+  bool answered = false;
+  for (Step step : Conversation("tls12", '>')) {
+    step.hint = answered ? TLS_HINT_BOUND : 0;
+    answered |= step.direction == PROBE_RECEIVED;
+    stream.Feed(step);
+  }
+  EXPECT_EQ(driver.host.spans.front().Get("probed.tls.plaintext_read"), "true");
+  EXPECT_EQ(stream.raw()->plaintext_name, "");
+  stream.Close(PROBE_CLOSE_PEER);
+}
+
 TEST(TlsPlaintext, AFailedHandshakeNamesNobody) {
   Driver driver(probe_module_entry);
   StreamDriver stream = driver.NewStream();
@@ -403,6 +438,7 @@ TEST(TlsPlaintext, AFailedHandshakeNamesNobody) {
   for (const Step& step : Conversation("no_shared_version", '>')) stream.Feed(step);
   ASSERT_EQ(driver.host.spans.size(), 1U);
   EXPECT_FALSE(stream.raw()->unread);
+  EXPECT_EQ(stream.raw()->plaintext_name, "");
   stream.Close(PROBE_CLOSE_PEER);
 }
 

@@ -5,6 +5,10 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 
+#include <array>
+
+#include "api/module/probe_host.h"
+
 namespace probed::pipeline {
 namespace {
 
@@ -25,6 +29,24 @@ probe_endpoint_t Inet6(const char* address, std::uint16_t port) {
 }
 
 bool SameKey(const PairKey& a, const PairKey& b) { return a.high == b.high && a.low == b.low; }
+
+TEST(PlaintextKey, EveryByteOfTheNameCounts) {
+  std::array<std::uint8_t, PROBE_PLAINTEXT_NAME_BYTES> name{};
+  const PairKey key = MakePlaintextKey(name.data(), true);
+  EXPECT_TRUE(key.valid());
+  EXPECT_TRUE(key.same_host);
+  EXPECT_TRUE(SameKey(key, MakePlaintextKey(name.data(), false)));
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    std::array<std::uint8_t, PROBE_PLAINTEXT_NAME_BYTES> other = name;
+    other[i] = 2;
+    EXPECT_FALSE(SameKey(key, MakePlaintextKey(other.data(), true))) << i;
+  }
+}
+
+TEST(PlaintextKey, AnOffsetIsASequenceNumber) {
+  EXPECT_NE(PlaintextSequence(0), 0U);
+  EXPECT_NE(PlaintextSequence(1), PlaintextSequence(0));
+}
 
 TEST(PairKey, IsTheSameAtBothEnds) {
   const PairKey client = MakePairKey(Inet("10.0.0.1", 40000), Inet("10.0.0.2", 80));

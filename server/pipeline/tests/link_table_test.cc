@@ -229,6 +229,46 @@ TEST_F(LinkTableTest, BothEndsOfAConnectionAreJoined) {
   EXPECT_EQ(table_.counters().linked_pair, 1U);
 }
 
+TEST_F(LinkTableTest, RequestInPlaintextIsNoChildOfOneThatHadEnded) {
+  for (const std::uint8_t layer : {PROBE_LAYER_RAW, PROBE_LAYER_PLAINTEXT}) {
+    for (const bool ended : {false, true}) {
+      const std::uint64_t number = 10U + layer * 2U + (ended ? 1U : 0U);
+      ExchangeInfo asked = Joined(Client(0, 0, kStart), Pair(number), 777);
+      ExchangeInfo answered = Joined(Server(number, 0, kStart + 2 * kMs), Pair(number), 777);
+      asked.layer = answered.layer = layer;
+      const ExchangeId client = Begin(asked);
+      const ExchangeId server = Begin(answered);
+      if (ended) table_.End(client, kStart + kMs);
+      const bool joined = layer == PROBE_LAYER_RAW || !ended;
+      EXPECT_EQ(Get(server).origin, joined ? Origin::kPair : Origin::kRoot);
+    }
+  }
+  EXPECT_EQ(table_.counters().stale, 1U);
+}
+
+/// Its sender's thread may come back from the library when everything is over.
+TEST_F(LinkTableTest, RequestInPlaintextWaitsForItsSender) {
+  const auto plain = [](ExchangeInfo info) {
+    info.layer = PROBE_LAYER_PLAINTEXT;
+    return info;
+  };
+  const ExchangeId server = Begin(plain(Joined(Server(2, 0, kStart), Pair(5), 777)));
+  ExchangeInfo made = Client(2, 0, kStart + kUs);
+  made.cause.layer = PROBE_LAYER_PLAINTEXT;
+  const ExchangeId call = Begin(made);
+  const ExchangeId alone = Begin(plain(Joined(Server(3, 0, kStart), Pair(6), 777)));
+  table_.End(server, kStart + kMs);
+  SpanContext context;
+  for (const ExchangeId id : {server, call, alone})
+    EXPECT_EQ(table_.Resolve(id, kStart + kMs, ids_, context), Resolution::kPending);
+  const ExchangeId client = Begin(plain(Joined(Client(0, 0, kStart + 2 * kMs), Pair(5), 777)));
+  const SpanContext joined = Get(server, kStart + 3 * kMs);
+  ExpectChild(joined, Get(client, kStart + 3 * kMs));
+  EXPECT_EQ(joined.not_before_ns, 0U) << "it was no shorter than it was";
+  EXPECT_EQ(Get(call, kStart + 3 * kMs).trace_id, joined.trace_id);
+  ExpectRoot(Get(alone, kStart + 200 * kMs));
+}
+
 TEST_F(LinkTableTest, JoinNeedsTheSameSequenceAndPair) {
   Begin(Joined(Client(0, 0, kStart), Pair(5), 777));
   ExpectRoot(Get(Begin(Joined(Server(2, 0, kStart), Pair(5), 778))));

@@ -6,9 +6,11 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <functional>
 #include <numeric>
 
+#include "api/sdk/host.h"
 #include "server/pipeline/host_table.h"
 #include "server/pipeline/tests/fake_ring.h"
 #include "server/pipeline/tests/output_rig.h"
@@ -313,6 +315,121 @@ TEST_F(ModuleFeedTest, StreamGivenBackIsANewOne) {
   Segment("two", 3);
   EXPECT_EQ(fed, 1);
   EXPECT_THAT(closes, SizeIs(1));
+}
+
+/// Two sockets, the ends of one connection, and the plaintext over each.
+class PlaintextEnds : public ModuleFeedTest {
+ protected:
+  static constexpr std::uint64_t kClient = 7;
+  static constexpr std::uint64_t kServer = 8;
+
+  void Put(__u64 cookie, __u8 layer, std::uint64_t offset) {
+    pb_record record = Record(PB_RECORD_SEGMENT);
+    record.cookie = cookie;
+    record.layer = layer;
+    record.offset = offset;
+    record.total = 1;
+    ring_.Put(record, "x");
+    feed_.Drain(100);
+  }
+  void Opens(__u64 cookie, __u8 layer) {
+    const pb_open open{};
+    pb_record record = Record(PB_RECORD_OPEN);
+    record.cookie = cookie;
+    record.layer = layer;
+    ring_.Put(record, {reinterpret_cast<const char*>(&open), sizeof(open)});
+    feed_.Drain(100);
+  }
+  /// The handshake was seen at this end.
+  void Name(__u64 cookie, std::uint8_t number) {
+    on_segment = [this, number](probe_stream_t* stream, const probe_segment_t&) {
+      const std::array<std::uint8_t, PROBE_PLAINTEXT_NAME_BYTES> name{number};
+      const auto* plaintext = static_cast<const probe_plaintext_t*>(
+          host().get_extension(host().context, sdk::ToAbi(PROBE_EXTENSION_PLAINTEXT)));
+      plaintext->whole(stream, name.data());
+    };
+    Put(cookie, PROBE_LAYER_RAW, 0);
+  }
+  void NameBoth(std::uint8_t number = 1) {
+    for (const std::uint64_t cookie : {kClient, kServer}) {
+      Name(cookie, number);
+      Opens(cookie, PROBE_LAYER_PLAINTEXT);
+    }
+  }
+  void Request(__u64 cookie, std::uint64_t offset) {
+    on_segment = [this](probe_stream_t* stream, const probe_segment_t& segment) {
+      probe_exchange_t exchange{};
+      exchange.struct_size = sizeof(exchange);
+      exchange.kind = segment.cookie == kClient ? PROBE_SPAN_CLIENT : PROBE_SPAN_SERVER;
+      exchange.cookie = segment.cookie;
+      exchange.layer = segment.layer;
+      exchange.offset = segment.offset;
+      exchange.start_ns = 1;
+      probe_span_t span{};
+      span.struct_size = sizeof(span);
+      span.exchange = host().exchange_begin(stream, &exchange);
+      span.end_ns = 2;
+      EXPECT_EQ(host().emit_span(stream, &span), PROBE_OK);
+    };
+    Put(cookie, PROBE_LAYER_PLAINTEXT, offset);
+  }
+  std::uint64_t joined() const { return rig_.links.counters().linked_pair; }
+};
+
+TEST_F(PlaintextEnds, AreJoinedByOffsets) {
+  NameBoth();
+  for (const std::uint64_t offset : {0U, 100U, 200U}) Request(kClient, offset);
+  for (const std::uint64_t offset : {0U, 100U, 200U}) Request(kServer, offset);
+  EXPECT_EQ(joined(), 3U);
+  Request(kServer, 201);
+  EXPECT_EQ(joined(), 3U);
+}
+
+TEST_F(PlaintextEnds, OfDifferentConnectionsAreNot) {
+  Name(kClient, 1);
+  Name(kServer, 2);
+  Request(kClient, 0);
+  Request(kServer, 0);
+  EXPECT_EQ(joined(), 0U);
+}
+
+TEST_F(PlaintextEnds, OfWhichOneWasNotSeenWholeAreNot) {
+  Name(kClient, 1);
+  Request(kClient, 0);
+  Request(kServer, 0);
+  EXPECT_EQ(joined(), 0U);
+}
+
+TEST_F(PlaintextEnds, CountedAnewAreNoLongerJoined) {
+  NameBoth();
+  Request(kClient, 0);
+  Request(kServer, 0);
+  EXPECT_EQ(joined(), 1U);
+  Opens(kServer, PROBE_LAYER_PLAINTEXT);
+  Request(kClient, 100);
+  Request(kServer, 100);
+  EXPECT_EQ(joined(), 1U);
+}
+
+TEST_F(PlaintextEnds, AreForgottenWithTheirSocket) {
+  NameBoth();
+  pb_record record = Record(PB_RECORD_CLOSE);
+  record.cookie = kServer;
+  ring_.Put(record);
+  feed_.Drain(100);
+  Request(kClient, 0);
+  Request(kServer, 0);
+  EXPECT_EQ(joined(), 0U);
+}
+
+/// As the entries of one message, of which each is an exchange.
+TEST_F(PlaintextEnds, OnlyTheFirstOfSeveralAtOneByteIsJoined) {
+  NameBoth();
+  Request(kClient, 0);
+  Request(kClient, 0);
+  Request(kServer, 0);
+  Request(kServer, 0);
+  EXPECT_EQ(joined(), 1U);
 }
 
 }  // namespace
