@@ -117,6 +117,35 @@ class Postgres(SqlCase):
         self.turn_on_tls()
         self.expect_each_over_tls(self.sql_daemon, self.asker, lambda: self.asker(PGSSLMODE="require"))
 
+    def test_handshakes(self):
+        self.postgres()
+        self.turn_on_tls()
+
+        def connect():
+            self.assertEqual(self.psql("select 1", PGSSLMODE="require").stdout, "1\n")
+        self.expect_handshakes(self.sql_daemon, connect)
+
+    def test_handshakes_of_psycopg2(self):
+        self.postgres()
+        self.turn_on_tls()
+        script = textwrap.dedent("""
+            try:
+                import psycopg2
+            except ImportError:
+                raise SystemExit(77)
+            for _ in range(50):
+                connection = psycopg2.connect("sslmode=require")
+                connection.cursor().execute("select 1")
+                connection.close()
+        """)
+
+        def connect():
+            done = self.run_client([peers.PYTHON, "-c", script])
+            if done.returncode == 77:
+                self.skipTest("psycopg2 is not installed")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.expect_handshakes(self.sql_daemon, connect, per_call=50)
+
     def test_connection_older_than_the_daemon(self):
         self.postgres()
         ask = self.asker().ask

@@ -96,11 +96,12 @@ __noinline int sql_my_plan(struct sql_stream *stream, const struct pb_buffer *bu
   if (!at->done) bpf_loop(SQL_MOST_STEPS, sql_my_step, &walk, 0);
   const __u32 size = my_walk_end(at, way, begin, SQL_MOST_PIECE);
   stream->awaits = at->back ? at->awaits : stream->awaits | at->asked;
-  stream->login = at->login;
+  stream->login = at->login && !at->tls;
   if (!size) return 0;
   plan->ship = at->ship;
   plan->size = plan->says = size;
-  plan->hint = my_way_hint(way);
+  plan->hint = my_walk_hint(at, way);
+  plan->let_go = at->tls;
   plan->ends = at->ship + size >= plan->total;
   return 0;
 }

@@ -29,6 +29,7 @@ struct sql_stream {
   __u8 awaits; /* MySQL: the client sent a command that was not answered yet */
   __u8 login;  /* MySQL: the segment at hand has a client's answer to the greeting */
   __u8 piece;  /* MySQL: number of the last piece of the segment at hand */
+  __u8 asked;  /* PostgreSQL: direction of the client that waits to be granted TLS + 1 */
 };
 _Static_assert(sizeof(struct sql_stream) <= PB_SCRATCH_BYTES, "the stream's memory");
 
@@ -43,8 +44,8 @@ struct sql_plan {
   __u32 says; /* how many bytes the record stands for */
   __u8 direction;
   __u8 hint;
-  __u8 ends; /* what is behind the piece is not wanted */
-  __u8 pad;
+  __u8 ends;   /* what is behind the piece is not wanted */
+  __u8 let_go; /* behind the piece TLS begins */
   union {
     struct pg_walk pg;
     struct my_walk my;
@@ -79,8 +80,16 @@ static __always_inline void sql_lose(struct sql_stream *stream, __u32 direction)
     pg_way_lose(&stream->pg[direction & 1]);
 }
 
+/* The client goes on with TLS before user space could say so: whoever claims the next bytes gets them. */
+static __always_inline int sql_let_go(struct probed_segment *segment, const struct sql_plan *plan) {
+  const __u32 end = plan->ship + plan->size;
+  if (end < plan->total) segment->rest = end;
+  return PROBED_LET_GO;
+}
+
 PROBED_SEGMENT(sql) {
   struct sql_stream *stream = probed_scratch(segment);
+  segment->rest = 0; /* also where nothing is let go of: else the compiler keeps what no verifier lets it read */
   struct sql_plan plan = {.offset = probed_offset(segment),
                           .total = probed_total(segment),
                           .text = probed_capture_bytes(segment),
@@ -102,5 +111,6 @@ PROBED_SEGMENT(sql) {
     sql_lose(stream, plan.direction);
     return outcome;
   }
+  if (plan.let_go) return sql_let_go(segment, &plan);
   return plan.ends ? outcome : PROBED_AGAIN;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a client sends: operations begin here.
+#include "modules/sql/bpf/my_walk.h"
 #include "modules/sql/decode/my_stitch.h"
 
 namespace probed::mod::sql::my {
@@ -34,6 +35,7 @@ void Stitcher::OnLogin(Reading& r, const Packet& packet) {
   if ((login.capabilities & MY_TLS) != 0 && packet.size == MY_LEAST_LOGIN) {
     const Direction& received = c.directions[PROBE_RECEIVED];
     c.given_away = true;
+    if (r.segment.hint == MY_LET_GO) return;  // the kernel did it
     if (r.stream.HandOver(received.expected, "tls") != PROBE_OK) r.stream.NotMine();
     return;
   }

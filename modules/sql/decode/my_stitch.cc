@@ -33,7 +33,8 @@ void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe
   BeginDirection(connection, d, segment.offset);
   Reading r{stream, connection, d, direction, segment};
   d.missing = false;
-  if (segment.hint != 0 && !d.lost)
+  const bool passed = segment.hint != 0 && !(IsFront(r) && segment.hint == MY_LET_GO);
+  if (passed && !d.lost)
     Jump(r, segment.hint - 1U);
   else
     SkipTo(r);

@@ -198,7 +198,10 @@ std::size_t Stitcher::ReadStartup(Reading& r, std::string_view view, const Arriv
 std::size_t Stitcher::ReadTlsAnswer(Reading& r, std::string_view view) {
   r.c.tls_asked = false;
   if (view[0] == 'E') return 0;
-  if (view[0] != 'N') GiveAway(r.stream, r.c, r.d.expected - view.size() + 1, view[0] == 'S');
+  if ((r.segment.hint & PG_HINT_LET_GO) != 0)
+    r.c.given_away = true;  // the kernel did
+  else if (view[0] != 'N')
+    GiveAway(r.stream, r.c, r.d.expected - view.size() + 1, view[0] == 'S');
   return 1;
 }
 

@@ -9,6 +9,7 @@
 
 #include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "modules/sql/bpf/my_walk.h"
 #include "modules/sql/tests/my_messages.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -198,6 +199,15 @@ TEST_F(My, TlsIsHandedOver) {
   stream_.Send("\x16\x03\x01");
   EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
   EXPECT_THAT(Lines(), IsEmpty());
+}
+
+TEST_F(My, WhatTheKernelLetGoIsNotHandedOver) {
+  stream_.Receive(Greeting());
+  stream_.Send(TlsRequest().substr(0, 4));  // a server reads the head of a packet by itself
+  stream_.Feed({PROBE_SENT, TlsRequest().substr(4), 0, 0, MY_LET_GO});
+  EXPECT_EQ(stream_.raw()->handed_to, "");
+  stream_.Send("\x16\x03\x01");
+  EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
 }
 
 TEST_F(My, InsideTlsItBeginsWithTheLogin) {

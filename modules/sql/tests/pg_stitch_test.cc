@@ -237,6 +237,14 @@ TEST_F(Pg, TlsIsGivenAway) {
   EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
 }
 
+TEST_F(Pg, WhatTheKernelLetGoIsNotGivenAway) {
+  stream_.Send(SslRequest());
+  stream_.Feed({PROBE_RECEIVED, "S", 0, 0, PG_HINT_LET_GO});
+  EXPECT_EQ(stream_.raw()->handed_to, "");
+  stream_.Close(PROBE_CLOSE_HANDED_OVER);
+  EXPECT_THAT(Lines(), IsEmpty());
+}
+
 TEST_F(Pg, RefusedTlsGoesOn) {
   stream_.Send(SslRequest());
   stream_.Receive("N");
