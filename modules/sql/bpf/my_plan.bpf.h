@@ -14,8 +14,14 @@ __noinline int sql_my_begins(struct sql_stream *stream, const struct pb_buffer *
   for (__u32 i = 0; i < PG_HEAD_BYTES / 8; i++)
     plan->words[i] = total > i * 8 ? pb_peek8(buffer, i * 8, total - i * 8) : 0;
   const int begin = my_begins((const __u8 *)plan->words, total < PG_HEAD_BYTES ? total : PG_HEAD_BYTES);
-  if (begin == 0 || begin == MY_UNSURE) return 0;
   const __u8 direction = plan->direction & 1;
+  if (plan->offset == MY_HEADER_BYTES && my_is_login_body((const __u8 *)plan->words, total)) {
+    stream->front = direction;
+    __builtin_memset(stream->my, 0, sizeof(stream->my));
+    my_way_head_is_gone(&stream->my[direction], (__u32)plan->offset, total);
+    return 1;
+  }
+  if (begin == 0 || begin == MY_UNSURE) return 0;
   stream->front = begin == MY_GREETING || begin == MY_ANSWER ? !direction : direction;
   __builtin_memset(stream->my, 0, sizeof(stream->my));
   stream->my[direction].next = (__u32)plan->offset;

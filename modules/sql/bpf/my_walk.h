@@ -75,6 +75,15 @@ PG_INLINE void my_way_lose(struct my_way *way) {
   way->broken = 1;
 }
 
+/* Inside TLS a server reads the head of the login, and what follows in the next segment: that is `size` bytes. The head
+ * was shipped before the stream was this module's. */
+PG_INLINE void my_way_head_is_gone(struct my_way *way, unsigned offset, unsigned size) {
+  way->next = offset - MY_HEADER_BYTES;
+  way->known = 1;
+  way->have = MY_HEADER_BYTES;
+  way->head = size | 2U << 24;
+}
+
 PG_INLINE unsigned my_way_resume(const struct my_way *way, unsigned begin, unsigned total) {
   const unsigned skip = way->resume - begin;
   return skip < total ? skip : 0;

@@ -68,7 +68,9 @@ PROBED_CLASSIFY(sql) {
 static __always_inline __u8 sql_protocol(struct sql_stream *stream, struct probed_segment *segment,
                                          struct sql_plan *plan) {
   if (stream->protocol != SQL_NOT_KNOWN || !probed_readable(segment)) return stream->protocol;
-  if (sql_my_begins(stream, segment->at.buffer, plan)) return stream->protocol = SQL_MY;
+  const bool my = sql_my_begins(stream, segment->at.buffer, plan);
+  __builtin_memset(plan->words, 0, sizeof(plan->words)); /* a walk begins with zeros */
+  if (my) return stream->protocol = SQL_MY;
   if (stream->pg[0].known || stream->pg[1].known) stream->protocol = SQL_PG;
   return stream->protocol;
 }

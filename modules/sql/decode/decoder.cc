@@ -21,10 +21,9 @@ Verdict VerdictOf(const FirstBytes& first) {
   return more ? Verdict::kMore : Verdict::kNeither;
 }
 
-/// Whether the record goes on where the kept bytes end, and has room to.
+/// Whether the record goes on where the kept bytes end, and some of it has room.
 bool Appends(const FirstBytes& first, const probe_segment_t& segment) {
-  return first.size != 0 && first.segment.offset + first.size == segment.offset &&
-         first.size + segment.captured <= first.bytes.size();
+  return first.size != 0 && first.segment.offset + first.size == segment.offset && first.size < first.bytes.size();
 }
 
 }  // namespace

@@ -210,6 +210,16 @@ TEST_F(My, WhatTheKernelLetGoIsNotHandedOver) {
   EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
 }
 
+TEST_F(My, InsideTlsAServerReadsTheHeadByItself) {
+  StreamDriver server = driver_.NewStream();
+  server.Open();
+  const std::string login = Login(MY_TLS, "shop", 2);
+  server.Receive(login.substr(0, MY_HEADER_BYTES));
+  server.Receive(login.substr(MY_HEADER_BYTES) + std::string(1000, 'x'));  // more than is kept of a beginning
+  EXPECT_EQ(driver_.host.Counted(PROBE_UNDECODABLE_GAP), 0U);
+  server.Close(PROBE_CLOSE_LOCAL);
+}
+
 TEST_F(My, InsideTlsItBeginsWithTheLogin) {
   stream_.Send(Login(MY_TLS, "shop", 2));
   stream_.Receive(Done(3));

@@ -219,6 +219,24 @@ TEST(MyTls, BeginsBehindTheRequest) {
   }
 }
 
+TEST(MyTls, OfALoginWithoutItsHeadTheBeginningIsShipped) {
+  const std::string body = Login(MY_TLS, "shop", 2).substr(MY_HEADER_BYTES);
+  ASSERT_TRUE(
+      my_is_login_body(reinterpret_cast<const unsigned char*>(body.data()), static_cast<unsigned>(body.size())));
+  my_way way{};
+  my_way_head_is_gone(&way, MY_HEADER_BYTES, static_cast<unsigned>(body.size()));
+  my_walk walk{};
+  walk.total = static_cast<unsigned>(body.size());
+  walk.first = 1;
+  my_walk_begin(&walk, &way, MY_HEADER_BYTES, 0, Peek(body, 0));
+  while (walk.done == 0 && walk.place < walk.total &&
+         my_walk_step(&walk, &way, Peek(body, walk.place), walk.total - walk.place) == 0) {
+  }
+  EXPECT_EQ(my_walk_end(&walk, &way, MY_HEADER_BYTES, kMostPiece), unsigned{MY_LEAST_LOGIN});
+  EXPECT_EQ(walk.login, 1);
+  EXPECT_EQ(walk.tls, 0);
+}
+
 TEST(MyTls, DoesNotBeginBehindALogin) {
   EXPECT_EQ(WalkTls(Login(), 0).begins, 0U);
   EXPECT_EQ(WalkTls(Login(MY_TLS), 4).begins, 0U);  // inside TLS
