@@ -93,6 +93,7 @@ __noinline int sql_my_plan(struct sql_stream *stream, const struct pb_buffer *bu
   struct my_walk *at = &plan->my;
   at->total = plan->total;
   at->text = plan->text;
+  at->parameters = plan->parameters;
   at->back = plan->direction != stream->front;
   at->first = plan->offset <= MY_HEADER_BYTES;
   at->awaits = stream->awaits;

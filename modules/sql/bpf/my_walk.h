@@ -52,6 +52,7 @@ struct my_walk {
   unsigned end;   /* and where it ends: perhaps behind the segment */
   unsigned total;
   unsigned text;        /* bytes of a statement's text that are wanted */
+  unsigned parameters;  /* and of the values it is executed with */
   unsigned char back;   /* the server's direction */
   unsigned char first;  /* the segment is the direction's first one, or goes on with a head that was */
   unsigned char piece;  /* number of the piece in its segment */
@@ -151,6 +152,7 @@ PG_INLINE unsigned my_walk_wants(const struct my_walk *walk, const struct my_way
   }
   if (bytes[4] == MY_QUERY || bytes[4] == MY_STMT_PREPARE || bytes[4] == MY_INIT_DB) return MY_TEXT_AHEAD + walk->text;
   if (bytes[4] == MY_CHANGE_USER) return MY_HEADER_BYTES + 1;
+  if (bytes[4] == MY_STMT_EXECUTE) return MY_COMMAND_BYTES + walk->parameters;
   return MY_COMMAND_BYTES;
 }
 

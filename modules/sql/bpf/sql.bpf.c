@@ -38,14 +38,16 @@ _Static_assert(sizeof(struct sql_stream) <= PB_SCRATCH_BYTES, "the stream's memo
 struct sql_plan {
   __u64 offset;
   __u32 total;
-  __u32 text; /* bytes of a statement that are wanted */
-  __u32 ship; /* the piece */
-  __u32 size; /* 0: nothing more */
-  __u32 says; /* how many bytes the record stands for */
+  __u32 text;       /* bytes of a statement that are wanted */
+  __u32 ship;       /* the piece */
+  __u32 size;       /* 0: nothing more */
+  __u32 says;       /* how many bytes the record stands for */
+  __u32 parameters; /* bytes of the values of an execution that are wanted */
   __u8 direction;
   __u8 hint;
   __u8 ends;   /* what is behind the piece is not wanted */
   __u8 let_go; /* behind the piece TLS begins */
+  __u32 pad;
   union {
     struct pg_walk pg;
     struct my_walk my;
@@ -95,6 +97,7 @@ PROBED_SEGMENT(sql) {
   struct sql_plan plan = {.offset = probed_offset(segment),
                           .total = probed_total(segment),
                           .text = probed_capture_bytes(segment),
+                          .parameters = *(const __u32 *)probed_settings(segment),
                           .direction = probed_direction(segment) & 1};
   if (stream->protocol == SQL_NOT_KNOWN) probed_is_tunnel(segment); /* TLS may begin behind the first messages */
   const __u8 protocol = sql_protocol(stream, segment, &plan);

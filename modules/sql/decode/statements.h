@@ -17,8 +17,8 @@ class Statements {
   Statements(std::string_view text, Dialect dialect);
   /// False: there is no more.
   bool Next(std::string_view* out);
-  /// A statement that may have semicolons inside was met (the body of a procedure): what it took may be several, or part
-  /// of one.
+  /// A statement that may have semicolons inside was met (the body of a procedure): what it took may be several, or
+  /// part of one.
   bool unclear() const { return unclear_; }
 
  private:
@@ -35,8 +35,8 @@ class Statements {
   bool unclear_ = false;
 };
 
-/// db.query.summary of a text that may be a batch. Returns db.operation.batch.size; 0: it is none, or it is not known how
-/// many there are.
+/// db.query.summary of a text that may be a batch. Returns db.operation.batch.size; 0: it is none, or it is not known
+/// how many there are.
 std::uint32_t SummariseAll(std::string_view text, Dialect dialect, bool cut, Summary* out);
 
 }  // namespace probed::mod::sql

@@ -101,7 +101,7 @@ TEST_F(My, ErrorAmongRows) {
 TEST_F(My, SeveralResultsAreOneSpan) {
   Connect();
   Ask(Query("SELECT a FROM x; UPDATE y SET b = 1; SELECT c FROM z"), Rows(2, 1, kMore) + Done(7, kMore) + Rows(3, 8));
-  EXPECT_THAT(Lines(), ElementsAre("SELECT x UPDATE y SELECT z @shop #5"));
+  EXPECT_THAT(Lines(), ElementsAre("BATCH @shop #5"));
 }
 
 TEST_F(My, PreparedOnceExecutedOften) {
@@ -157,7 +157,7 @@ TEST_F(My, DatabaseIsFollowed) {
   Ask(Query("DO nothing"), DoneIn("told"));
   Ask(Query("SELECT a FROM t"), Rows(1));
   EXPECT_THAT(Lines(), ElementsAre("SELECT t @sales #1", "USE @sales", "SELECT t @stock #1", "USE @stock !1049",
-                                   "SET USE @stock", "SELECT t #1", "DO @told", "SELECT t @told #1"));
+                                   "BATCH @stock", "SELECT t #1", "DO @told", "SELECT t @told #1"));
 }
 
 TEST_F(My, AnotherUserIsANewConnection) {

@@ -85,6 +85,18 @@ TEST_F(Pg, SpanOfAQuery) {
   EXPECT_TRUE(Last().measurements.contains("db.client.operation.duration"));
 }
 
+TEST_F(Pg, StatementsSentAsOneAreABatch) {
+  Connect();
+  stream_.Send(Query("INSERT INTO plays VALUES (1); INSERT INTO plays VALUES (2)"));
+  stream_.Receive(Complete("INSERT 0 1") + Complete("INSERT 0 1") + Ready());
+  ASSERT_THAT(Lines(), ElementsAre("BATCH INSERT plays"));
+  EXPECT_EQ(Last().Get("db.operation.batch.size"), "2");
+  EXPECT_EQ(Last().Get("db.query.text"), "INSERT INTO plays VALUES (?); INSERT INTO plays VALUES (?)");
+  stream_.Send(Query("SELECT 1;"));
+  stream_.Receive(Complete("SELECT 1") + Ready());
+  EXPECT_FALSE(Last().Has("db.operation.batch.size"));
+}
+
 TEST_F(Pg, DefaultPortIsNotSaid) {
   StreamDriver other = driver_.NewStream();
   probe_open_t open{};
