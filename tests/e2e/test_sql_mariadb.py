@@ -73,8 +73,9 @@ class Mariadb(MariaCase):
         found = daemon.wait_spans(6, settle=0.5)
         self.assertEqual([(span.name, span.attributes.get("db.response.returned_rows"), span.attributes["db.namespace"])
                           for span in found],
-                         [("select update song select song", 4, "shop"), ("call two", 3, "shop"), ("select db", 1, "mysql"),
+                         [("BATCH", 4, "shop"), ("call two", 3, "shop"), ("select db", 1, "mysql"),
                           ("use", None, "mysql"), ("insert song", None, "shop"), ("do", None, "shop")])
+        self.assertEqual(found[0].attributes["db.operation.batch.size"], 3)
         self.assertGreater(found[5].milliseconds, 300)
         self.assert_nothing_lost(daemon)
 
