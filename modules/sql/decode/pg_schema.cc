@@ -75,6 +75,10 @@ PathChange OfStatement(std::string_view sql) {
 }  // namespace
 
 PathChange PathChangeOf(std::string_view sql) {
+  if (!MayHaveSeveral(sql) && !MentionsPath(sql) && !MentionsConfig(sql)) {  // most texts
+    const Token verb = Tokens(sql, Dialect::kPostgres).NextWord();
+    if (!Is(verb, "SET") && !Is(verb, "RESET") && !Is(verb, "DISCARD") && !IsMark(verb, ';')) return {};
+  }
   Statements statements(sql, Dialect::kPostgres);
   std::string_view one;
   if (!statements.Next(&one)) return {};

@@ -17,12 +17,6 @@ bool IsAnyOf(std::string_view word, std::initializer_list<std::string_view> word
   return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return sdk::EqualsIgnoreCase(word, w); });
 }
 
-/// Whether something but blanks and semicolons stands behind a semicolon. Most texts have none.
-bool MayHaveSeveral(std::string_view text) {
-  const std::size_t end = text.find(';');
-  return end != std::string_view::npos && text.find_first_not_of("; \t\r\n\f\v", end) != std::string_view::npos;
-}
-
 /// "BATCH " and the summary that all statements have; cut between its words.
 void PutBatch(const Summary& one, Summary* out) {
   std::memcpy(out->bytes.data(), kBatch.data(), kBatch.size());
@@ -37,6 +31,11 @@ void PutBatch(const Summary& one, Summary* out) {
 }
 
 }  // namespace
+
+bool MayHaveSeveral(std::string_view text) {
+  const std::size_t end = text.find(';');
+  return end != std::string_view::npos && text.find_first_not_of("; \t\r\n\f\v", end) != std::string_view::npos;
+}
 
 Statements::Statements(std::string_view text, Dialect dialect) : dialect_(dialect), tokens_(text, dialect) {
   Advance();

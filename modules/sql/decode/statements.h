@@ -11,6 +11,9 @@
 
 namespace probed::mod::sql {
 
+/// Whether something but blanks and semicolons stands behind a semicolon. Most texts have none.
+bool MayHaveSeveral(std::string_view text);
+
 /// The statements of a text, one after the other, without the semicolons. Empty ones are none.
 class Statements {
  public:
