@@ -9,6 +9,7 @@ std::unique_ptr<Config> PrepareConfig(std::string_view json, sdk::FieldErrors& e
   sdk::ConfigReader reader(json, errors);
   std::int64_t capture_bytes = config->capture_bytes;
   reader.Integer("capture_bytes", 64, 16384, &capture_bytes);
+  reader.Boolean("query_parameters", &config->query_parameters);
   reader.Boolean("query_text", &config->query_text);
   reader.Boolean("returned_rows", &config->returned_rows);
   reader.Boolean("server_spans", &config->server_spans);

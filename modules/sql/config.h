@@ -16,9 +16,13 @@ namespace probed::mod::sql {
 struct Config {
   std::uint32_t capture_bytes = 4096;  // of a statement's text
   bool query_text = true;
+  bool query_parameters = false;
   bool returned_rows = false;
   bool server_spans = false;
 };
+
+/// How much of the parameters of an execution is looked at.
+inline std::uint32_t ParameterBytes(const Config& config) { return config.query_parameters ? config.capture_bytes : 0; }
 
 /// [control] nullptr when fields are in error; `errors` then has them all.
 std::unique_ptr<Config> PrepareConfig(std::string_view json, sdk::FieldErrors& errors);

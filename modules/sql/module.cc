@@ -4,6 +4,7 @@
 // The module as the host sees it: a shard is its decoder.
 #include "api/sdk/module.h"
 
+#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -31,6 +32,9 @@ class SqlModule {
 
   static void KernelSettings(const Config& config, probe_kernel_settings_t* out) {
     out->capture_bytes = config.capture_bytes;
+    const std::uint32_t parameters = ParameterBytes(config);
+    static_assert(sizeof(parameters) <= sizeof(out->values));
+    std::memcpy(out->values, &parameters, sizeof(parameters));
   }
 
  private:

@@ -15,6 +15,7 @@ from spans import CLIENT, SERVER
 
 HELD = 2000  # statements
 OVER_TLS = 1000
+CONNECTIONS = 100
 SETUP = """
 create role tester login;
 create database shop owner tester;
@@ -105,6 +106,19 @@ class SqlModuleCase(LiveCase):
                          {"select title from song where id = ?"})
         self.assertEqual({span.attributes["db.namespace"] for span in found}, {"shop"})
         self.assertEqual(daemon.counters().get(("module:tls", "unbound"), 0), 0)
+        self.assert_nothing_lost(daemon)
+
+    def expect_handshakes(self, start_daemon, connect, per_call=1):
+        """Every connection that asks for TLS inside the protocol has its handshake seen at both ends."""
+        connect()
+        daemon = start_daemon("--set", "server_spans=true", both=True)
+        daemon.load("tls")
+        for _ in range(CONNECTIONS // per_call):
+            connect()
+        found = daemon.wait_spans(2 * CONNECTIONS, seconds=60, settle=1.0, scope="probed.tls")
+        self.assertEqual(collections.Counter(span.name.rpartition(" handshake")[0] or span.name for span in found),
+                         {"TLS client": CONNECTIONS, "TLS server": CONNECTIONS})
+        self.assertEqual({span.attributes.get("error.type") for span in found}, {None})
         self.assert_nothing_lost(daemon)
 
     def expect_delay(self, daemon, count):

@@ -29,7 +29,7 @@ class Postgres(SqlCase):
         found = daemon.wait_spans(4, settle=0.5)
         self.assertEqual([(span.kind, span.name, span.attributes.get("error.type")) for span in found],
                          [(CLIENT, "select song", None), (CLIENT, "select song", "42703"),
-                          (CLIENT, "insert plays", None), (CLIENT, "begin delete plays rollback", None)])
+                          (CLIENT, "insert plays", None), (CLIENT, "BATCH", None)])
         first = found[0]
         self.assertEqual(first.attributes, {
             "db.system.name": "postgresql", "db.namespace": "shop", "db.query.summary": "select song",
@@ -37,6 +37,32 @@ class Postgres(SqlCase):
             "server.address": "127.0.0.1", "server.port": self.port})
         self.assertEqual(found[1].attributes["db.response.status_code"], "42703")
         self.assertEqual(found[1].status["code"], 2)
+        self.assert_nothing_lost(daemon)
+
+    def test_schema_and_batches(self):
+        self.postgres()
+        daemon = self.sql_daemon()
+        done = self.psql("select 1", "set search_path to \"$user\"", "select 2", "set search_path to pg_catalog, public", "select 3",
+                         "begin", "set search_path to other", "select 4", "rollback", "select 5", "reset search_path", "select 6",
+                         "insert into plays (song) values (1); insert into plays (song) values (2)",
+                         PGOPTIONS="-c search_path=public,pg_catalog")
+        self.assertEqual(done.stdout.split(), list("123456"), done.stderr)
+        found = daemon.wait_spans(13, settle=0.5)
+        self.assertEqual([span.attributes["db.namespace"] for span in found if span.name == "select"],
+                         ["shop|public", "shop", "shop|pg_catalog", "shop|other", "shop|pg_catalog", "shop|public"])
+        self.assertEqual((found[-1].name, found[-1].attributes["db.operation.batch.size"]), ("BATCH insert plays", 2))
+        self.assertEqual({span.attributes.get("db.operation.batch.size") for span in found[:-1]}, {None})
+        self.assert_nothing_lost(daemon)
+
+    def test_parameters(self):
+        self.postgres()
+        daemon = self.sql_daemon("--set", "query_parameters=true")
+        self.pgbench("prepared", LOOK_UP, 100)
+        found = daemon.wait_spans(100, settle=0.5, name="select song")
+        values = [int(span.attributes["db.query.parameter.0"]) for span in found]
+        self.assertTrue(all(1 <= value <= 1000 for value in values))
+        self.assertGreater(len(set(values)), 10)
+        self.assertEqual({span.attributes.get("db.query.parameter.1") for span in found}, {None})
         self.assert_nothing_lost(daemon)
 
     def test_unix_socket(self):
@@ -116,6 +142,35 @@ class Postgres(SqlCase):
         self.postgres()
         self.turn_on_tls()
         self.expect_each_over_tls(self.sql_daemon, self.asker, lambda: self.asker(PGSSLMODE="require"))
+
+    def test_handshakes(self):
+        self.postgres()
+        self.turn_on_tls()
+
+        def connect():
+            self.assertEqual(self.psql("select 1", PGSSLMODE="require").stdout, "1\n")
+        self.expect_handshakes(self.sql_daemon, connect)
+
+    def test_handshakes_of_psycopg2(self):
+        self.postgres()
+        self.turn_on_tls()
+        script = textwrap.dedent("""
+            try:
+                import psycopg2
+            except ImportError:
+                raise SystemExit(77)
+            for _ in range(50):
+                connection = psycopg2.connect("sslmode=require")
+                connection.cursor().execute("select 1")
+                connection.close()
+        """)
+
+        def connect():
+            done = self.run_client([peers.PYTHON, "-c", script])
+            if done.returncode == 77:
+                self.skipTest("psycopg2 is not installed")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.expect_handshakes(self.sql_daemon, connect, per_call=50)
 
     def test_connection_older_than_the_daemon(self):
         self.postgres()

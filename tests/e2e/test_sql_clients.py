@@ -81,6 +81,16 @@ class MariadbClients(MariaCase, Clients):
     def test_node(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "node", "mysql2", "1062")
 
+    def test_parameters(self):
+        daemon = self.maria_daemon("--set", "query_parameters=true")
+        done = subprocess.run(self.command("node", "mysql2", 100), capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = daemon.wait_spans(100, settle=0.5, name="select song")
+        self.assertEqual([float(span.attributes["db.query.parameter.0"]) for span in found], sorted(
+            float(span.attributes["db.query.parameter.0"]) for span in found))
+        self.assertGreaterEqual(len({span.attributes["db.query.parameter.0"] for span in found}), 100)
+        self.assert_nothing_lost(daemon)
+
     @long_run
     def test_connector_j(self):
         self.exact(self.maria_daemon("--set", "returned_rows=true"), "java", "mysql", "1062")

@@ -73,8 +73,9 @@ class Mariadb(MariaCase):
         found = daemon.wait_spans(6, settle=0.5)
         self.assertEqual([(span.name, span.attributes.get("db.response.returned_rows"), span.attributes["db.namespace"])
                           for span in found],
-                         [("select update song select song", 4, "shop"), ("call two", 3, "shop"), ("select db", 1, "mysql"),
+                         [("BATCH", 4, "shop"), ("call two", 3, "shop"), ("select db", 1, "mysql"),
                           ("use", None, "mysql"), ("insert song", None, "shop"), ("do", None, "shop")])
+        self.assertEqual(found[0].attributes["db.operation.batch.size"], 3)
         self.assertGreater(found[5].milliseconds, 300)
         self.assert_nothing_lost(daemon)
 
@@ -147,6 +148,21 @@ class Mariadb(MariaCase):
 
     def test_mariadb_over_tls(self):
         self.expect_each_over_tls(self.maria_daemon, self.asker, lambda: self.asker("--ssl"))
+
+    def test_handshakes(self):
+        def connect():
+            done = self.maria("select 1", "--ssl")
+            self.assertEqual(done.stdout, "1\n", done.stderr)
+        self.expect_handshakes(self.maria_daemon, connect)
+
+    def test_handshakes_of_pymysql(self):
+        script = """
+            for _ in range(49):
+                pymysql.connect(host="127.0.0.1", port=connection.port, user="tester", password="secret", database="shop",
+                                ssl={"check_hostname": False}).close()
+        """
+        self.expect_handshakes(self.maria_daemon,
+                               lambda: self.ran(self.pymysql(script, "ssl={'check_hostname': False}")), per_call=50)
 
     def test_over_tls(self):
         daemon = self.maria_daemon()

@@ -19,6 +19,7 @@ enum {
   MY_LEAST_LOGIN = 32, /* capabilities, longest packet, character set, filler */
   MY_MOST_GREETING = 512,
   MY_MOST_OK = 512,
+  MY_MOST_LOGIN = 0xffff,
 };
 
 enum my_command {
@@ -84,6 +85,13 @@ PG_INLINE int my_is_login(const unsigned char *bytes, unsigned size) {
   unsigned filler = 0;
   for (unsigned i = 13; i < 32; i++) filler |= bytes[i];
   return (bytes[3] == 1 || bytes[3] == 2) && bytes[2] == 0 && size >= MY_LEAST_LOGIN && (bytes[5] & 2) && !filler;
+}
+
+/* The same without its head, which a server reads by itself, and nothing but it. */
+PG_INLINE int my_is_login_body(const unsigned char *bytes, unsigned total) {
+  unsigned filler = 0;
+  for (unsigned i = 9; i < 28; i++) filler |= bytes[i];
+  return total >= MY_LEAST_LOGIN && total <= MY_MOST_LOGIN && (bytes[1] & 2) && !filler;
 }
 
 /* A statement's text, as far as it can be seen. */

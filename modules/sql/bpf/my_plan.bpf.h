@@ -14,8 +14,14 @@ __noinline int sql_my_begins(struct sql_stream *stream, const struct pb_buffer *
   for (__u32 i = 0; i < PG_HEAD_BYTES / 8; i++)
     plan->words[i] = total > i * 8 ? pb_peek8(buffer, i * 8, total - i * 8) : 0;
   const int begin = my_begins((const __u8 *)plan->words, total < PG_HEAD_BYTES ? total : PG_HEAD_BYTES);
-  if (begin == 0 || begin == MY_UNSURE) return 0;
   const __u8 direction = plan->direction & 1;
+  if (plan->offset == MY_HEADER_BYTES && my_is_login_body((const __u8 *)plan->words, total)) {
+    stream->front = direction;
+    __builtin_memset(stream->my, 0, sizeof(stream->my));
+    my_way_head_is_gone(&stream->my[direction], (__u32)plan->offset, total);
+    return 1;
+  }
+  if (begin == 0 || begin == MY_UNSURE) return 0;
   stream->front = begin == MY_GREETING || begin == MY_ANSWER ? !direction : direction;
   __builtin_memset(stream->my, 0, sizeof(stream->my));
   stream->my[direction].next = (__u32)plan->offset;
@@ -87,6 +93,7 @@ __noinline int sql_my_plan(struct sql_stream *stream, const struct pb_buffer *bu
   struct my_walk *at = &plan->my;
   at->total = plan->total;
   at->text = plan->text;
+  at->parameters = plan->parameters;
   at->back = plan->direction != stream->front;
   at->first = plan->offset <= MY_HEADER_BYTES;
   at->awaits = stream->awaits;
@@ -96,11 +103,12 @@ __noinline int sql_my_plan(struct sql_stream *stream, const struct pb_buffer *bu
   if (!at->done) bpf_loop(SQL_MOST_STEPS, sql_my_step, &walk, 0);
   const __u32 size = my_walk_end(at, way, begin, SQL_MOST_PIECE);
   stream->awaits = at->back ? at->awaits : stream->awaits | at->asked;
-  stream->login = at->login;
+  stream->login = at->login && !at->tls;
   if (!size) return 0;
   plan->ship = at->ship;
   plan->size = plan->says = size;
-  plan->hint = my_way_hint(way);
+  plan->hint = my_walk_hint(at, way);
+  plan->let_go = at->tls;
   plan->ends = at->ship + size >= plan->total;
   return 0;
 }

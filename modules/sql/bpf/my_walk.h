@@ -26,6 +26,9 @@ enum {
  * many; else 1 + how many since the record before. Packets of a server with sequence 0 to 2 are shipped, so that the
  * number fits, but not where a segment has more pieces than the program can run for. */
 enum { MY_MOST_PASSED = 254, MY_UNCOUNTED = 255, MY_MOST_COUNTED = 24 /* pieces of a segment */ };
+/* Of a client's packets nobody asks how many were left out: their records have 0, MY_UNCOUNTED or this, behind which
+ * TLS begins and the stream was let go of. */
+enum { MY_LET_GO = 254 };
 
 /* What is kept of a direction between calls. Zeroed: nothing is known. Offsets are the lowest 32 bits of the stream's.
  */
@@ -49,6 +52,7 @@ struct my_walk {
   unsigned end;   /* and where it ends: perhaps behind the segment */
   unsigned total;
   unsigned text;        /* bytes of a statement's text that are wanted */
+  unsigned parameters;  /* and of the values it is executed with */
   unsigned char back;   /* the server's direction */
   unsigned char first;  /* the segment is the direction's first one, or goes on with a head that was */
   unsigned char piece;  /* number of the piece in its segment */
@@ -58,6 +62,7 @@ struct my_walk {
   unsigned char lost;
   unsigned char asked; /* a command was seen */
   unsigned char login; /* the client's answer to the greeting was */
+  unsigned char tls;   /* and TLS begins behind it */
 };
 
 PG_INLINE void my_way_lose(struct my_way *way) {
@@ -69,6 +74,15 @@ PG_INLINE void my_way_lose(struct my_way *way) {
   way->run = 0;
   way->passed = 0;
   way->broken = 1;
+}
+
+/* Inside TLS a server reads the head of the login, and what follows in the next segment: that is `size` bytes. The head
+ * was shipped before the stream was this module's. */
+PG_INLINE void my_way_head_is_gone(struct my_way *way, unsigned offset, unsigned size) {
+  way->next = offset - MY_HEADER_BYTES;
+  way->known = 1;
+  way->have = MY_HEADER_BYTES;
+  way->head = size | 2U << 24;
 }
 
 PG_INLINE unsigned my_way_resume(const struct my_way *way, unsigned begin, unsigned total) {
@@ -138,6 +152,7 @@ PG_INLINE unsigned my_walk_wants(const struct my_walk *walk, const struct my_way
   }
   if (bytes[4] == MY_QUERY || bytes[4] == MY_STMT_PREPARE || bytes[4] == MY_INIT_DB) return MY_TEXT_AHEAD + walk->text;
   if (bytes[4] == MY_CHANGE_USER) return MY_HEADER_BYTES + 1;
+  if (bytes[4] == MY_STMT_EXECUTE) return MY_COMMAND_BYTES + walk->parameters;
   return MY_COMMAND_BYTES;
 }
 
@@ -152,7 +167,11 @@ PG_INLINE void my_walk_learn(struct my_walk *walk, struct my_way *way, unsigned 
     return;
   }
   walk->asked = 1;
-  if (bytes[3] != 0) walk->login = 1;
+  if (bytes[3] == 0) return;
+  walk->login = 1;
+  if (my_u24(bytes) != MY_LEAST_LOGIN || !(my_u32(bytes + 4) & MY_TLS) || walk->place + whole > walk->total) return;
+  walk->tls = walk->done = 1;
+  walk->end = walk->place + whole;
 }
 
 PG_INLINE void my_walk_pass(struct my_walk *walk, struct my_way *way, unsigned whole) {
@@ -224,12 +243,13 @@ PG_INLINE unsigned my_walk_end(struct my_walk *walk, struct my_way *way, unsigne
   return size;
 }
 
-PG_INLINE unsigned char my_way_hint(struct my_way *way) {
+PG_INLINE unsigned char my_walk_hint(const struct my_walk *walk, struct my_way *way) {
   const unsigned char hint = way->any && !way->broken ? way->passed + 1 : 0;
   way->passed = 0;
   way->any = 0;
   way->broken = 0;
-  return hint;
+  if (walk->tls) return MY_LET_GO;
+  return walk->back || !hint ? hint : (unsigned char)MY_UNCOUNTED;
 }
 
 /* --- the database in a client's answer to the greeting ------------------------------------------------------------ */

@@ -56,6 +56,9 @@ __noinline int sql_pg_plan(struct sql_stream *stream, const struct pb_buffer *bu
   plan->ship = skip;
   plan->size = plan->says = size;
   plan->hint = way->passed && !way->broken ? PG_HINT_PASSED : 0;
+  plan->let_go =
+      !skip && pg_tls_begins(&stream->asked, plan->direction & 1, plan->offset, pb_peek8(buffer, 0, total), total);
+  if (plan->let_go) plan->hint |= PG_HINT_LET_GO;
   plan->ends = skip + size >= total;
   way->resume = begin + skip + size;
   way->passed = way->broken = 0;

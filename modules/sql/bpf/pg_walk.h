@@ -18,8 +18,13 @@ enum {
   PG_LONG_ROW = 4096, /* is passed over at once */
   PG_HIGHEST_COLUMNS = 6, /* of a row, high byte: 1600 are the most. It tells a row from Describe */
   PG_MOST_LENGTH = 1 << 30,
-  PG_HINT_PASSED = 1, /* of a record: between the one before and this there were rows and nothing else */
 };
+/* A record's hint. */
+enum {
+  PG_HINT_PASSED = 1, /* between the one before and this there were rows and nothing else */
+  PG_HINT_LET_GO = 2, /* TLS begins behind it, and the stream was let go of */
+};
+enum { PG_MOST_ASKING = 16 /* bytes of a client before its startup: it may ask for GSS first, and for TLS then */ };
 enum { PG_MODE_SHIP = 0, PG_MODE_PASS = 1, PG_MODE_HEAD = 2 };
 
 /* What is kept of a direction between calls. Zeroed: nothing is known. Offsets are the lowest 32 bits of the stream's.
@@ -59,6 +64,27 @@ PG_INLINE void pg_way_lose(struct pg_way *way) {
 PG_INLINE unsigned pg_way_resume(const struct pg_way *way, unsigned begin, unsigned total) {
   const unsigned skip = way->resume - begin;
   return skip < total ? skip : 0;
+}
+
+/* Whether a segment is a client's question for TLS (`asks`), or the answer that grants it. `word`: its first bytes. */
+PG_INLINE int pg_asks_for_tls(unsigned long long word, unsigned total) {
+  const unsigned char *bytes = (const unsigned char *)&word;
+  return total == 8 && pg_u32(bytes) == 8 && pg_u32(bytes + 4) == PG_CODE_SSL;
+}
+PG_INLINE int pg_grants_tls(unsigned long long word, unsigned total) { return total == 1 && (word & 0xff) == 'S'; }
+
+/* `asked`: kept of the stream, 0 at first: direction of the client that waits for the answer + 1. Returns 1 if TLS
+ * begins behind the segment. */
+PG_INLINE int pg_tls_begins(unsigned char *asked, unsigned direction, unsigned long long offset,
+                            unsigned long long word, unsigned total) {
+  if (offset > PG_MOST_ASKING) return 0;
+  if (pg_asks_for_tls(word, total)) {
+    *asked = (unsigned char)(direction + 1);
+    return 0;
+  }
+  const int granted = *asked == 2 - direction && pg_grants_tls(word, total);
+  if (*asked) *asked = 0;
+  return granted;
 }
 
 /* Everything up to the segment's end is shipped and nothing is looked at. */

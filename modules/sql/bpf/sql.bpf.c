@@ -29,6 +29,7 @@ struct sql_stream {
   __u8 awaits; /* MySQL: the client sent a command that was not answered yet */
   __u8 login;  /* MySQL: the segment at hand has a client's answer to the greeting */
   __u8 piece;  /* MySQL: number of the last piece of the segment at hand */
+  __u8 asked;  /* PostgreSQL: direction of the client that waits to be granted TLS + 1 */
 };
 _Static_assert(sizeof(struct sql_stream) <= PB_SCRATCH_BYTES, "the stream's memory");
 
@@ -37,14 +38,16 @@ _Static_assert(sizeof(struct sql_stream) <= PB_SCRATCH_BYTES, "the stream's memo
 struct sql_plan {
   __u64 offset;
   __u32 total;
-  __u32 text; /* bytes of a statement that are wanted */
-  __u32 ship; /* the piece */
-  __u32 size; /* 0: nothing more */
-  __u32 says; /* how many bytes the record stands for */
+  __u32 text;       /* bytes of a statement that are wanted */
+  __u32 ship;       /* the piece */
+  __u32 size;       /* 0: nothing more */
+  __u32 says;       /* how many bytes the record stands for */
+  __u32 parameters; /* bytes of the values of an execution that are wanted */
   __u8 direction;
   __u8 hint;
-  __u8 ends; /* what is behind the piece is not wanted */
-  __u8 pad;
+  __u8 ends;   /* what is behind the piece is not wanted */
+  __u8 let_go; /* behind the piece TLS begins */
+  __u32 pad;
   union {
     struct pg_walk pg;
     struct my_walk my;
@@ -67,7 +70,9 @@ PROBED_CLASSIFY(sql) {
 static __always_inline __u8 sql_protocol(struct sql_stream *stream, struct probed_segment *segment,
                                          struct sql_plan *plan) {
   if (stream->protocol != SQL_NOT_KNOWN || !probed_readable(segment)) return stream->protocol;
-  if (sql_my_begins(stream, segment->at.buffer, plan)) return stream->protocol = SQL_MY;
+  const bool my = sql_my_begins(stream, segment->at.buffer, plan);
+  __builtin_memset(plan->words, 0, sizeof(plan->words)); /* a walk begins with zeros */
+  if (my) return stream->protocol = SQL_MY;
   if (stream->pg[0].known || stream->pg[1].known) stream->protocol = SQL_PG;
   return stream->protocol;
 }
@@ -79,11 +84,20 @@ static __always_inline void sql_lose(struct sql_stream *stream, __u32 direction)
     pg_way_lose(&stream->pg[direction & 1]);
 }
 
+/* The client goes on with TLS before user space could say so: whoever claims the next bytes gets them. */
+static __always_inline int sql_let_go(struct probed_segment *segment, const struct sql_plan *plan) {
+  const __u32 end = plan->ship + plan->size;
+  if (end < plan->total) segment->rest = end;
+  return PROBED_LET_GO;
+}
+
 PROBED_SEGMENT(sql) {
   struct sql_stream *stream = probed_scratch(segment);
+  segment->rest = 0; /* also where nothing is let go of: else the compiler keeps what no verifier lets it read */
   struct sql_plan plan = {.offset = probed_offset(segment),
                           .total = probed_total(segment),
                           .text = probed_capture_bytes(segment),
+                          .parameters = *(const __u32 *)probed_settings(segment),
                           .direction = probed_direction(segment) & 1};
   if (stream->protocol == SQL_NOT_KNOWN) probed_is_tunnel(segment); /* TLS may begin behind the first messages */
   const __u8 protocol = sql_protocol(stream, segment, &plan);
@@ -102,5 +116,6 @@ PROBED_SEGMENT(sql) {
     sql_lose(stream, plan.direction);
     return outcome;
   }
+  if (plan.let_go) return sql_let_go(segment, &plan);
   return plan.ends ? outcome : PROBED_AGAIN;
 }

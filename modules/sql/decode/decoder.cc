@@ -21,10 +21,21 @@ Verdict VerdictOf(const FirstBytes& first) {
   return more ? Verdict::kMore : Verdict::kNeither;
 }
 
-/// Whether the record goes on where the kept bytes end, and has room to.
+/// How much of the record was put behind the kept bytes.
+std::size_t Append(FirstBytes& first, const probe_segment_t& segment) {
+  const std::size_t taken = std::min<std::size_t>(segment.captured, first.bytes.size() - first.size);
+  std::copy_n(segment.bytes, taken, first.bytes.begin() + first.size);
+  first.size = static_cast<std::uint8_t>(first.size + taken);
+  return taken;
+}
+
+/// Whether the record goes on where the kept bytes end: it has room, or what has room decides.
 bool Appends(const FirstBytes& first, const probe_segment_t& segment) {
-  return first.size != 0 && first.segment.offset + first.size == segment.offset &&
-         first.size + segment.captured <= first.bytes.size();
+  if (first.size == 0 || first.segment.offset + first.size != segment.offset) return false;
+  FirstBytes both = first;
+  if (Append(both, segment) == segment.captured) return true;
+  const Verdict verdict = VerdictOf(both);
+  return verdict == Verdict::kPostgres || verdict == Verdict::kMysql;
 }
 
 }  // namespace
@@ -45,9 +56,7 @@ void Decoder::Choose(sdk::Stream stream, StreamState& state, const probe_segment
     first.segment = segment;
   }
   const FirstBytes before = first;
-  const std::size_t taken = std::min<std::size_t>(segment.captured, first.bytes.size() - first.size);
-  std::copy_n(segment.bytes, taken, first.bytes.begin() + first.size);
-  first.size = static_cast<std::uint8_t>(first.size + taken);
+  const std::size_t taken = Append(first, segment);
   switch (VerdictOf(first)) {
     case Verdict::kPostgres: state.emplace<pg::Connection>(); break;
     case Verdict::kMysql: state.emplace<my::Connection>(); break;

@@ -4,14 +4,28 @@
 
 #include <array>
 #include <charconv>
+#include <string>
 
 namespace probed::mod::sql {
+
+namespace {
+
+std::array<std::uint32_t, Parameters::kMost> ParameterKeys(sdk::Host host) {
+  std::array<std::uint32_t, Parameters::kMost> keys{};
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = host.InternKey("db.query.parameter." + std::to_string(i));
+  return keys;
+}
+
+}  // namespace
 
 Keys::Keys(sdk::Host host)
     : system(host.InternKey("db.system.name")),
       name_space(host.InternKey("db.namespace")),
       summary(host.InternKey("db.query.summary")),
       query(host.InternKey("db.query.text")),
+      batch_size(host.InternKey("db.operation.batch.size")),
+      parameters(ParameterKeys(host)),
+      parameters_truncated(host.InternKey("probed.db.parameters_truncated")),
       status_code(host.InternKey("db.response.status_code")),
       returned_rows(host.InternKey("db.response.returned_rows")),
       server_address(host.InternKey("server.address")),
@@ -47,7 +61,13 @@ void Emitter::Emit(sdk::Stream stream, probe_span_kind kind, const Config& confi
   if (const Text* text = operation.text; text != nullptr) {
     if (!text->summary().empty()) span_.String(keys_.summary, text->summary());
     if (config.query_text && !text->query().empty()) span_.String(keys_.query, text->query());
+    if (text->batch_size != 0) span_.Int(keys_.batch_size, text->batch_size);
     if (text->truncated) span_.Bool(keys_.text_truncated, true);
+  }
+  if (operation.parameters != nullptr) {
+    operation.parameters->Each(
+        [&](std::size_t i, std::string_view value) { span_.String(keys_.parameters[i], value); });
+    if (operation.parameters->truncated) span_.Bool(keys_.parameters_truncated, true);
   }
   if (operation.unknown) span_.Bool(keys_.statement_unknown, true);
   if (!operation.code.empty()) span_.String(keys_.status_code, operation.code);

@@ -4,6 +4,7 @@
 // Operations to the host: what is said of them is decided here, for both database protocols.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -23,6 +24,9 @@ struct Keys {
   std::uint32_t name_space;
   std::uint32_t summary;
   std::uint32_t query;
+  std::uint32_t batch_size;
+  std::array<std::uint32_t, Parameters::kMost> parameters;  // by their index
+  std::uint32_t parameters_truncated;
   std::uint32_t status_code;
   std::uint32_t returned_rows;
   std::uint32_t server_address;
@@ -49,6 +53,7 @@ struct OperationView {
   std::uint64_t start_ns;
   std::uint64_t end_ns;
   const Text* text;  // nullptr: not known
+  const Parameters* parameters = nullptr;
   std::string_view code;
   std::string_view state = {};  // SQLSTATE, where the code is another one
   std::string_view error;       // error.type; empty: none

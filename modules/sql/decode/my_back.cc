@@ -136,8 +136,13 @@ void Stitcher::OnPrepared(Reading& r, Operation& operation, const Packet& packet
   const unsigned kind = fields.Int(1);
   const StatementKey key(fields.Int(4));
   operation.left = fields.Int(2);
-  operation.left += fields.Int(2);
+  const unsigned parameters = fields.Int(2);
+  operation.left += parameters;
   if (kind != MY_OK || !fields.good()) return Unpair(r.stream, r.c);
+  if (operation.text != nullptr) {
+    operation.text->parameters = static_cast<std::uint16_t>(parameters);
+    operation.text->epoch = r.c.epoch + 1;
+  }
   if (operation.text != nullptr) r.c.statements.Set(r.stream, key.text(), Share(operation.text), false);
   operation.place = Place::kDefinitions;
   if (operation.left == 0) Drop(r.stream, r.c);
@@ -238,6 +243,7 @@ void Stitcher::Emit(sdk::Stream stream, Connection& c, const Operation& operatio
                  .start_ns = operation.arrival.ktime_ns,
                  .end_ns = end_ns,
                  .text = operation.text,
+                 .parameters = operation.parameters,
                  .code = operation.code.text(),
                  .state = operation.state.text(),
                  .error = error,

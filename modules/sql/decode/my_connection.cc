@@ -22,6 +22,7 @@ StatementKey::StatementKey(std::uint32_t number) {
 void Pop(sdk::Stream stream, Connection& connection) {
   Operation* operation = TakeFirst(connection);
   Release(stream, &operation->text);
+  Release(stream, &operation->parameters);
   FreeWithName(stream, operation);
 }
 

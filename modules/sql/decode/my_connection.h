@@ -35,6 +35,7 @@ enum class Place : std::uint8_t { kFirst, kData, kNext, kColumns, kColumnsEnd, k
 struct Operation {
   Operation* next = nullptr;
   Text* text = nullptr;
+  Parameters* parameters = nullptr;
   std::uint64_t exchange = 0;
   Arrival arrival{};
   std::uint64_t rows = 0;
@@ -76,6 +77,7 @@ struct Connection {
   sdk::AddressText server;
   Database database;
   std::uint32_t description;          // number of what spans say of the connection; another one for another database
+  std::uint32_t epoch;                // how often bytes of the client were lost
   std::uint32_t server_capabilities;  // 0: the greeting was not seen
   std::uint32_t capabilities;         // of the client; 0: its login was not seen
   std::uint8_t front;                 // direction of the client's packets + 1; 0: not known

@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a client sends: operations begin here.
+#include <utility>
+
+#include "modules/sql/bpf/my_walk.h"
+#include "modules/sql/decode/my_parameters.h"
 #include "modules/sql/decode/my_stitch.h"
 
 namespace probed::mod::sql::my {
@@ -34,6 +38,7 @@ void Stitcher::OnLogin(Reading& r, const Packet& packet) {
   if ((login.capabilities & MY_TLS) != 0 && packet.size == MY_LEAST_LOGIN) {
     const Direction& received = c.directions[PROBE_RECEIVED];
     c.given_away = true;
+    if (r.segment.hint == MY_LET_GO) return;  // the kernel did it
     if (r.stream.HandOver(received.expected, "tls") != PROBE_OK) r.stream.NotMine();
     return;
   }
@@ -46,11 +51,11 @@ void Stitcher::OnCommand(Reading& r, unsigned command, std::string_view body, st
   switch (command) {
     case MY_QUERY: return OnQuery(r, body, size, arrival);
     case MY_STMT_PREPARE: return OnPrepare(r, body, size, arrival);
-    case MY_STMT_EXECUTE:
+    case MY_STMT_EXECUTE: OnExecute(r, Step::kStatement, body, arrival); return TakeParameters(r, body, size, arrival);
     case MY_STMT_BULK_EXECUTE: return OnExecute(r, Step::kStatement, body, arrival);
     case MY_STMT_FETCH: return OnExecute(r, Step::kFetch, body, arrival);
     case MY_STMT_CLOSE: return OnStatementClose(r, body);
-    case MY_STMT_SEND_LONG_DATA:
+    case MY_STMT_SEND_LONG_DATA: return OnLongData(r, body);
     case MY_QUIT: return;  // have no answer
     case MY_INIT_DB: return OnDatabase(r, body, size, arrival);
     case MY_CHANGE_USER: return OnChangeUser(r, arrival);
@@ -137,6 +142,30 @@ void Stitcher::OnExecute(Reading& r, Step step, std::string_view body, const Arr
   operation->text = Share(text);
   operation->unknown = text == nullptr;
   Begin(r, *operation);
+}
+
+/// Statement (4), flags (1), iterations (4), and what ReadParameters() knows. What MySQL 8 adds for attributes of the
+/// query is not read, and neither is an execution some of whose values were sent before it, or whose types may have
+/// been missed.
+void Stitcher::TakeParameters(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival) {
+  constexpr std::size_t kAhead = 4 + 1 + 4;
+  Operation* operation = r.c.last;
+  if (operation == nullptr || operation->text == nullptr || !configs_.Find(arrival.generation)->query_parameters)
+    return;
+  Text& text = *operation->text;
+  const bool elsewhere = std::exchange(text.long_data, false);
+  const unsigned both = r.c.capabilities & (r.c.server_capabilities == 0 ? ~0U : r.c.server_capabilities);
+  if (elsewhere || text.parameters == 0 || text.epoch != r.c.epoch + 1 || body.size() < kAhead) return;
+  if (r.c.capabilities == 0 || (both & MY_QUERY_ATTRIBUTES) != 0) return;
+  const bool whole = body.size() == size;
+  if (ReadParameters(r.stream, body.substr(kAhead), whole, text.parameters, &text.types, writer_))
+    operation->parameters = writer_.Make(r.stream);
+}
+
+void Stitcher::OnLongData(Reading& r, std::string_view body) {
+  Fields fields(body);
+  const Named* named = r.c.statements.Find(StatementKey(fields.Int(4)).text());
+  if (named != nullptr && named->text != nullptr) named->text->long_data = true;
 }
 
 void Stitcher::OnStatementClose(Reading& r, std::string_view body) {

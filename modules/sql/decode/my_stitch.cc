@@ -33,7 +33,8 @@ void Stitcher::OnSegment(sdk::Stream stream, Connection& connection, const probe
   BeginDirection(connection, d, segment.offset);
   Reading r{stream, connection, d, direction, segment};
   d.missing = false;
-  if (segment.hint != 0 && !d.lost)
+  const bool passed = segment.hint != 0 && !(IsFront(r) && segment.hint == MY_LET_GO);
+  if (passed && !d.lost)
     Jump(r, segment.hint - 1U);
   else
     SkipTo(r);
@@ -176,8 +177,10 @@ std::size_t Stitcher::Needed(const Reading& r, std::string_view view, std::size_
   if (size == 0 || view.size() == kHeader) return std::min<std::size_t>(size, 1);
   const unsigned command = Data(view)[kHeader];
   if (command == MY_CHANGE_USER) return 1;
+  const Config& config = *configs_.Find(r.segment.generation);
+  if (command == MY_STMT_EXECUTE) return std::min<std::size_t>(size, kMostSmall + ParameterBytes(config));
   if (command != MY_QUERY && command != MY_STMT_PREPARE && command != MY_INIT_DB) return std::min(size, kMostSmall);
-  return std::min<std::size_t>(size, MY_TEXT_AHEAD - kHeader + configs_.Find(r.segment.generation)->capture_bytes);
+  return std::min<std::size_t>(size, MY_TEXT_AHEAD - kHeader + config.capture_bytes);
 }
 
 /// What of `view` one packet took; 0: it is not all there.
@@ -223,6 +226,7 @@ void Stitcher::GiveAway(Reading& r) {
 
 /// Numbers of statements are not used twice, so those that are known stay.
 void Stitcher::LoseBoundary(Reading& r) {
+  if (IsFront(r)) ++r.c.epoch;
   r.d.lost = true;
   r.d.skip = 0;
   r.d.buffer.Clear();

@@ -72,6 +72,8 @@ class Stitcher {
   void OnQuery(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
   void OnPrepare(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
   void OnExecute(Reading& r, Step step, std::string_view body, const Arrival& arrival);
+  void TakeParameters(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
+  static void OnLongData(Reading& r, std::string_view body);
   void OnStatementClose(Reading& r, std::string_view body);
   void OnDatabase(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
   void OnChangeUser(Reading& r, const Arrival& arrival);
@@ -107,6 +109,7 @@ class Stitcher {
   }
 
   Emitter emitter_;
+  ParameterWriter writer_;
   sdk::Pins pins_;
   sdk::LastGeneration<Config> configs_;
 };

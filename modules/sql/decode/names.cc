@@ -29,6 +29,7 @@ bool Names::Set(sdk::Stream stream, std::string_view name, Text* text, bool unkn
     row = named;
   }
   Release(stream, &named->text);
+  Release(stream, &named->parameters);
   named->text = text;
   named->unknown = unknown;
   return true;
@@ -40,6 +41,7 @@ Text* Names::Remove(sdk::Stream stream, std::string_view name) {
     if (named->name() != name) continue;
     *at = named->next;
     Text* text = named->text;
+    Release(stream, &named->parameters);
     FreeWithName(stream, named);
     return text;
   }
@@ -52,6 +54,7 @@ void Names::Clear(sdk::Stream stream) {
       Named* named = row;
       row = named->next;
       Release(stream, &named->text);
+      Release(stream, &named->parameters);
       FreeWithName(stream, named);
     }
   }

@@ -56,6 +56,7 @@ auto* TakeFirst(Connection& connection) {
 struct Named {
   Named* next = nullptr;
   Text* text = nullptr;
+  Parameters* parameters = nullptr;  // of a portal
   std::uint32_t name_size = 0;
   bool unknown = false;
 

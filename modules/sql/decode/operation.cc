@@ -6,13 +6,19 @@
 #include <cstring>
 #include <new>
 
+#include "modules/sql/decode/statements.h"
+
 namespace probed::mod::sql {
 
 Text* MakeText(sdk::Stream stream, const TextSource& source) {
   Summary summary;
-  Summarise(source.sql, source.dialect, source.truncated, &summary);
+  std::uint32_t batch_size = 0;
+  if (source.may_be_plain)
+    Summarise(source.sql, source.dialect, source.truncated, &summary);
+  else
+    batch_size = SummariseAll(source.sql, source.dialect, source.truncated, &summary);
   const std::size_t room = source.keep_query ? source.sql.size() : 0;
-  const std::size_t allocated = sizeof(Text) + summary.size + room;
+  const std::size_t allocated = sizeof(Text) + summary.size + source.effect_name.size() + room;
   void* memory = stream.Alloc(allocated);
   if (memory == nullptr) return nullptr;
   auto* text = ::new (memory) Text{};
@@ -20,9 +26,14 @@ Text* MakeText(sdk::Stream stream, const TextSource& source) {
   text->allocated = static_cast<std::uint32_t>(allocated);
   text->summary_size = static_cast<std::uint16_t>(summary.size);
   text->truncated = source.truncated;
+  text->batch_size = batch_size;
+  text->effect = source.effect;
+  text->effect_size = static_cast<std::uint8_t>(source.effect_name.size());
   char* at = static_cast<char*>(memory) + sizeof(Text);
   if (summary.size != 0) std::memcpy(at, summary.bytes.data(), summary.size);
   at += summary.size;
+  if (text->effect_size != 0) std::memcpy(at, source.effect_name.data(), text->effect_size);
+  at += text->effect_size;
   if (room == 0) return text;
   if (source.may_be_plain && HasPlaceholder(source.sql, source.dialect)) {
     std::memcpy(at, source.sql.data(), source.sql.size());
@@ -36,7 +47,9 @@ Text* MakeText(sdk::Stream stream, const TextSource& source) {
 void Release(sdk::Stream stream, Text** text) {
   Text* given = *text;
   *text = nullptr;
-  if (given != nullptr && --given->references == 0) stream.Free(given, given->allocated);
+  if (given == nullptr || --given->references != 0) return;
+  Free(stream, &given->types);
+  stream.Free(given, given->allocated);
 }
 
 void StatusCode::Set(std::string_view code) {

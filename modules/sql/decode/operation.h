@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "api/sdk/host.h"
+#include "modules/sql/decode/parameters.h"
 #include "modules/sql/decode/sql_text.h"
 
 namespace probed::mod::sql {
@@ -28,14 +29,22 @@ struct Arrival {
 /// What may be said of a statement. One block of memory: the struct, the summary, the text. Shared by the statement
 /// that was prepared, its portals and the operations under way.
 struct Text {
+  ParameterTypes* types;  // as far as they are known
   std::uint32_t references;
   std::uint32_t allocated;
   std::uint32_t query_size;
+  std::uint32_t batch_size;  // statements of a text that has several; 0: one, or not known
+  std::uint32_t epoch;       // MySQL: losses of the client's bytes when it was prepared
+  std::uint16_t parameters;  // MySQL: how many it takes
   std::uint16_t summary_size;
+  std::uint8_t effect;  // what it does to the session: the protocol's number
+  std::uint8_t effect_size;
   bool truncated;
+  bool long_data;  // MySQL: values of the next execution were sent before it
 
   std::string_view summary() const { return {reinterpret_cast<const char*>(this + 1), summary_size}; }
-  std::string_view query() const { return {summary().data() + summary_size, query_size}; }
+  std::string_view effect_name() const { return {summary().data() + summary_size, effect_size}; }
+  std::string_view query() const { return {effect_name().data() + effect_size, query_size}; }
 };
 
 struct TextSource {
@@ -44,6 +53,8 @@ struct TextSource {
   bool truncated;     // goes on behind `sql`
   bool may_be_plain;  // sent apart from its values: with placeholders it is kept as it is
   bool keep_query;    // else the summary only
+  std::uint8_t effect = 0;
+  std::string_view effect_name = {};  // at most 255 bytes
 };
 
 /// nullptr: no memory. With one reference.

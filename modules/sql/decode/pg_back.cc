@@ -11,6 +11,32 @@ namespace {
 
 constexpr std::string_view kWarningClass = "01";
 
+/// What the server says that a statement did to the session or the transaction.
+void NoteTag(Operation& operation, std::string_view tag) {
+  if (tag == "COMMIT") operation.commits = true;
+  if (tag == "ROLLBACK") operation.rolls_back = true;
+  if (tag == "SET" || tag == "RESET" || tag == "DISCARD ALL") operation.sets = true;
+}
+
+/// The operation is over: what it did to the search_path.
+void TakeEffect(SearchPath& path, const Operation& operation) {
+  if (operation.commits && operation.rolls_back) path.Take({PathStep::kUnknown, {}});  // in which order is not known
+  if (operation.commits) path.Commit();
+  if (operation.rolls_back) path.Rollback();
+  const Text* text = operation.text;
+  const PathStep step = text == nullptr ? PathStep::kNone : static_cast<PathStep>(text->effect);
+  const bool hidden = text == nullptr || (text->truncated && step == PathStep::kNone);
+  if (step == PathStep::kUnknown || (hidden && operation.sets)) return path.Take({PathStep::kUnknown, {}});
+  if (operation.sets && !operation.failed) path.Take({step, text->effect_name()});
+}
+
+void TakeReport(SearchPath& path, std::string_view body) {
+  std::string_view name;
+  std::string_view value;
+  if (!TakeString(&body, &name) || name != "search_path") return;
+  path.Report(TakeString(&body, &value) ? FirstSchema(value) : std::string_view{});
+}
+
 bool ComesAnytime(char type) {
   return type == 'A' || type == 'K' || type == 'N' || type == 'R' || type == 'S' || type == 'v';
 }
@@ -24,6 +50,7 @@ void Stitcher::OnBack(Reading& r, const Message& message) {
     const std::string_view code = SqlState(message.body);
     if (code.starts_with(kWarningClass)) c.first->code.Set(code);
   }
+  if (message.type == 'S') TakeReport(c.path, message.body);
   if (ComesAnytime(message.type)) return;
   c.ready = false;
   if (!c.paired) return;
@@ -42,7 +69,9 @@ void Stitcher::TakeAnswer(Reading& r, const Message& message) {
     case '2': return Confirm(r, Step::kBind);
     case '3': return Confirm(r, Step::kClose);
     case 't':
-      if (!Awaits(c, Step::kDescribe, Step::kDescribe)) Unpair(r.stream, c);
+      if (!Awaits(c, Step::kDescribe, Step::kDescribe)) return Unpair(r.stream, c);
+      if (c.first->text != nullptr && configs_.Find(r.segment.generation)->query_parameters)
+        ReadTypes(r.stream, message.body, &c.first->text->types);
       return;
     case 'T':
       if (Awaits(c, Step::kQuery, Step::kQuery)) {
@@ -62,6 +91,7 @@ void Stitcher::TakeAnswer(Reading& r, const Message& message) {
     c.first->has_rows = true;
   }
   const bool ends = message.type == 'C' || message.type == 's' || message.type == 'I';
+  if (message.type == 'C') NoteTag(*c.first, message.body.substr(0, message.body.find('\0')));
   if (ends) CountRows(*c.first, message);
   if (ends && c.first->step == Step::kExecute) Finish(r);
 }
@@ -88,6 +118,7 @@ void Stitcher::Confirm(Reading& r, Step step) {
 
 void Stitcher::OnError(Reading& r, const Message& message) {
   Operation* first = r.c.first;
+  r.c.path.Fail();
   if (first == nullptr || first->step == Step::kSync) return;  // of the connection; of a commit
   const std::string_view code = SqlState(message.body);
   if (first->step != Step::kQuery && first->step != Step::kFunction) return FailGroup(r, code);
@@ -128,9 +159,16 @@ void Stitcher::Undo(sdk::Stream stream, Connection& c, Operation& operation) {
   operation.replaced = nullptr;
 }
 
-void Stitcher::OnReady(Reading& r, const Message&) {
+void Stitcher::OnReady(Reading& r, const Message& message) {
   Connection& c = r.c;
   c.ready = true;
+  EndStep(r);
+  c.path.OnReady(message.body.empty() ? '\0' : message.body[0]);
+}
+
+/// What ReadyForQuery ends.
+void Stitcher::EndStep(Reading& r) {
+  Connection& c = r.c;
   if (!c.paired) {
     --c.balance;
     if (c.balance < c.least_balance) c.least_balance = c.balance;
@@ -147,6 +185,7 @@ void Stitcher::OnReady(Reading& r, const Message&) {
 
 void Stitcher::Finish(Reading& r) {
   Emit(r.stream, r.c, *r.c.first, {}, r.segment.ktime_ns);
+  TakeEffect(r.c.path, *r.c.first);
   Drop(r.stream, r.c);
 }
 
@@ -156,15 +195,17 @@ void Stitcher::Emit(sdk::Stream stream, Connection& c, const Operation& operatio
   if (operation.exchange == 0) return;
   if (operation.failed) error = operation.code.text().empty() ? "_OTHER" : operation.code.text();
   const ConnectionView connection{.system = "postgresql",
-                                  .name_space = {c.name_space.data(), c.name_space_size},
+                                  .name_space = NamespaceOf(c),
                                   .server = &c.server,
                                   .default_port = 5432,
-                                  .kept = &c.kept};
+                                  .kept = &c.kept,
+                                  .description = c.description + 1};
   emitter_.Emit(stream, KindOf(c), *configs_.Find(operation.arrival.generation), connection,
                 {.exchange = operation.exchange,
                  .start_ns = operation.arrival.ktime_ns,
                  .end_ns = end_ns,
                  .text = operation.text,
+                 .parameters = operation.parameters,
                  .code = operation.code.text(),
                  .error = error,
                  .rows = operation.has_rows ? static_cast<std::int64_t>(operation.rows) : -1,
@@ -182,6 +223,7 @@ void Stitcher::Unpair(sdk::Stream stream, Connection& c) {
     if (c.first->exchange != 0) stream.Abort(c.first->exchange, PROBE_ABORTED_GAP);
     Drop(stream, c);
   }
+  c.path.Forget();
   c.paired = c.skipping = c.grouped = c.ready = false;
   c.inside_group = true;
   c.balance = c.least_balance = 0;

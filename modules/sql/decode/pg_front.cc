@@ -67,11 +67,15 @@ Text* Stitcher::TextOf(Reading& r, std::string_view sql, bool cut, bool may_be_p
   if (!Wanted(r, arrival)) return nullptr;
   const Config& config = *configs_.Find(arrival.generation);
   const bool truncated = cut || sql.size() > config.capture_bytes;
-  return MakeText(r.stream, {.sql = sql.substr(0, config.capture_bytes),
-                             .dialect = Dialect::kPostgres,
-                             .truncated = truncated,
-                             .may_be_plain = may_be_plain,
-                             .keep_query = config.query_text});
+  const PathChange change = PathChangeOf(sql);
+  return MakeText(r.stream,
+                  {.sql = sql.substr(0, config.capture_bytes),
+                   .dialect = Dialect::kPostgres,
+                   .truncated = truncated,
+                   .may_be_plain = may_be_plain,
+                   .keep_query = config.query_text,
+                   .effect = static_cast<std::uint8_t>(change.step),
+                   .effect_name = change.schema.size() <= Schema::kMost ? change.schema : std::string_view{}});
 }
 
 /// What is sent behind a failure and before the next Sync is not executed.
@@ -123,6 +127,8 @@ void Stitcher::OnParse(Reading& r, const Message& message, const Arrival& arriva
   const bool named = TakeString(&body, &name);
   const std::string_view sql = TakeText(&body, &cut);
   Text* text = named ? TextOf(r, sql, cut, true, arrival) : nullptr;
+  if (text != nullptr && !cut && configs_.Find(arrival.generation)->query_parameters)
+    ReadTypes(r.stream, body, &text->types);
   if (r.c.skipping) {
     if (text != nullptr) r.c.passed.Set(r.stream, name, text, false);
     return;
@@ -149,7 +155,9 @@ void Stitcher::OnBind(Reading& r, const Message& message, const Arrival& arrival
   const Named* statement = named && r.c.skipping ? r.c.passed.Find(name) : nullptr;
   if (named && statement == nullptr) statement = r.c.statements.Find(name);
   Text* text = statement == nullptr ? nullptr : statement->text;
-  if (named) r.c.portals.Set(r.stream, portal, Share(text), statement == nullptr);
+  const bool set = named && r.c.portals.Set(r.stream, portal, Share(text), statement == nullptr);
+  if (set && Wanted(r, arrival) && configs_.Find(arrival.generation)->query_parameters)
+    TakeParameters(r, portal, body, text, arrival);
   if (r.c.skipping) return;
   Operation* operation = Pair(r, Step::kBind) ? Add(r, Step::kBind, arrival) : nullptr;
   if (operation == nullptr) return;
@@ -157,6 +165,14 @@ void Stitcher::OnBind(Reading& r, const Message& message, const Arrival& arrival
   operation->unknown = statement == nullptr;
   if (!r.c.grouped) r.c.group = arrival;
   r.c.grouped = true;
+}
+
+/// `body`: behind the names of a Bind.
+void Stitcher::TakeParameters(Reading& r, std::string_view portal, std::string_view body, const Text* text,
+                              const Arrival& arrival) {
+  const Config& config = *configs_.Find(arrival.generation);
+  ReadParameters(body.substr(0, ParameterBytes(config)), text == nullptr ? nullptr : text->types, writer_);
+  r.c.portals.Find(portal)->parameters = writer_.Make(r.stream);
 }
 
 void Stitcher::OnDescribe(Reading& r, const Message& message, const Arrival& arrival) {
@@ -182,6 +198,7 @@ void Stitcher::OnExecute(Reading& r, const Message& message, const Arrival& arri
   r.c.grouped = false;
   if (operation == nullptr || !Wanted(r, operation->arrival)) return;
   operation->text = Share(text);
+  operation->parameters = named == nullptr ? nullptr : Share(named->parameters);
   operation->unknown = named == nullptr || named->unknown;
   operation->exchange = BeginExchange(r.stream, KindOf(r.c), operation->arrival);
 }

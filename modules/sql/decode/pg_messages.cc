@@ -7,6 +7,7 @@
 
 #include "api/sdk/text.h"
 #include "modules/sql/bpf/pg_classify.h"
+#include "modules/sql/decode/pg_parameters.h"
 
 namespace probed::mod::sql::pg {
 namespace {
@@ -16,6 +17,7 @@ constexpr std::string_view kBackTypes = "123ACDEGHIKNRSTVWZcdnstv";
 constexpr std::size_t kErrorFields = 256;  // severity and SQLSTATE come first
 constexpr std::size_t kMostMessage = std::size_t{1} << 30U;
 constexpr std::size_t kMostTag = 64;
+constexpr std::size_t kMostReported = 128;  // of a parameter and its value
 constexpr int kEnoughMessages = 3;
 
 const unsigned char* Data(std::string_view view) { return reinterpret_cast<const unsigned char*>(view.data()); }
@@ -26,21 +28,31 @@ bool IsType(Side side, char type) {
   return (side == Side::kFront ? kFrontTypes : kBackTypes).find(type) != std::string_view::npos;
 }
 
-std::size_t MostNeeded(Side side, char type, std::size_t text_bytes) {
+std::size_t MostNeeded(Side side, char type, std::size_t text_bytes, std::size_t parameter_bytes) {
+  const std::size_t types = parameter_bytes != 0 ? kMostTypes : 0;
   if (side == Side::kBack) {
     if (type == 'E' || type == 'N') return kHeader + kErrorFields;
     if (type == 'C') return kHeader + kMostTag;
+    if (type == 't') return kHeader + types;
     return type == 'Z' ? kHeader + 1 : kHeader;
   }
   switch (type) {
     case 'Q': return kHeader + text_bytes + 1;
-    case 'P': return kHeader + kMostName + text_bytes + 1;
-    case 'B': return kHeader + 2 * kMostName;
+    case 'P': return kHeader + kMostName + text_bytes + 1 + types;
+    case 'B': return kHeader + 2 * kMostName + parameter_bytes;
     case 'C':
     case 'D':
     case 'E': return kHeader + 1 + kMostName;
     default: return kHeader;  // of passwords and data of COPY nothing is looked at
   }
+}
+
+/// As little as tells that it is another one: a hole behind that does no harm.
+std::size_t ReportNeeded(std::string_view body) {
+  constexpr std::string_view kName("search_path\0", 12);
+  const std::size_t there = std::min(body.size(), kName.size());
+  if (body.substr(0, there) != kName.substr(0, there)) return 0;
+  return there == kName.size() ? kMostReported : there + 1;
 }
 
 bool TakeString(std::string_view* body, std::string_view* out) {

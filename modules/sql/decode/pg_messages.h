@@ -19,8 +19,12 @@ enum class Side : std::uint8_t { kFront, kBack };
 /// Whether the side has a message of this type.
 bool IsType(Side side, char type);
 
-/// Bytes of a message, with its header, that are looked at; `text_bytes` of a statement's text.
-std::size_t MostNeeded(Side side, char type, std::size_t text_bytes);
+/// Bytes of a message, with its header, that are looked at; `text_bytes` of a statement's text,
+/// `parameter_bytes` of the values it is executed with (0: nor are their types).
+std::size_t MostNeeded(Side side, char type, std::size_t text_bytes, std::size_t parameter_bytes);
+
+/// The same of a ParameterStatus, without its header, of which `body` is there: only the search_path is looked at.
+std::size_t ReportNeeded(std::string_view body);
 
 /// A message without its header. `size`: how long it is, which may be more than is there.
 struct Message {

@@ -26,6 +26,15 @@ void BeginDirection(const Connection& c, Direction& d, std::uint64_t offset) {
   d.lost = !c.begun && c.front != 0;
 }
 
+/// A parameter of its own comes after those of `options`.
+void TakeStartup(Connection& c, std::string_view parameters) {
+  c.database.Set(StartupParameter(parameters, "database"));
+  std::string_view path;
+  if (!PathOfOptions(StartupParameter(parameters, "options"), &path)) path = {};
+  if (const std::string_view own = StartupParameter(parameters, "search_path"); !own.empty()) path = own;
+  c.path.Start(FirstSchema(path));
+}
+
 /// The stream goes on in another protocol.
 void GiveAway(sdk::Stream stream, Connection& c, std::uint64_t offset, bool tls) {
   c.given_away = true;
@@ -159,8 +168,11 @@ std::size_t Stitcher::ReadOne(Reading& r, std::string_view view, const Arrival& 
     return view.size();
   }
   const std::size_t size = length + 1;
-  const std::size_t text_bytes = configs_.Find(r.segment.generation)->capture_bytes;
-  if (view.size() < std::min(size, MostNeeded(side, view[0], text_bytes))) return 0;
+  const Config& config = *configs_.Find(r.segment.generation);
+  const bool report = side == Side::kBack && view[0] == 'S';
+  const std::size_t needed = report ? kHeader + ReportNeeded(view.substr(kHeader))
+                                    : MostNeeded(side, view[0], config.capture_bytes, ParameterBytes(config));
+  if (view.size() < std::min(size, needed)) return 0;
   const std::size_t there = std::min(view.size(), size);
   const Message message{view[0], view.substr(kHeader, there - kHeader), size - kHeader};
   r.d.skip = size - there;
@@ -187,10 +199,7 @@ std::size_t Stitcher::ReadStartup(Reading& r, std::string_view view, const Arriv
   r.c.spoke = true;
   r.c.tls_asked = code == PG_CODE_SSL || code == PG_CODE_GSS;
   r.c.startup = r.c.tls_asked;
-  const std::string_view database = StartupParameter(view.substr(kStartupHeader, there - kStartupHeader), "database");
-  if (code == PG_CODE_CANCEL || database.size() > Connection::kMostNamespace) return there;
-  std::copy(database.begin(), database.end(), r.c.name_space.begin());
-  r.c.name_space_size = static_cast<std::uint8_t>(database.size());
+  if (!r.c.startup && code != PG_CODE_CANCEL) TakeStartup(r.c, view.substr(kStartupHeader, there - kStartupHeader));
   return there;
 }
 
@@ -198,7 +207,10 @@ std::size_t Stitcher::ReadStartup(Reading& r, std::string_view view, const Arriv
 std::size_t Stitcher::ReadTlsAnswer(Reading& r, std::string_view view) {
   r.c.tls_asked = false;
   if (view[0] == 'E') return 0;
-  if (view[0] != 'N') GiveAway(r.stream, r.c, r.d.expected - view.size() + 1, view[0] == 'S');
+  if ((r.segment.hint & PG_HINT_LET_GO) != 0)
+    r.c.given_away = true;  // the kernel did
+  else if (view[0] != 'N')
+    GiveAway(r.stream, r.c, r.d.expected - view.size() + 1, view[0] == 'S');
   return 1;
 }
 

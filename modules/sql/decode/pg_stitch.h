@@ -21,6 +21,7 @@
 #include "modules/sql/decode/emit.h"
 #include "modules/sql/decode/pg_connection.h"
 #include "modules/sql/decode/pg_messages.h"
+#include "modules/sql/decode/pg_parameters.h"
 
 namespace probed::mod::sql::pg {
 
@@ -70,6 +71,8 @@ class Stitcher {
   void OnQuery(Reading& r, const Message& message, const Arrival& arrival);
   void OnParse(Reading& r, const Message& message, const Arrival& arrival);
   void OnBind(Reading& r, const Message& message, const Arrival& arrival);
+  void TakeParameters(Reading& r, std::string_view portal, std::string_view body, const Text* text,
+                      const Arrival& arrival);
   void OnDescribe(Reading& r, const Message& message, const Arrival& arrival);
   void OnExecute(Reading& r, const Message& message, const Arrival& arrival);
   void OnCloseMessage(Reading& r, const Message& message, const Arrival& arrival);
@@ -86,6 +89,7 @@ class Stitcher {
   void OnBack(Reading& r, const Message& message);
   void OnError(Reading& r, const Message& message);
   void OnReady(Reading& r, const Message& message);
+  void EndStep(Reading& r);
   void TakeAnswer(Reading& r, const Message& message);
   void Confirm(Reading& r, Step step);
   void FailGroup(Reading& r, std::string_view code);
@@ -103,6 +107,7 @@ class Stitcher {
   }
 
   Emitter emitter_;
+  ParameterWriter writer_;
   sdk::Pins pins_;
   sdk::LastGeneration<Config> configs_;
 };

@@ -9,6 +9,7 @@
 
 #include "api/sdk/generations.h"
 #include "api/sdk/testing/drive.h"
+#include "modules/sql/bpf/my_walk.h"
 #include "modules/sql/tests/my_messages.h"
 
 extern "C" const probe_module_entry_t probe_module_entry;
@@ -100,7 +101,7 @@ TEST_F(My, ErrorAmongRows) {
 TEST_F(My, SeveralResultsAreOneSpan) {
   Connect();
   Ask(Query("SELECT a FROM x; UPDATE y SET b = 1; SELECT c FROM z"), Rows(2, 1, kMore) + Done(7, kMore) + Rows(3, 8));
-  EXPECT_THAT(Lines(), ElementsAre("SELECT x UPDATE y SELECT z @shop #5"));
+  EXPECT_THAT(Lines(), ElementsAre("BATCH @shop #5"));
 }
 
 TEST_F(My, PreparedOnceExecutedOften) {
@@ -156,7 +157,7 @@ TEST_F(My, DatabaseIsFollowed) {
   Ask(Query("DO nothing"), DoneIn("told"));
   Ask(Query("SELECT a FROM t"), Rows(1));
   EXPECT_THAT(Lines(), ElementsAre("SELECT t @sales #1", "USE @sales", "SELECT t @stock #1", "USE @stock !1049",
-                                   "SET USE @stock", "SELECT t #1", "DO @told", "SELECT t @told #1"));
+                                   "BATCH @stock", "SELECT t #1", "DO @told", "SELECT t @told #1"));
 }
 
 TEST_F(My, AnotherUserIsANewConnection) {
@@ -198,6 +199,25 @@ TEST_F(My, TlsIsHandedOver) {
   stream_.Send("\x16\x03\x01");
   EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
   EXPECT_THAT(Lines(), IsEmpty());
+}
+
+TEST_F(My, WhatTheKernelLetGoIsNotHandedOver) {
+  stream_.Receive(Greeting());
+  stream_.Send(TlsRequest().substr(0, 4));  // a server reads the head of a packet by itself
+  stream_.Feed({PROBE_SENT, TlsRequest().substr(4), 0, 0, MY_LET_GO});
+  EXPECT_EQ(stream_.raw()->handed_to, "");
+  stream_.Send("\x16\x03\x01");
+  EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
+}
+
+TEST_F(My, InsideTlsAServerReadsTheHeadByItself) {
+  StreamDriver server = driver_.NewStream();
+  server.Open();
+  const std::string login = Login(MY_TLS, "shop", 2);
+  server.Receive(login.substr(0, MY_HEADER_BYTES));
+  server.Receive(login.substr(MY_HEADER_BYTES) + std::string(1000, 'x'));  // more than is kept of a beginning
+  EXPECT_EQ(driver_.host.Counted(PROBE_UNDECODABLE_GAP), 0U);
+  server.Close(PROBE_CLOSE_LOCAL);
 }
 
 TEST_F(My, InsideTlsItBeginsWithTheLogin) {

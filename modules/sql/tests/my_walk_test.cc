@@ -72,7 +72,7 @@ class Kernel {
     }
     stream_.Lose(direction, walk.ship - from);
     shipped += bytes.substr(walk.ship, size);
-    stream_.Feed({direction, bytes.substr(walk.ship, size), 0, 0, my_way_hint(&way)});
+    stream_.Feed({direction, bytes.substr(walk.ship, size), 0, 0, my_walk_hint(&walk, &way)});
     return walk.ship + size < walk.total;
   }
 
@@ -173,6 +173,73 @@ TEST_P(MyWalk, ProofsAndParametersStayInTheKernel) {
   EXPECT_THAT(kernel_.shipped, ::testing::Not(::testing::HasSubstr("tester")));
   EXPECT_THAT(kernel_.shipped, ::testing::Not(::testing::HasSubstr("secret parameter")));
   stream_.Close(PROBE_CLOSE_LOCAL);
+}
+
+/// Of a connection whose client wants TLS: what is shipped of the client, and where TLS was seen to begin.
+struct TlsWalk {
+  std::string shipped;
+  std::size_t begins = 0;
+};
+
+TlsWalk WalkTls(const std::string& bytes, std::size_t split) {
+  TlsWalk out;
+  my_way way{};
+  std::size_t offset = 0;
+  for (const std::string& segment : {bytes.substr(0, split), bytes.substr(split)}) {
+    if (segment.empty()) continue;
+    my_walk walk{};
+    walk.total = static_cast<unsigned>(segment.size());
+    walk.text = kCaptureBytes;
+    walk.first = offset <= MY_HEADER_BYTES;
+    my_walk_begin(&walk, &way, static_cast<unsigned>(offset), 0, Peek(segment, 0));
+    while (walk.done == 0 && walk.place < walk.total &&
+           my_walk_step(&walk, &way, Peek(segment, walk.place), walk.total - walk.place) == 0) {
+    }
+    const unsigned size = my_walk_end(&walk, &way, static_cast<unsigned>(offset), kMostPiece);
+    const unsigned char hint = my_walk_hint(&walk, &way);
+    out.shipped += segment.substr(walk.ship, size);
+    EXPECT_EQ(hint == MY_LET_GO, walk.tls != 0);
+    if (walk.tls != 0) {
+      out.begins = offset + walk.ship + size;
+      return out;
+    }
+    offset += segment.size();
+  }
+  return out;
+}
+
+TEST(MyTls, BeginsBehindTheRequest) {
+  const std::string request = TlsRequest();
+  const std::string hello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+  for (const std::size_t split : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{4}, request.size(),
+                                  request.size() + 1, request.size() + hello.size()}) {
+    const TlsWalk walk = WalkTls(request + hello, split);
+    EXPECT_EQ(walk.begins, request.size()) << split;
+    EXPECT_EQ(walk.shipped.substr(0, request.size()), request) << split;
+  }
+}
+
+TEST(MyTls, OfALoginWithoutItsHeadTheBeginningIsShipped) {
+  const std::string body = Login(MY_TLS, "shop", 2).substr(MY_HEADER_BYTES);
+  ASSERT_TRUE(
+      my_is_login_body(reinterpret_cast<const unsigned char*>(body.data()), static_cast<unsigned>(body.size())));
+  my_way way{};
+  my_way_head_is_gone(&way, MY_HEADER_BYTES, static_cast<unsigned>(body.size()));
+  my_walk walk{};
+  walk.total = static_cast<unsigned>(body.size());
+  walk.first = 1;
+  my_walk_begin(&walk, &way, MY_HEADER_BYTES, 0, Peek(body, 0));
+  while (walk.done == 0 && walk.place < walk.total &&
+         my_walk_step(&walk, &way, Peek(body, walk.place), walk.total - walk.place) == 0) {
+  }
+  EXPECT_EQ(my_walk_end(&walk, &way, MY_HEADER_BYTES, kMostPiece), unsigned{MY_LEAST_LOGIN});
+  EXPECT_EQ(walk.login, 1);
+  EXPECT_EQ(walk.tls, 0);
+}
+
+TEST(MyTls, DoesNotBeginBehindALogin) {
+  EXPECT_EQ(WalkTls(Login(), 0).begins, 0U);
+  EXPECT_EQ(WalkTls(Login(MY_TLS), 4).begins, 0U);  // inside TLS
 }
 
 INSTANTIATE_TEST_SUITE_P(Segments, MyWalk, ::testing::Range(std::size_t{1}, std::size_t{9}));

@@ -85,6 +85,18 @@ TEST_F(Pg, SpanOfAQuery) {
   EXPECT_TRUE(Last().measurements.contains("db.client.operation.duration"));
 }
 
+TEST_F(Pg, StatementsSentAsOneAreABatch) {
+  Connect();
+  stream_.Send(Query("INSERT INTO plays VALUES (1); INSERT INTO plays VALUES (2)"));
+  stream_.Receive(Complete("INSERT 0 1") + Complete("INSERT 0 1") + Ready());
+  ASSERT_THAT(Lines(), ElementsAre("BATCH INSERT plays"));
+  EXPECT_EQ(Last().Get("db.operation.batch.size"), "2");
+  EXPECT_EQ(Last().Get("db.query.text"), "INSERT INTO plays VALUES (?); INSERT INTO plays VALUES (?)");
+  stream_.Send(Query("SELECT 1;"));
+  stream_.Receive(Complete("SELECT 1") + Ready());
+  EXPECT_FALSE(Last().Has("db.operation.batch.size"));
+}
+
 TEST_F(Pg, DefaultPortIsNotSaid) {
   StreamDriver other = driver_.NewStream();
   probe_open_t open{};
@@ -235,6 +247,14 @@ TEST_F(Pg, TlsIsGivenAway) {
   EXPECT_EQ(stream_.raw()->handed_to, "tls");
   stream_.Send("\x16\x03\x01");
   EXPECT_EQ(driver_.host.Counted(PROBE_IGNORED_AFTER_UPGRADE), 1U);
+}
+
+TEST_F(Pg, WhatTheKernelLetGoIsNotGivenAway) {
+  stream_.Send(SslRequest());
+  stream_.Feed({PROBE_RECEIVED, "S", 0, 0, PG_HINT_LET_GO});
+  EXPECT_EQ(stream_.raw()->handed_to, "");
+  stream_.Close(PROBE_CLOSE_HANDED_OVER);
+  EXPECT_THAT(Lines(), IsEmpty());
 }
 
 TEST_F(Pg, RefusedTlsGoesOn) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "modules/sql/decode/statements.h"
+
 namespace probed::mod::sql {
 namespace {
 
@@ -140,6 +142,54 @@ TEST(SqlText, HalfANameIsNone) {
   EXPECT_EQ(SummaryOf("SELECT * FROM lon", true), "SELECT");
   EXPECT_EQ(SummaryOf("SELECT * FROM lon ", true), "SELECT lon");
   EXPECT_EQ(SummaryOf("SEL", true), "");
+}
+
+struct AllOf {
+  std::string summary;
+  std::uint32_t size;
+  bool operator==(const AllOf&) const = default;
+};
+
+AllOf SummaryOfAll(std::string_view text, Dialect dialect = Dialect::kPostgres, bool cut = false) {
+  Summary summary;
+  const std::uint32_t size = SummariseAll(text, dialect, cut, &summary);
+  return {std::string(summary.text()), size};
+}
+
+TEST(SqlBatch, OfSeveralStatements) {
+  EXPECT_EQ(SummaryOfAll("INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);"), (AllOf{"BATCH INSERT a", 2}));
+  EXPECT_EQ(SummaryOfAll("BEGIN; DELETE FROM a; COMMIT"), (AllOf{"BATCH", 3}));
+  EXPECT_EQ(SummaryOfAll(";; SELECT 1 ; ;SELECT ';' ;"), (AllOf{"BATCH SELECT", 2}));
+  EXPECT_EQ(SummaryOfAll("SELECT 1;"), (AllOf{"SELECT", 0}));
+  EXPECT_EQ(SummaryOfAll("SELECT 1; -- the end"), (AllOf{"SELECT", 0}));
+  EXPECT_EQ(SummaryOfAll("SELECT 1; SELECT", Dialect::kPostgres, true), (AllOf{"BATCH", 0}));  // there may be more
+  EXPECT_EQ(SummaryOfAll("DO $$ a; b; $$; SELECT 1"), (AllOf{"BATCH", 2}));
+  EXPECT_EQ(SummaryOfAll("CREATE RULE r AS ON INSERT TO a DO (DELETE FROM b; DELETE FROM c)").size, 0U);
+  EXPECT_EQ(SummaryOfAll(""), (AllOf{"", 0}));
+  EXPECT_EQ(SummaryOfAll(";;"), (AllOf{"", 0}));
+}
+
+TEST(SqlBatch, NotOfBodies) {
+  const char* texts[] = {"CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END",
+                         "CREATE TRIGGER t BEFORE INSERT ON a IF b THEN c; END IF",
+                         "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END",
+                         "/*!50003 CREATE PROCEDURE p() */ a; b",
+                         "l: LOOP SELECT 1; END LOOP",
+                         "IF a THEN SELECT 1; END IF"};
+  for (const char* text : texts) EXPECT_EQ(SummaryOfAll(text, Dialect::kMysql).size, 0U) << text;
+  EXPECT_EQ(SummaryOfAll("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; SELECT 2; END").size, 0U);
+  EXPECT_EQ(SummaryOfAll("CREATE TABLE a (b int); DROP TABLE a", Dialect::kMysql), (AllOf{"BATCH", 2}));
+  EXPECT_EQ(SummaryOfAll("BEGIN; SELECT 1; COMMIT", Dialect::kMysql), (AllOf{"BATCH", 3}));
+}
+
+TEST(SqlBatch, LongestSummaryIsCutBetweenNames) {
+  std::string one = "SELECT * FROM t";
+  for (int i = 0; i < 100; ++i) one += ", table";
+  const AllOf all = SummaryOfAll(one + ";" + one);
+  EXPECT_EQ(all.size, 2U);
+  EXPECT_LE(all.summary.size(), Summary::kMost);
+  EXPECT_TRUE(all.summary.starts_with("BATCH SELECT t table"));
+  EXPECT_TRUE(all.summary.ends_with(" table"));
 }
 
 }  // namespace

@@ -76,6 +76,36 @@ class Kernel {
   std::uint64_t offset_[2]{};
 };
 
+/// Whether TLS begins behind the last of these segments of a connection, and behind none before.
+bool TlsBeginsAtLast(const std::vector<std::pair<unsigned, std::string>>& segments) {
+  unsigned char asked = 0;
+  std::uint64_t offset[2]{};
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto& [direction, bytes] = segments[i];
+    const bool begins =
+        pg_tls_begins(&asked, direction, offset[direction], Peek(bytes, 0), static_cast<unsigned>(bytes.size())) != 0;
+    if (begins) return i + 1 == segments.size();
+    offset[direction] += bytes.size();
+  }
+  return false;
+}
+
+TEST(PgTls, BeginsWhereTheServerGrantsIt) {
+  const std::string gss = U32(8) + U32(PG_CODE_GSS);
+  for (const unsigned client : {PROBE_SENT, PROBE_RECEIVED}) {
+    const unsigned server = !client;
+    EXPECT_TRUE(TlsBeginsAtLast({{client, SslRequest()}, {server, "S"}}));
+    EXPECT_TRUE(TlsBeginsAtLast({{client, gss}, {server, "N"}, {client, SslRequest()}, {server, "S"}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{client, SslRequest()}, {server, "N"}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{client, SslRequest()}, {server, "E"}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{client, SslRequest()}, {server, "N"}, {client, Startup()}, {server, "S"}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{client, SslRequest()}, {server, "S" + Ready()}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{client, SslRequest()}, {client, "S"}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{client, gss}, {server, "S"}}));
+    EXPECT_FALSE(TlsBeginsAtLast({{server, "S"}}));
+  }
+}
+
 std::string Rows(std::size_t count, std::size_t size) {
   std::string out;
   for (std::size_t i = 0; i < count; ++i) out += Row(std::string(size, 'D'));

@@ -60,7 +60,8 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Driver driver(probe_module_entry, R"({"server_spans":true,"returned_rows":true,"capture_bytes":64})");
+  Driver driver(probe_module_entry,
+                R"({"server_spans":true,"returned_rows":true,"query_parameters":true,"capture_bytes":64})");
   if (size % 5 == 0) driver.host.memory_limit = 4096;
   StreamDriver stream = driver.NewStream();
   const std::string_view input(reinterpret_cast<const char*>(data), size);
