@@ -33,9 +33,15 @@ struct NamedTopic {
 template <class Found>
 sdk::ParseState ParseMetadataResponse(std::string_view bytes, std::int16_t version, bool cut, Found&& found);
 
+/// OffsetCommit and TxnOffsetCommit (`key`): their topics and partitions, of a response with the errors.
+sdk::ParseState ParseCommitRequest(std::string_view body, std::int16_t key, std::int16_t version, bool cut,
+                                   Topics* out);
+sdk::ParseState ParseCommitResponse(std::string_view bytes, std::int16_t key, std::int16_t version, bool cut,
+                                    Topics* out);
+
 /// messaging.consumer.group.name of a request of a group; empty: none, or cut off.
 std::string_view GroupOf(std::string_view body, std::int16_t key, std::int16_t version);
-/// The first error of a response that is neither Produce nor Fetch; 0 where the module knows of none.
+/// The error of a response that has one for all of it; 0 where the module knows of none.
 std::int16_t ErrorOf(std::string_view bytes, std::int16_t key, std::int16_t version);
 
 namespace detail {
@@ -51,6 +57,15 @@ inline sdk::ParseState EndOf(WireReader& r, bool cut) {
   if (cut) return sdk::ParseState::kOk;
   return r.ok() && r.remaining() == 0 ? sdk::ParseState::kOk : sdk::ParseState::kInvalid;
 }
+
+/// Reads what names a topic, and starts its entry. nullptr: one too many.
+Topic* BeginTopic(WireReader& r, bool by_id, Topics* out);
+/// How many partitions follow.
+std::int64_t BeginPartitions(WireReader& r, Topic& topic);
+void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error);
+/// What is left when reading ended at the cut. A message that ends in the records of its last partition was read as
+/// far as it matters, if they could be counted.
+sdk::ParseState Settle(WireReader& r, bool cut, bool only_the_end_missing, Topics* out);
 
 void SkipBrokers(WireReader& r, std::int16_t version);
 void SkipMetadataPartitions(WireReader& r, std::int16_t version);

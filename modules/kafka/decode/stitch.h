@@ -46,6 +46,7 @@ class Stitcher : public sdk::FramedReader<Stitcher, Connection> {
   probe_reason EndRequest(sdk::Stream stream, Request& request, const Message& message);
   probe_reason EndProduce(sdk::Stream stream, Request& request, const Message& message);
   probe_reason EndFetch(sdk::Stream stream, Request& request, const Message& message);
+  probe_reason EndCommit(sdk::Stream stream, Request& request, const Message& message);
   probe_reason EndOther(sdk::Stream stream, Request& request, const Message& message);
   void EmitTopics(sdk::Stream stream, const Request& request, std::span<const Topic> topics, Operation base);
   void EndWithoutResponse(sdk::Stream stream, Request& request, std::string_view error, std::uint64_t end_ns);

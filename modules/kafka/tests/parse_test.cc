@@ -49,7 +49,7 @@ std::vector<TestTopic> TwoTopics(bool with_records) {
   return {{"orders", {{3, one, 0, 41}}, kId}, {"payments", {{0, three, 0, 7}, {1, three, 6, -1}}, Uuid{9}}};
 }
 
-void ExpectNames(const Topics& topics, int version) {
+void ExpectNames(const Topics& topics, int version, std::uint32_t partitions = 2) {
   ASSERT_EQ(topics.count, 2U);
   EXPECT_TRUE(topics.complete);
   EXPECT_EQ(topics.items[0].by_id, version >= 13);
@@ -57,7 +57,7 @@ void ExpectNames(const Topics& topics, int version) {
   EXPECT_EQ(topics.items[0].id, version >= 13 ? kId : Uuid{});
   EXPECT_EQ(topics.items[0].partitions, 1U);
   EXPECT_EQ(topics.items[0].partition, 3);
-  EXPECT_EQ(topics.items[1].partitions, 2U);
+  EXPECT_EQ(topics.items[1].partitions, partitions);
 }
 
 void ExpectBatches(const Topics& topics) {
@@ -123,6 +123,35 @@ TEST(KafkaParse, ReadsTopicIdsOfMetadata) {
                                     [&](const NamedTopic& topic) { names.emplace_back(topic.name); }),
               ParseState::kOk);
     EXPECT_EQ(names.size(), version >= 10 ? 2U : 0U);
+  }
+}
+
+TEST(KafkaParse, ReadsCommitsOfEveryVersion) {
+  const std::vector<TestTopic> topics = {{"orders", {{3}}, kId},
+                                         {"payments", {{0}, {1, "", 28}, {2, "", 25}}, Uuid{9}}};
+  for (const auto& [key, highest] : {std::pair{kCommit, 10}, std::pair{kCommitOfTransaction, 5}}) {
+    for (int version = 0; version <= highest; ++version) {
+      SCOPED_TRACE(std::to_string(key) + " " + std::to_string(version));
+      const auto api = static_cast<std::int16_t>(key);
+      const auto as = static_cast<std::int16_t>(version);
+      const bool by_id = key == kCommit && version >= 10;
+      const Exact request(CommitRequest(key, version, 7, topics));
+      const Exact response(CommitResponse(key, version, 7, topics));
+      Topics out;
+      ASSERT_EQ(ParseCommitRequest(BodyOf(request.view()), api, as, false, &out), ParseState::kOk);
+      ExpectNames(out, by_id ? 13 : 0, 3);
+      EXPECT_EQ(GroupOf(BodyOf(request.view()), api, as), "group-1");
+      ASSERT_EQ(ParseCommitResponse(response.view(), api, as, false, &out), ParseState::kOk);
+      ExpectNames(out, by_id ? 13 : 0, 3);
+      EXPECT_EQ(out.items[0].error, 0);
+      EXPECT_EQ(out.items[1].error, 28);  // the first
+      for (std::size_t size = 4; size < response.view().size(); ++size) {
+        const std::string_view cut = response.view().substr(0, size);
+        EXPECT_EQ(ParseCommitResponse(cut, api, as, false, &out), ParseState::kInvalid) << size;
+        EXPECT_EQ(ParseCommitResponse(cut, api, as, true, &out), ParseState::kOk) << size;
+        EXPECT_FALSE(out.complete);
+      }
+    }
   }
 }
 

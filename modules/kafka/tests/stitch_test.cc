@@ -54,15 +54,6 @@ std::string HeartbeatRequest(int correlation) {
 std::string HeartbeatResponse(int correlation, int error) {
   return Sized(ResponseHeader(true, correlation) + Writer(true).I32(0).I16(error).Tags().bytes());
 }
-std::string CommitRequest(int correlation) {
-  return Sized(RequestHeader(8, 7, false, correlation) +
-               Writer().String("group-1").I32(5).String("member").NullString().Count(0).bytes());
-}
-std::string CommitResponse(int correlation, int error) {
-  return Sized(ResponseHeader(false, correlation) +
-               Writer().I32(0).Count(1).String("orders").Count(2).I32(0).I16(0).I32(1).I16(error).bytes());
-}
-
 /// What a test compares: name, kind, partition, messages, offset, key, group, error.
 std::string Line(const RecordedSpan& span) {
   std::string out = span.name + " kind=" + std::to_string(span.kind);
@@ -126,10 +117,22 @@ const std::vector<Conversation>& Conversations() {
        {"metadata 192.0.2.10:40000 kind=3", "poll orders kind=3 p=0 n=1 o=0",
         "poll 192.0.2.10:40000 kind=3 p=0 n=1 o=0", "send orders kind=4 p=0 n=1 o=8"}},
       {"Group",
-       {Sent(HeartbeatRequest(1)), Received(HeartbeatResponse(1, 27)), Sent(CommitRequest(2)),
-        Received(CommitResponse(2, 25))},
-       {"heartbeat 192.0.2.10:40000 kind=3 g=group-1 error=REBALANCE_IN_PROGRESS",
-        "commit 192.0.2.10:40000 kind=3 g=group-1 error=UNKNOWN_MEMBER_ID"}},
+       {Sent(HeartbeatRequest(1)), Received(HeartbeatResponse(1, 27))},
+       {"heartbeat 192.0.2.10:40000 kind=3 g=group-1 error=REBALANCE_IN_PROGRESS"}},
+      {"Commits",
+       {Sent(CommitRequest(kCommit, 7, 2, {{"orders", {{0}, {1}}}, {"payments", {{4}}}})),
+        Received(CommitResponse(kCommit, 7, 2, {{"payments", {{4}}}, {"orders", {{0}, {1, "", 25}}}})),
+        Sent(CommitRequest(kCommit, 9, 3, {})), Received(CommitResponse(kCommit, 9, 3, {})),
+        Sent(CommitRequest(kCommitOfTransaction, 5, 4, {{"orders", {{7}}}})),
+        Received(CommitResponse(kCommitOfTransaction, 5, 4, {{"orders", {{7, "", 90}}}}))},
+       {"commit payments kind=3 p=4 g=group-1", "commit orders kind=3 g=group-1 error=UNKNOWN_MEMBER_ID",
+        "commit 192.0.2.10:40000 kind=3 g=group-1", "commit orders kind=3 p=7 g=group-1 error=PRODUCER_FENCED"}},
+      {"CommitsByTopicIds",
+       {Sent(MetadataRequest(12, 1)), Received(MetadataResponse(12, 1, {{"orders", {}, kOrders}})),
+        Sent(CommitRequest(kCommit, 10, 2, {{"", {{0}}, kOrders}, {"", {{1}}, kPayments}})),
+        Received(CommitResponse(kCommit, 10, 2, {{"", {{0}}, kOrders}, {"", {{1, "", 100}}, kPayments}}))},
+       {"metadata 192.0.2.10:40000 kind=3", "commit orders kind=3 p=0 g=group-1",
+        "commit 192.0.2.10:40000 kind=3 p=1 g=group-1 error=UNKNOWN_TOPIC_ID"}},
       {"FireAndForget",
        {Sent(ProduceRequest(9, 1, {{"a", {{0, Batch({{}})}}}, {"b", {{0, Batch({{}, {}})}}}}, 0)),
         Sent(FetchRequest(12, 2)), Received(FetchResponse(12, 2, {{"a", {{0, Batch({{.value = std::nullopt}}, 3)}}}}))},
