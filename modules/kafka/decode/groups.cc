@@ -47,7 +47,7 @@ ParseState ReadCommitTopics(WireReader& r, bool by_id, bool cut, Topics* out, Re
     if (!r.ok() && topic != &spare) --out->count;  // how the rest of it ended is not known
   }
   r.Tags();
-  return detail::Settle(r, cut, false, out);
+  return detail::Settle(r, {.bytes = {}, .cut = cut}, false, out);
 }
 
 }  // namespace

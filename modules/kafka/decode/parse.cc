@@ -19,13 +19,11 @@ using detail::Settle;
 
 constexpr std::int16_t kFirstWithTopicIds = 13;  // of Produce and of Fetch alike
 
-/// The length of records and what is there of them. False: not even the length is.
+/// Records behind their length. False: not even that is there.
 bool TakeRecords(WireReader& r, Topics& topics, Topic& topic) {
   const std::int64_t length = r.BytesLength();
   if (!r.ok() || length <= 0) return r.ok();
-  const std::string_view there = r.TakeUpTo(length);
-  ReadRecords(there, static_cast<std::uint64_t>(length), topics, &topic.batches);
-  if (there.size() < static_cast<std::uint64_t>(length)) r.Fail();
+  ReadRecords(r, static_cast<std::uint64_t>(length), topics, &topic.batches);
   return true;
 }
 
@@ -125,8 +123,9 @@ void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error) {
   if (topic.error == 0) topic.error = error;
 }
 
-ParseState Settle(WireReader& r, bool cut, bool only_the_end_missing, Topics* out) {
-  if (!cut) return EndOf(r, false);
+ParseState Settle(WireReader& r, const Seen& seen, bool only_the_end_missing, Topics* out) {
+  if (!seen.cut && seen.holes.empty()) return EndOf(r, false);
+  if (!seen.cut && r.ok()) return r.at_end() ? ParseState::kOk : ParseState::kInvalid;
   if (!only_the_end_missing) out->complete = false;
   if (!only_the_end_missing && out->count != 0) out->items[out->count - 1].batches.counted = false;
   return ParseState::kOk;
@@ -175,7 +174,7 @@ ParseState ParseRequestHead(std::string_view bytes, RequestHead* out, std::strin
 
 std::int32_t CorrelationOf(std::string_view bytes) { return WireReader(bytes, false).Int32(); }
 
-ParseState ParseProduceRequest(std::string_view body, std::int16_t version, bool cut, Topics* out) {
+ParseState ParseProduceRequest(const Seen& body, std::int16_t version, Topics* out) {
   out->Clear();
   WireReader r(body, IsFlexible(kProduce, version));
   if (version >= 3) r.String();  // transactional id
@@ -184,7 +183,7 @@ ParseState ParseProduceRequest(std::string_view body, std::int16_t version, bool
   r.Skip(4);  // timeout
   const bool only_the_end_missing = ReadTopics(r, version, ReadProducedPartition, out);
   r.Tags();
-  return Settle(r, cut, only_the_end_missing, out);
+  return Settle(r, body, only_the_end_missing, out);
 }
 
 ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bool cut, Topics* out) {
@@ -201,12 +200,12 @@ ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bo
   }
   if (version >= 1) r.Skip(4);  // throttle time
   r.Tags();
-  return Settle(r, cut, false, out);
+  return Settle(r, {.bytes = bytes, .cut = cut}, false, out);
 }
 
-ParseState ParseFetchResponse(std::string_view bytes, std::int16_t version, bool cut, Topics* out) {
+ParseState ParseFetchResponse(const Seen& seen, std::int16_t version, Topics* out) {
   out->Clear();
-  WireReader r = detail::ResponseBody(bytes, kFetch, version);
+  WireReader r = detail::ResponseBody(seen, kFetch, version);
   if (version >= 1) r.Skip(4);  // throttle time
   if (version >= 7) {
     out->error = r.Int16();
@@ -215,7 +214,7 @@ ParseState ParseFetchResponse(std::string_view bytes, std::int16_t version, bool
   if (!r.ok()) return ParseState::kInvalid;
   const bool only_the_end_missing = ReadTopics(r, version, ReadFetchedPartition, out);
   r.Tags();
-  return Settle(r, cut, only_the_end_missing, out);
+  return Settle(r, seen, only_the_end_missing, out);
 }
 
 }  // namespace probed::mod::kafka

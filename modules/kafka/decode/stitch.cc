@@ -80,7 +80,10 @@ probe_reason Stitcher::OnRequest(sdk::Stream stream, Connection& connection, con
 bool Stitcher::ReadRequest(const Message& message, std::string_view body, Request* out) {
   const RequestHead& head = out->head;
   if (head.key == kProduce && IsKnownLayout(head.key, head.version)) {
-    if (ParseProduceRequest(body, head.version, message.cut, &topics_) != ParseState::kOk) return false;
+    Seen seen = message.seen;
+    seen.at = message.bytes.size() - body.size();
+    seen.bytes.remove_prefix(seen.at);
+    if (ParseProduceRequest(seen, head.version, &topics_) != ParseState::kOk) return false;
     out->complete = topics_.complete;
   }
   if (IsCommit(head.key) && IsKnownLayout(head.key, head.version) &&
@@ -180,7 +183,7 @@ probe_reason Stitcher::EndProduce(sdk::Stream stream, Request& request, const Me
 }
 
 probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Message& message) {
-  if (ParseFetchResponse(message.bytes, request.head.version, message.cut, &topics_) != ParseState::kOk)
+  if (ParseFetchResponse(message.seen, request.head.version, &topics_) != ParseState::kOk)
     return PROBE_UNDECODABLE_MALFORMED;
   Topic* const begin = topics_.items.data();
   const bool only_topic = topics_.complete && topics_.count == 1;

@@ -77,7 +77,7 @@ TEST(KafkaParse, ReadsProduceRequestsOfEveryVersion) {
     SCOPED_TRACE(version);
     const Exact message(ProduceRequest(version, 7, TwoTopics(true), 1));
     Topics topics;
-    ASSERT_EQ(ParseProduceRequest(BodyOf(message.view()), static_cast<std::int16_t>(version), false, &topics),
+    ASSERT_EQ(ParseProduceRequest({.bytes = BodyOf(message.view())}, static_cast<std::int16_t>(version), &topics),
               ParseState::kOk);
     EXPECT_EQ(topics.acks, 1);
     ExpectNames(topics, version);
@@ -106,7 +106,8 @@ TEST(KafkaParse, ReadsFetchResponsesOfEveryVersion) {
     SCOPED_TRACE(version);
     const Exact message(FetchResponse(version, 7, TwoTopics(true), version >= 7 ? 70 : 0));
     Topics topics;
-    ASSERT_EQ(ParseFetchResponse(message.view(), static_cast<std::int16_t>(version), false, &topics), ParseState::kOk);
+    ASSERT_EQ(ParseFetchResponse({.bytes = message.view()}, static_cast<std::int16_t>(version), &topics),
+              ParseState::kOk);
     ExpectNames(topics, version);
     ExpectBatches(topics);
     EXPECT_EQ(topics.error, version >= 7 ? 70 : 0);
@@ -158,10 +159,11 @@ TEST(KafkaParse, ReadsCommitsOfEveryVersion) {
 TEST(KafkaParse, RefusesOneByteMoreOrLess) {
   Topics topics;
   const std::string fetch = FetchResponse(12, 7, TwoTopics(true));
-  EXPECT_EQ(ParseFetchResponse(Exact(fetch + "x").view(), 12, false, &topics), ParseState::kInvalid);
-  EXPECT_EQ(ParseFetchResponse(Exact(fetch.substr(0, fetch.size() - 1)).view(), 12, false, &topics),
+  EXPECT_EQ(ParseFetchResponse({.bytes = Exact(fetch + "x").view()}, 12, &topics), ParseState::kInvalid);
+  EXPECT_EQ(ParseFetchResponse({.bytes = Exact(fetch.substr(0, fetch.size() - 1)).view()}, 12, &topics),
             ParseState::kInvalid);
-  EXPECT_EQ(ParseFetchResponse(Exact(fetch).view(), 13, false, &topics), ParseState::kInvalid);  // another version
+  EXPECT_EQ(ParseFetchResponse({.bytes = Exact(fetch).view()}, 13, &topics),
+            ParseState::kInvalid);  // another version
 }
 
 TEST(KafkaParse, CountsWhatIsCutInTheLastBatch) {
@@ -169,7 +171,7 @@ TEST(KafkaParse, CountsWhatIsCutInTheLastBatch) {
   const std::string records = Batch({{.value = std::string(1000, 'x')}, {.value = std::string(1000, 'x')}});
   const std::string request = ProduceRequest(9, 7, {{"orders", {{0, records}}}});
   const Exact cut(request.substr(0, request.size() - 500));
-  ASSERT_EQ(ParseProduceRequest(BodyOf(cut.view()), 9, true, &topics), ParseState::kOk);
+  ASSERT_EQ(ParseProduceRequest({.bytes = BodyOf(cut.view()), .cut = true}, 9, &topics), ParseState::kOk);
   EXPECT_TRUE(topics.complete);
   EXPECT_TRUE(topics.items[0].batches.counted);
   EXPECT_EQ(topics.items[0].batches.messages, 2U);
@@ -180,11 +182,11 @@ TEST(KafkaParse, CountsNothingBehindTheCut) {
   const std::string records = Batch({{.value = std::string(1000, 'x')}});
   const std::string request = ProduceRequest(9, 7, {{"orders", {{0, records + records}}}});
   const Exact cut(request.substr(0, request.size() - 1500));
-  ASSERT_EQ(ParseProduceRequest(BodyOf(cut.view()), 9, true, &topics), ParseState::kOk);
+  ASSERT_EQ(ParseProduceRequest({.bytes = BodyOf(cut.view()), .cut = true}, 9, &topics), ParseState::kOk);
   EXPECT_FALSE(topics.items[0].batches.counted);
   const std::string two = ProduceRequest(9, 7, {{"orders", {{0, records}}}, {"payments", {{0, records}}}});
   const Exact cut_topic(two.substr(0, two.size() - 1500));
-  ASSERT_EQ(ParseProduceRequest(BodyOf(cut_topic.view()), 9, true, &topics), ParseState::kOk);
+  ASSERT_EQ(ParseProduceRequest({.bytes = BodyOf(cut_topic.view()), .cut = true}, 9, &topics), ParseState::kOk);
   EXPECT_FALSE(topics.complete);
 }
 
@@ -193,7 +195,7 @@ TEST(KafkaParse, NeverFailsAnywhereButSaysSo) {
   for (std::size_t size = 4; size < response.size(); ++size) {
     Topics topics;
     const Exact cut(response.substr(0, size));
-    EXPECT_EQ(ParseFetchResponse(cut.view(), 16, false, &topics), ParseState::kInvalid) << size;
+    EXPECT_EQ(ParseFetchResponse({.bytes = cut.view()}, 16, &topics), ParseState::kInvalid) << size;
   }
 }
 
@@ -203,7 +205,8 @@ TEST(KafkaParse, NeverFailsAnywhereButSaysSo) {
 Batches Read(const std::string& bytes, Topics& topics) {
   Batches out;
   topics.Clear();
-  ReadRecords(bytes, bytes.size(), topics, &out);
+  WireReader r(bytes, false);
+  ReadRecords(r, bytes.size(), topics, &out);
   return out;
 }
 
