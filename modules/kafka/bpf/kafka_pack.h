@@ -262,7 +262,7 @@ static __always_inline long kfk_pack_seek(struct kfk_pack_step *step) {
     return 1;
   }
   if (large->kind == KFK_UNKNOWN && large->begun + count >= KFK_KIND_BYTES)
-    large->kind = kfk_kind_of(large->window + KFK_CARRY - pb_clamp(large->begun, KFK_KIND_BYTES));
+    large->kind = kfk_kind_of(large->window + pb_clamp(KFK_CARRY - large->begun, KFK_CARRY));
   large->begun += count;
   const __u32 at = kfk_find_batch(large, count);
   if (at != KFK_NOWHERE) {
