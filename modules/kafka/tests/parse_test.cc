@@ -199,6 +199,33 @@ TEST(KafkaParse, NeverFailsAnywhereButSaysSo) {
   }
 }
 
+/// Of a message with a hole each count is right, or said not to be known; bodies of batches are no loss.
+TEST(KafkaParse, CountsBehindHoles) {
+  std::string body;
+  for (int i = 0; i < 100; ++i) body += "body";
+  const std::string records =
+      BatchOf(body, 20, 0, 4) + BatchOf(body, 300, 20, 4) + BatchOf(body, 7, 320, 4).substr(0, 100);
+  const std::string response =
+      FetchResponse(12, 7, {{"orders", {{0, records}, {1, records}}}, {"payments", {{0, records}}}});
+  std::size_t exact = 0;
+  for (const std::size_t length : {1U, 39U, 400U, 439U, 900U}) {
+    for (std::size_t at = 12; at + length < response.size() - 4; ++at) {
+      std::string bytes = response.substr(4);
+      bytes.erase(at, length);
+      const sdk::Hole hole{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length)};
+      Topics topics;
+      if (ParseFetchResponse({.bytes = bytes, .holes = {&hole, 1}}, 12, &topics) != ParseState::kOk) continue;
+      for (std::size_t i = 0; i < topics.count; ++i) {
+        if (!topics.items[i].batches.counted) continue;
+        const bool first = topics.items[i].name == "orders";
+        EXPECT_EQ(topics.items[i].batches.messages, first ? 640U : 320U) << at << " " << length;
+        if (i == 1) ++exact;
+      }
+    }
+  }
+  EXPECT_GT(exact, 1500U);
+}
+
 // --- records --------------------------------------------------------------------------------------------------------
 
 /// What it returns, and `topics`, point into the bytes.
