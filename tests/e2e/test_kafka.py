@@ -367,7 +367,7 @@ class Groups(ClientCase):
     def test_a_commit_that_fails_says_why(self):
         self.python("confluent", "create", "commit-some", 1)
         daemon = self.kafka_daemon({"group_spans": True})
-        self.python("confluent", "commit", "commit-some", 2)
+        self.assertEqual(self.python("confluent", "commit", "commit-some", 2), ["UNKNOWN_TOPIC_OR_PART"])
         (span,) = daemon.wait_spans(1, messaging__operation__name="commit")
         self.assertEqual((span.name, span.attributes["error.type"]), ("commit commit-some", "UNKNOWN_TOPIC_OR_PARTITION"))
 

@@ -21,7 +21,11 @@ static __always_inline __u64 kfk_peek8(void *source, __u32 place) {
   return probed_readable(segment) ? probed_peek8(segment, place) : 0;
 }
 
-/* Long messages under way. Whose entry is gone is counted no further. */
+/* Long messages under way. Whose entry is gone is counted no further. The walk is here because the stack is full. */
+struct kfk_long {
+  struct kfk_large large;
+  struct kfk_pack walk;
+};
 struct kfk_large_key {
   __u64 cookie;
   __u32 direction;
@@ -31,12 +35,12 @@ struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024);
   __type(key, struct kfk_large_key);
-  __type(value, struct kfk_large);
+  __type(value, struct kfk_long);
 } kfk_large SEC(".maps");
 
-static const struct kfk_large kfk_nothing;
+static const struct kfk_long kfk_nothing;
 
-static __always_inline struct kfk_large *kfk_large_of(struct probed_segment *segment, const struct kfk_way *way) {
+static __always_inline struct kfk_long *kfk_large_of(struct probed_segment *segment, const struct kfk_way *way) {
   const struct kfk_large_key key = {.cookie = segment->at.state->cookie,
                                     .direction = probed_direction(segment) & 1,
                                     .incarnation = segment->incarnation};
@@ -88,22 +92,26 @@ static __always_inline void kfk_find_bytes(const struct probed_segment *segment,
 
 static __always_inline __u8 kfk_flags(__u32 direction) { return direction == PB_SENT ? PROBED_SHIP_CAUSE : 0; }
 
-enum { KFK_WENT_ASTRAY = 16 /* behind the values of enum probed_outcome: only the message's first bytes are shipped */ };
+enum {
+  KFK_WENT_ASTRAY = 16 /* behind the values of enum probed_outcome: only the message's first bytes are shipped */
+};
 
 /* A record of a long message. */
 static __always_inline int kfk_ship_packed(struct probed_segment *segment, const struct kfk_run *run,
                                            struct kfk_way *way) {
-  struct kfk_pack walk = {};
-  struct kfk_large *large = kfk_large_of(segment, way);
-  if (!large) {
+  struct kfk_long *message = kfk_large_of(segment, way);
+  if (!message) {
     way->state |= KFK_ASTRAY;
     return KFK_WENT_ASTRAY;
   }
-  kfk_pack_begin(run, way, large, &walk);
-  const bool more = run->skip + walk.rest < run->total;
-  if (kfk_pack_is_body(&walk, large)) {
-    kfk_pack_skip(&walk, large);
-    const __u32 passed = kfk_pack_end(way, &walk);
+  struct kfk_large *large = &message->large;
+  struct kfk_pack *walk = &message->walk;
+  __builtin_memset(walk, 0, sizeof(*walk));
+  kfk_pack_begin(run, way, large, walk);
+  const bool more = run->skip + walk->rest < run->total;
+  if (kfk_pack_is_body(walk, large)) {
+    kfk_pack_skip(walk, large);
+    const __u32 passed = kfk_pack_end(way, walk);
     if (way->left) return PROBED_SKIPPED;
     /* The record's time is the message's end. */
     const int outcome = probed_ship_count(segment, run->skip, passed, PB_SEGMENT_SKIPPED, 0);
@@ -114,17 +122,17 @@ static __always_inline int kfk_ship_packed(struct probed_segment *segment, const
     struct kfk_pack_room room;
   } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);
   if (!record) return PROBED_FULL;
-  kfk_find_bytes(segment, &walk, run->skip);
-  kfk_pack_walk(&record->room, &walk, large);
-  const __u32 passed = kfk_pack_end(way, &walk);
+  kfk_find_bytes(segment, walk, run->skip);
+  kfk_pack_walk(&record->room, walk, large);
+  const __u32 passed = kfk_pack_end(way, walk);
   if (!passed) {
     bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
     return PROBED_FAULT;
   }
-  const __u32 captured = (__u32)pb_clamp(walk.out, KFK_PACKED);
+  const __u32 captured = (__u32)pb_clamp(walk->out, KFK_PACKED);
   probed_record_finish(segment, &record->head, run->skip, captured, captured, passed,
                        kfk_flags(run->direction) | PB_SEGMENT_SKIPPED, KFK_HINT_PACKED);
-  return more || walk.rest ? PROBED_AGAIN : PROBED_SHIPPED;
+  return more || walk->rest ? PROBED_AGAIN : PROBED_SHIPPED;
 }
 
 PROBED_SEGMENT(kafka) {
@@ -140,7 +148,7 @@ PROBED_SEGMENT(kafka) {
   };
   if (!kfk_plan_record(&run)) return PROBED_SKIPPED;
   if (run.packs) {
-    const int outcome = kfk_ship_packed(segment, &run, &stream->ways[run.direction]);
+    const int outcome = kfk_ship_packed(segment, &run, &stream->ways[run.direction & 1]);
     if (outcome != KFK_WENT_ASTRAY) return outcome;
     if (!kfk_plan_astray(&run)) return PROBED_SKIPPED;
   }

@@ -223,12 +223,11 @@ static __always_inline void kfk_begin_batch(struct kfk_large *large, __u32 at, _
   large->most = KFK_MOST_BETWEEN;
 }
 
-/* The carry becomes the last bytes of what is in the window. */
+/* The carry becomes the last bytes of what is in the window: moved word by word, from the front, for the stack is full.
+ */
 static __always_inline void kfk_keep_carry(struct kfk_large *large, __u32 count) {
   const __u8 *from = large->window + pb_clamp(count, KFK_CHUNK);
-  __u32 words[KFK_CARRY / 4];
-  for (__u32 i = 0; i < KFK_CARRY / 4; i++) words[i] = kfk_word(from + i * 4);
-  for (__u32 i = 0; i < KFK_CARRY / 4; i++) kfk_put_word(large->window + i * 4, words[i]);
+  for (__u32 i = 0; i < KFK_CARRY / 4; i++) kfk_put_word(large->window + i * 4, kfk_word(from + i * 4));
 }
 
 /* --- the walk -------------------------------------------------------------------------------------------------------

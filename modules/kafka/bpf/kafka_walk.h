@@ -4,8 +4,8 @@
  * Follows the messages of a direction by their sizes and plans what of a segment is shipped: of each message its first
  * bytes. What of the rest of a long one is shipped is found by kafka_pack.h; where that does not find its way it is
  * left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
- * __u64 and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0). Words are little
- * endian, as all machines the daemon runs on.
+ * __u64, bpf_loop and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0). Words
+ * are little endian, as all machines the daemon runs on.
  *
  * A place is a boundary when the message before ended there. Where the boundary is lost (bytes that no hook showed, a
  * connection older than the daemon) all is shipped until a segment begins like a message; the decoder searches too.
@@ -181,6 +181,11 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
   return kfk_take(way, rest, &run->plan);
 }
 
+/* A bpf_loop, because the verifier would follow every number a plan can have (docs/verifier_cookbook.md#loops). */
+static long kfk_plan_step(__u32 index, struct kfk_run *run) {
+  return !kfk_step(run) || run->skip + run->plan.total >= run->total;
+}
+
 /* What the segment's next record is. False: none, nobody need know of bytes in the middle of what is left out. Those at
  * its end are the message's end. */
 KFK_INLINE int kfk_plan_record(struct kfk_run *run) {
@@ -193,9 +198,7 @@ KFK_INLINE int kfk_plan_record(struct kfk_run *run) {
     run->packs = 1;
     return 1;
   }
-  for (__u32 i = 0; i < KFK_MESSAGES; i++) {
-    if (!kfk_step(run) || run->skip + run->plan.total >= run->total) break;
-  }
+  bpf_loop(KFK_MESSAGES, kfk_plan_step, run, 0);
   way->at = at + run->plan.total;
   return run->plan.want || !way->left || way->at != end;
 }

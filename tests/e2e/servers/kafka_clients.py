@@ -70,8 +70,11 @@ def confluent_commit(address, topic, count, **options):
     import confluent_kafka
     consumer = confluent_kafka.Consumer({"bootstrap.servers": address, "group.id": f"group-of-{topic}", **options})
     offsets = [confluent_kafka.TopicPartition(name, partition, 1) for name in topic.split(",") for partition in range(count)]
-    for done in consumer.commit(offsets=offsets, asynchronous=False):
-        print(done.error.name() if done.error else "ok")
+    try:
+        for done in consumer.commit(offsets=offsets, asynchronous=False):
+            print(done.error.name() if done.error else "ok")
+    except confluent_kafka.KafkaException as failure:
+        print(failure.args[0].name())
     consumer.close()
 
 
