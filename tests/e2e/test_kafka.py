@@ -334,16 +334,6 @@ class LongMessages(ClientCase):
     def test_kcat(self):
         self.expect_counted("long-kcat", lambda: self.kcat("-C", "-t", "long-kcat", "-o", "beginning", "-e", "-q"))
 
-    def test_java(self):
-        self.expect_counted("long-java", lambda: self.java("consumer.ConsoleConsumer", "--topic", "long-java", "--from-beginning",
-                                                           "--max-messages", str(self.COUNT)))
-
-    def test_franz_go(self):
-        self.expect_counted("long-franz", lambda: self.go("franz", "consume", "long-franz", self.COUNT))
-
-    def test_kafka_python(self):
-        self.expect_counted("long-python", lambda: self.python("python", "consume", "long-python", self.COUNT))
-
 
 class Groups(ClientCase):
     def test_a_commit_is_a_span_for_each_topic(self):
@@ -424,7 +414,7 @@ class SeveralBrokers(ClientCase):
         refused = [span for span in sent if "error.type" in span.attributes]
         self.assertGreater(len(refused), 0)
         self.assertEqual({span.attributes["error.type"] for span in refused}, {"NOT_LEADER_OR_FOLLOWER"})
-        consumed = self.kcat("-C", "-t", "moving", "-o", "beginning", "-e", "-q").stdout.splitlines()
+        consumed = self.kcat("-C", "-t", "moving", "-o", "beginning", "-e", "-q").stdout.split()
         self.assertEqual(messages(self.taken(daemon)), len(consumed))
         wait_for("all fetched", lambda: messages(daemon.spans(name="poll moving")) >= len(consumed))
         self.assertEqual(messages(daemon.spans(name="poll moving")), len(consumed))
