@@ -5,12 +5,7 @@
 # What the dns module adds to a lookup in the kernel, in instructions, in the measuring VM: to unbound, which receives
 # and sends one message for each, over UDP and over TCP.
 #   dns_cost.sh 6.1|6.12 BUILD_DIR [ROUNDS]       (ten lookups a round)
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-version=${1:?kernel version}
-build=$(readlink -f "${2:?build folder}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/cost_lib.sh"
 echo "rounds=${3:-200}" > "$work/measure.conf"
 for index in $(seq 0 9); do echo "n$index.www.test A"; done > "$work/names"
 cat > "$work/probed.yaml" <<'C'

@@ -6,13 +6,8 @@
 # at a time, messages of 20 bytes; and to a request of nginx over HTTP/2.
 #   grpc_cost.sh 6.1|6.12 BUILD_DIR [CALLS] [PROGRAM]
 # PROGRAM: one of tests/e2e/servers/grpc; unless told otherwise the C++ one with a single thread.
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-version=${1:?kernel version}
-build=$(readlink -f "${2:?build folder}")
+. "$(dirname "$0")/cost_lib.sh"
 program=$(readlink -f "${4:-$build/bench/grpc_echo}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 role=server
 [ $# -ge 4 ] || role=alone
 echo "calls=${3:-2000} role=$role" > "$work/measure.conf"

@@ -5,12 +5,7 @@
 # What the sql module adds to a query in the kernel, in instructions, in the measuring VM: to MariaDB's server, which reads
 # the head and the rest of each command by itself and sends one answer, and to PostgreSQL's, which reads once and sends once.
 #   sql_cost.sh 6.1|6.12 BUILD_DIR [QUERIES]
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-version=${1:?kernel version}
-build=$(readlink -f "${2:?build folder}")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/cost_lib.sh"
 echo "queries=${3:-500}" > "$work/measure.conf"
 . "$here/../kernels/databases.sh"
 database_files "$work"

@@ -4,6 +4,8 @@
 
 import pathlib
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -83,6 +85,70 @@ class Broker:
     def stop(self):
         if self.process is not None:
             end(self.process, 60)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+CLUSTER_PROPERTIES = """
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data{node}
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=3
+leader.imbalance.check.interval.seconds=1
+leader.imbalance.per.broker.percentage=0
+"""
+
+
+class Cluster:
+    """Three brokers that are controllers as well. A partition's first replica becomes its leader within a second or two."""
+
+    def __init__(self):
+        java, path = program("java"), class_path()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-kafka."))
+        self.ports = {node: free_port() for node in (1, 2, 3)}
+        self.address = ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
+        self.processes = []
+        controllers = {node: free_port() for node in self.ports}
+        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in controllers.items())
+        try:
+            with open(self.folder / "brokers.log", "ab") as log:
+                for node, port in self.ports.items():
+                    config = self.folder / f"broker{node}.properties"
+                    config.write_text(CLUSTER_PROPERTIES.format(node=node, voters=voters, port=port,
+                                                                controller=controllers[node], folder=self.folder))
+                    subprocess.run([java, *JAVA_OPTIONS, "-cp", path, "kafka.tools.StorageTool", "format", "-t",
+                                    "probedprobedprobedprob", "-c", config], stdout=log, stderr=log, check=True)
+                    self.processes.append(subprocess.Popen([java, *JAVA_OPTIONS, "-cp", path, "kafka.Kafka", config],
+                                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+            for port in self.ports.values():
+                wait_for("the brokers to listen", lambda port=port: accepts(port), READY_S)
+        except BaseException:
+            self.stop()
+            raise
+
+    def reassign(self, topic, replicas):
+        """Gives partition 0 of the topic this list of replicas: its first becomes the leader."""
+        body = struct.pack("!iBB", 10_000, 2, len(topic) + 1) + topic.encode()
+        body += struct.pack("!BiB", 2, 0, len(replicas) + 1) + b"".join(struct.pack("!i", node) for node in replicas)
+        body += bytes(3)  # no tagged fields, of the partition, the topic, the request
+        head = struct.pack("!hhih", 45, 0, 1, 4) + b"test" + bytes(1)
+        with socket.create_connection(("127.0.0.1", self.ports[1]), timeout=20) as broker:
+            broker.sendall(struct.pack("!i", len(head + body)) + head + body)
+            answer = broker.makefile("rb")
+            (size,) = struct.unpack("!i", answer.read(4))
+            (error,) = struct.unpack("!h", answer.read(size)[9:11])
+        if error:
+            raise AssertionError(f"reassignment refused: {error}")
+
+    def stop(self):
+        for process in self.processes:
+            process.kill()  # an orderly end waits for others to take over
+            end(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from harness import FULL, LiveCase, end, wait_for
-from kafka_broker import KafkaCase, class_path
+from kafka_broker import Cluster, KafkaCase, class_path
 from languages import Missing, built, go_program
 from peers import PYTHON, SERVERS
 from spans import CLIENT, PRODUCER, SERVER
@@ -51,6 +51,11 @@ class ClientCase(KafkaCase):
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=90)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.split()
+
+    def java(self, tool, *arguments, text=None):
+        java = [self.need("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", class_path()]
+        command = [*java, f"org.apache.kafka.tools.{tool}", "--bootstrap-server", self.broker.address, *arguments]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=90, check=True)
 
     def go_client(self):
         sources = SERVERS / "kafka" / "go"
@@ -132,11 +137,6 @@ class Clients(UnderLoad, Overflow, ClientCase):
         self.assertEqual(self.python("python", "produce", "python", MESSAGES).count("ok"), MESSAGES)
         self.python("python", "consume", "python", MESSAGES, "max_partition_fetch_bytes=8192")
         self.assert_moved(daemon, "python", MESSAGES)
-
-    def java(self, tool, *arguments, text=None):
-        java = [self.need("java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", class_path()]
-        command = [*java, f"org.apache.kafka.tools.{tool}", "--bootstrap-server", self.broker.address, *arguments]
-        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=90, check=True)
 
     def test_java(self):
         """Names topics by their ids: the names come from Metadata."""
@@ -304,6 +304,129 @@ class Clients(UnderLoad, Overflow, ClientCase):
 
     def number_of(self, span):
         self.assertEqual(span.attributes["messaging.batch.message_count"], 1)
+
+
+class LongMessages(ClientCase):
+    """Produces and fetches of megabytes, of which the kernel ships little more than the heads of the batches."""
+
+    COUNT = 60_000
+    VALUE = 200  # bytes
+
+    def fill(self, topic):
+        """Three partitions; some hundred batches in each."""
+        self.python("confluent", "create", topic, 3)
+        text = "".join(f"{number:0{self.VALUE}}\n" for number in range(self.COUNT))
+        self.kcat("-P", "-t", topic, "-X", "batch.num.messages=150", "-X", "sticky.partitioning.linger.ms=0", text=text)
+
+    def expect_counted(self, name, consume):
+        daemon = self.kafka_daemon()
+        self.fill(name)
+        wait_for("all sent", lambda: messages(daemon.spans(name=f"send {name}")) >= self.COUNT)
+        self.assertEqual(messages(daemon.spans(name=f"send {name}")), self.COUNT)
+        consume()
+        wait_for("all fetched", lambda: messages(daemon.spans(name=f"poll {name}")) >= self.COUNT)
+        polled = daemon.spans(name=f"poll {name}")
+        self.assertEqual(messages(polled), self.COUNT)
+        largest = max(span.attributes["messaging.batch.message_count"] for span in polled)
+        self.assertGreater(largest * self.VALUE, 20 * 16384)  # capture_bytes
+        self.assert_nothing_lost(daemon)
+
+    def test_kcat(self):
+        self.expect_counted("long-kcat", lambda: self.kcat("-C", "-t", "long-kcat", "-o", "beginning", "-e", "-q"))
+
+
+class Groups(ClientCase):
+    def test_a_commit_is_a_span_for_each_topic(self):
+        for topic, partitions in (("commit-one", 2), ("commit-two", 2)):
+            self.python("confluent", "create", topic, partitions)
+        daemon = self.kafka_daemon({"group_spans": True})
+        self.assertEqual(self.python("confluent", "commit", "commit-one,commit-two", 2), ["ok"] * 4)
+        spans = daemon.wait_spans(2, messaging__operation__name="commit")
+        self.assertEqual({span.name for span in spans}, {"commit commit-one", "commit commit-two"})
+        for span in spans:
+            self.assertEqual((span.kind, span.attributes["messaging.operation.type"]), (CLIENT, "settle"))
+            self.assertEqual(span.attributes["messaging.consumer.group.name"], "group-of-commit-one,commit-two")
+            self.assertNotIn("messaging.destination.partition.id", span.attributes)
+            self.assertNotIn("error.type", span.attributes)
+        self.assertEqual(self.python("confluent", "commit", "commit-one", 1), ["ok"])
+        (one,) = [span for span in daemon.wait_spans(3, messaging__operation__name="commit")
+                  if span.attributes["messaging.consumer.group.name"] == "group-of-commit-one"]
+        self.assertEqual(one.attributes["messaging.destination.partition.id"], "0")
+        self.assert_nothing_lost(daemon)
+
+    def test_a_commit_that_fails_says_why(self):
+        self.python("confluent", "create", "commit-some", 1)
+        daemon = self.kafka_daemon({"group_spans": True})
+        self.assertEqual(self.python("confluent", "commit", "commit-some", 2), ["UNKNOWN_TOPIC_OR_PART"])
+        (span,) = daemon.wait_spans(1, messaging__operation__name="commit")
+        self.assertEqual((span.name, span.attributes["error.type"]), ("commit commit-some", "UNKNOWN_TOPIC_OR_PARTITION"))
+
+    def test_transactions(self):
+        """Of both the one that is committed and the one that is not each message is counted once, and no marker."""
+        self.python("confluent", "create", "transacted", 1)
+        daemon = self.kafka_daemon({"group_spans": True})
+        self.python("confluent", "transact", "transacted", 100, "group=of-transactions")
+        wait_for("all sent", lambda: messages(daemon.spans(name="send transacted")) >= 200)
+        self.assertEqual(messages(daemon.spans(name="send transacted")), 200)
+        commits = daemon.wait_spans(1, name="commit transacted")
+        self.assertEqual({span.attributes["messaging.consumer.group.name"] for span in commits}, {"of-transactions"})
+        fetched = len(daemon.spans(name="poll transacted"))  # by the group's consumer
+        consumed = self.kcat("-C", "-t", "transacted", "-o", "beginning", "-e", "-q", "-X", "isolation.level=read_committed")
+        self.assertEqual(len(consumed.stdout.splitlines()), 100)
+        wait_for("all fetched", lambda: messages(daemon.spans(name="poll transacted")[fetched:]) >= 200)
+        self.assertEqual(messages(daemon.spans(name="poll transacted")[fetched:]), 200)
+        self.assertEqual({span.attributes.get("error.type") for span in daemon.spans(name="send transacted")}, {None})
+        self.assert_nothing_lost(daemon)
+
+
+class SeveralBrokers(ClientCase):
+    @classmethod
+    def setUpClass(cls):
+        super(KafkaCase, cls).setUpClass()
+        try:
+            cls.broker = Cluster()
+        except Missing as reason:
+            print(f"SKIPPED: {cls.__name__}: {reason}")
+            raise unittest.SkipTest(str(reason)) from None
+        cls.addClassCleanup(cls.broker.stop)
+
+    def test_the_leader_moves(self):
+        """Who still asks the old one is told so; each message is sent once, to the broker that took it."""
+        cluster = self.broker
+        wait_for("the cluster", lambda: self.python_once("create", "moving", 1, "replicas=3"))
+        cluster.reassign("moving", [1, 2, 3])
+        targets = [{"name": "kafka", "ports": list(cluster.ports.values())},
+                   {"name": "not_the_brokers", "exclude": True, "pids": [process.pid for process in cluster.processes]}]
+        daemon = self.start_daemon(targets=targets)
+        daemon.load("kafka")
+        produce = self.line_producer("moving")
+
+        def port_of_next():
+            before = len(self.taken(daemon))
+            produce()
+            wait_for("the span", lambda: len(self.taken(daemon)) > before)
+            return self.taken(daemon)[-1].attributes["server.port"]
+
+        wait_for("broker 1 to lead", lambda: port_of_next() == cluster.ports[1], 30)
+        cluster.reassign("moving", [2, 3, 1])
+        wait_for("broker 2 to lead", lambda: port_of_next() == cluster.ports[2], 30)
+        sent = daemon.spans(name="send moving")
+        refused = [span for span in sent if "error.type" in span.attributes]
+        self.assertGreater(len(refused), 0)
+        self.assertEqual({span.attributes["error.type"] for span in refused}, {"NOT_LEADER_OR_FOLLOWER"})
+        consumed = self.kcat("-C", "-t", "moving", "-o", "beginning", "-e", "-q").stdout.split()
+        self.assertEqual(messages(self.taken(daemon)), len(consumed))
+        wait_for("all fetched", lambda: messages(daemon.spans(name="poll moving")) >= len(consumed))
+        self.assertEqual(messages(daemon.spans(name="poll moving")), len(consumed))
+        self.assert_nothing_lost(daemon)
+
+    def taken(self, daemon):
+        """Spans of what a broker took."""
+        return [span for span in daemon.spans(name="send moving") if "error.type" not in span.attributes]
+
+    def python_once(self, action, *arguments):
+        command = [PYTHON, SERVERS / "kafka_clients.py", "confluent", action, self.broker.address, *arguments]
+        return subprocess.run(list(map(str, command)), capture_output=True, timeout=60).returncode == 0
 
 
 class Delayed(LiveCase):

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# First process of the measuring VM: what the kafka module adds to one Produce and one Fetch in librdkafka's own broker, in
-# instructions. Traced runs stand between bare ones; each is a producer and a consumer from their start on.
+# First process of the measuring VM: what the kafka module adds to one Produce and one Fetch in librdkafka's own broker, or in
+# its clients, in instructions. Traced runs stand between bare ones; each is a producer and a consumer from their start on.
 . /etc/vm_lib.sh
 vm_start
 . /etc/measure.conf
@@ -11,9 +11,27 @@ vm_start
 # In real time, so that whoever is woken runs before the other end goes on, the same way each time.
 echo -1 > /proc/sys/kernel/sched_rt_runtime_us
 
+# produce: all messages, by a client that waits for more until descriptor 3 is closed, so that its time can be read. Sets
+# producer to it. That a broker has them all is known by who consumes them.
 produce() {
-  chrt -f 1 client -P -b $address -t $topic -p 0 -X linger.ms=0 -X batch.num.messages=1 -X max.in.flight=1 < /tmp/messages \
-    > /run/produced 2>&1
+  rm -f /run/lines
+  mkfifo /run/lines
+  chrt -f 1 client -P -b $address -t $topic -p 0 -X linger.ms=0 -X batch.num.messages=1 -X max.in.flight=1 < /run/lines \
+    > /run/produced 2>&1 &
+  producer=$!
+  exec 3> /run/lines
+  cat /tmp/messages >&3
+  wait_quiet $producer
+}
+
+# wait_quiet PROCESS: until it has next to nothing to do any more.
+wait_quiet() {
+  for attempt in $(seq 300); do
+    earlier=$(cpu_of $1)
+    sleep 1
+    [ $(($(cpu_of $1) - earlier)) -lt 3000000 ] && return 0
+  done
+  return 1
 }
 
 # consume: the last messages, one a Fetch, by a client that waits for more. Sets consumer to it.
@@ -38,9 +56,13 @@ measure() {
   before=$(cpu_of $broker)
   produce || return 1
   produce_broker=$(per "$before" "$(cpu_of $broker)")
+  produce_client=$(per 0 "$(cpu_of $producer)")
+  exec 3>&-
+  wait $producer
   before=$(cpu_of $broker)
   consume || return 1
   fetch_broker=$(per "$before" "$(cpu_of $broker)")
+  fetch_client=$(per 0 "$(cpu_of $consumer)")
   kill $consumer
   wait $consumer
   return 0
@@ -55,9 +77,10 @@ for attempt in $(seq 150); do
   sleep 0.2
 done
 seq $messages > /tmp/messages
+sed -i "s/PORT/${address##*:}/" /etc/probed.yaml
 runs=0
 status=0
 measure || status=1 # until all is warm
-[ $status -eq 0 ] && { rounds 3 /etc/probed.yaml produce_broker fetch_broker || status=1; }
+[ $status -eq 0 ] && { rounds 3 /etc/probed.yaml produce_$side fetch_$side || status=1; }
 [ $status -eq 0 ] || { cat /run/produced /run/consumed; tail -n 30 /run/broker.log; }
 vm_stop $status

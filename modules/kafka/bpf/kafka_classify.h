@@ -23,6 +23,7 @@ enum {
   KFK_MOST_CLIENT_ID = 255,
   KFK_NO_TEXT = 0xffff
 };
+enum { KFK_HINT_PACKED = 1 };                    /* of a record: its bytes are pieces (kafka_pack.h) */
 enum { KFK_NOT = 0, KFK_YES = 1, KFK_MORE = 2 }; /* the values of enum probed_verdict */
 
 #define KFK_INLINE static inline __attribute__((always_inline))

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
  *
  * Follows the messages of a direction by their sizes and plans what of a segment is shipped: of each message its first
- * bytes, the rest is left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
- * __u64 and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0). Words are little
- * endian, as all machines the daemon runs on.
+ * bytes. What of the rest of a long one is shipped is found by kafka_pack.h; where that does not find its way it is
+ * left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
+ * __u64, bpf_loop and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0). Words
+ * are little endian, as all machines the daemon runs on.
  *
  * A place is a boundary when the message before ended there. Where the boundary is lost (bytes that no hook showed, a
  * connection older than the daemon) all is shipped until a segment begins like a message; the decoder searches too.
@@ -19,6 +20,8 @@ enum {
   KFK_MESSAGES = 8,            /* of one record */
   KFK_NEAR_CORRELATION = 1024, /* a response is at most so many requests behind */
   KFK_KNOWN = 0x80,            /* kfk_way.state: `left` is true */
+  KFK_FRESH = 0x40,            /* kfk_way.state: a long message begins */
+  KFK_ASTRAY = 0x20,           /* kfk_way.state: of the long message under way only the first bytes are shipped */
   KFK_HAVE = 0x03,             /* kfk_way.state: bytes of an unfinished size */
   KFK_REQUEST = 3              /* verdict of kfk_begin: KFK_YES, and its correlation id is at byte 8 */
 };
@@ -57,10 +60,12 @@ KFK_INLINE __u64 kfk_resume(struct kfk_way *way, __u64 begin, __u64 end) {
   if (way->at > begin && way->at < end) return way->at;
   if (way->at != begin) {
     const __u64 missed = begin - way->at;
-    if (way->at < begin && missed <= way->left)
+    if (way->at < begin && missed <= way->left) {
       way->left -= (__u32)missed;
-    else
+      way->state |= KFK_ASTRAY;
+    } else {
       kfk_forget(way);
+    }
   }
   way->at = begin;
   return begin;
@@ -99,7 +104,7 @@ KFK_INLINE int kfk_begin(struct kfk_way *way, __u64 word, __u32 count, __u32 tot
   if (verdict == KFK_NOT) return KFK_NOT;
   way->left = size + KFK_SIZE_BYTES - have;
   way->tail = size + KFK_SIZE_BYTES > limit ? size + KFK_SIZE_BYTES - limit : 0;
-  way->state = KFK_KNOWN;
+  way->state = way->tail ? KFK_KNOWN | KFK_FRESH : KFK_KNOWN;
   way->partial[0] = way->partial[1] = way->partial[2] = 0;
   return verdict;
 }
@@ -135,9 +140,13 @@ struct kfk_run {
   __u32 direction;
   __u32 skip; /* where the record begins in the segment */
   struct kfk_plan plan;
+  __u8 readable;
+  __u8 packs; /* the record is kfk_pack's: there is no plan */
 };
 
 static __u64 kfk_peek8(void *source, __u32 place);
+
+KFK_INLINE int kfk_is_packed(const struct kfk_way *way) { return way->left && way->tail && !(way->state & KFK_ASTRAY); }
 
 /* One message, or what there is of it. Whether the record may go on. */
 KFK_INLINE int kfk_step(struct kfk_run *run) {
@@ -165,7 +174,16 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
   if (verdict == KFK_REQUEST && rest >= 12) {
     way->correlation = __builtin_bswap32((__u32)kfk_peek8(run->source, place + 8));
   }
+  if (kfk_is_packed(way)) { /* a record of its own */
+    run->packs = !run->plan.total;
+    return 0;
+  }
   return kfk_take(way, rest, &run->plan);
+}
+
+/* A bpf_loop, because the verifier would follow every number a plan can have (docs/verifier_cookbook.md#loops). */
+static long kfk_plan_step(__u32 index, struct kfk_run *run) {
+  return !kfk_step(run) || run->skip + run->plan.total >= run->total;
 }
 
 /* What the segment's next record is. False: none, nobody need know of bytes in the middle of what is left out. Those at
@@ -175,11 +193,22 @@ KFK_INLINE int kfk_plan_record(struct kfk_run *run) {
   const __u64 end = run->offset + run->total;
   const __u64 at = kfk_resume(way, run->offset, end);
   run->skip = (__u32)(at - run->offset);
-  for (__u32 i = 0; i < KFK_MESSAGES; i++) {
-    if (!kfk_step(run) || run->skip + run->plan.total >= run->total) break;
+  if (!run->readable) way->state |= KFK_ASTRAY;
+  if (kfk_is_packed(way)) {
+    run->packs = 1;
+    return 1;
   }
+  bpf_loop(KFK_MESSAGES, kfk_plan_step, run, 0);
   way->at = at + run->plan.total;
   return run->plan.want || !way->left || way->at != end;
+}
+
+/* Likewise, of a long message that is not packed after all. */
+KFK_INLINE int kfk_plan_astray(struct kfk_run *run) {
+  struct kfk_way *way = &run->stream->ways[run->direction & 1];
+  kfk_take(way, run->total - run->skip, &run->plan);
+  way->at += run->plan.total;
+  return run->plan.want || !way->left || run->skip + run->plan.total != run->total;
 }
 
 #endif

@@ -223,15 +223,20 @@ bool IsKnownLayout(std::int16_t key, std::int16_t version) {
     case kProduce: return version <= 13;
     case kFetch: return version <= 18;
     case kMetadata: return version <= 13;
+    case kOffsetCommit: return version <= 10;
+    case kTxnOffsetCommit: return version <= 5;
     default: return true;
   }
 }
+
+bool IsCommit(std::int16_t key) { return key == kOffsetCommit || key == kTxnOffsetCommit; }
 
 Use UseOf(std::int16_t key) {
   switch (key) {
     case kProduce:
     case kFetch: return Use::kMessages;
     case kOffsetCommit:
+    case kTxnOffsetCommit:
     case kJoinGroup:
     case kHeartbeat:
     case kLeaveGroup:
@@ -247,7 +252,8 @@ std::string_view OperationName(std::int16_t key) {
   switch (key) {
     case kProduce: return "send";
     case kFetch: return "poll";
-    case kOffsetCommit: return "commit";
+    case kOffsetCommit:
+    case kTxnOffsetCommit: return "commit";
     case kJoinGroup: return "join_group";
     case kHeartbeat:
     case kConsumerGroupHeartbeat: return "heartbeat";
@@ -263,7 +269,8 @@ std::string_view OperationType(std::int16_t key) {
   switch (key) {
     case kProduce: return "send";
     case kFetch: return "receive";
-    case kOffsetCommit: return "settle";
+    case kOffsetCommit:
+    case kTxnOffsetCommit: return "settle";
     default: return {};
   }
 }

@@ -20,22 +20,25 @@ enum Api : std::int16_t {  // those with rules of their own; others are numbers
   kLeaveGroup = 13,
   kSyncGroup = 14,
   kApiVersions = 18,
+  kTxnOffsetCommit = 28,
   kConsumerGroupHeartbeat = 68,
 };
 
 /// Header 2 of requests and header 1 of responses, compact types and tagged fields.
 bool IsFlexible(std::int16_t key, std::int16_t version);
-/// The highest version of Produce, Fetch and Metadata whose layout is known; any for others.
+/// Whether the module knows the layout of what it reads of that version behind the header.
 bool IsKnownLayout(std::int16_t key, std::int16_t version);
 
 /// Which spans a request may become.
 enum class Use : std::uint8_t {
   kMessages,  // Produce and Fetch
-  kGroup,     // of consumer groups: optional
+  kGroup,     // of consumer groups, commits too: optional
   kCluster,   // Metadata, ApiVersions: optional
   kNone,      // no span
 };
 Use UseOf(std::int16_t key);
+/// OffsetCommit and its like of a transaction.
+bool IsCommit(std::int16_t key);
 
 /// messaging.operation.name: "send", "poll", "commit", "heartbeat", …
 std::string_view OperationName(std::int16_t key);

@@ -12,55 +12,19 @@ namespace {
 
 using sdk::ParseState;
 
+using detail::BeginPartitions;
+using detail::BeginTopic;
+using detail::NotePartition;
+using detail::Settle;
+
 constexpr std::int16_t kFirstWithTopicIds = 13;  // of Produce and of Fetch alike
 
-/// Reads what names a topic, and starts its entry. The entry is nullptr for one too many.
-Topic* BeginTopic(WireReader& r, std::int16_t version, Topics* out) {
-  Topic* topic = nullptr;
-  if (version >= kFirstWithTopicIds) {
-    const Uuid id = r.Id();
-    topic = r.ok() ? out->Add() : nullptr;
-    if (topic != nullptr) {
-      topic->id = id;
-      topic->by_id = true;
-    }
-  } else {
-    const std::string_view name = r.String();
-    topic = r.ok() ? out->Add() : nullptr;
-    if (topic != nullptr) topic->name = name;
-  }
-  return topic;
-}
-
-/// How many partitions follow.
-std::int64_t BeginPartitions(WireReader& r, Topic& topic) {
-  const std::int64_t count = r.ArrayCount();
-  topic.partitions = static_cast<std::uint32_t>(count);
-  return count;
-}
-
-void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error) {
-  if (topic.seen++ == 0) topic.partition = partition;
-  if (topic.error == 0) topic.error = error;
-}
-
-/// The length of records and what is there of them. False: not even the length is.
+/// Records behind their length. False: not even that is there.
 bool TakeRecords(WireReader& r, Topics& topics, Topic& topic) {
   const std::int64_t length = r.BytesLength();
   if (!r.ok() || length <= 0) return r.ok();
-  const std::string_view there = r.TakeUpTo(length);
-  ReadRecords(there, static_cast<std::uint64_t>(length), topics, &topic.batches);
-  if (there.size() < static_cast<std::uint64_t>(length)) r.Fail();
+  ReadRecords(r, static_cast<std::uint64_t>(length), topics, &topic.batches);
   return true;
-}
-
-/// What is left when reading ended at the cut. A message that ends in the records of its last partition was read as
-/// far as it matters, if they could be counted.
-ParseState Settle(WireReader& r, bool cut, bool only_the_end_missing, Topics* out) {
-  if (!cut) return detail::EndOf(r, false);
-  if (!only_the_end_missing) out->complete = false;
-  if (!only_the_end_missing && out->count != 0) out->items[out->count - 1].batches.counted = false;
-  return ParseState::kOk;
 }
 
 /// One partition of a Produce request or a Fetch response, up to its records and what follows them. False: it ends
@@ -98,7 +62,7 @@ bool ReadFetchedPartition(WireReader& r, std::int16_t version, Topics& topics, T
 bool ReadTopics(WireReader& r, std::int16_t version, ReadPartition read, Topics* out) {
   Topic spare;  // what there is no room for
   for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok(); --topics) {
-    Topic* topic = BeginTopic(r, version, out);
+    Topic* topic = BeginTopic(r, version >= kFirstWithTopicIds, out);
     if (topic == nullptr) topic = &spare;
     for (std::int64_t left = BeginPartitions(r, *topic); left > 0 && r.ok(); --left) {
       const bool reached = read(r, version, *out, *topic);
@@ -136,6 +100,36 @@ void ReadProduceAnswer(WireReader& r, std::int16_t version, Topic& topic) {
 }  // namespace
 
 namespace detail {
+
+Topic* BeginTopic(WireReader& r, bool by_id, Topics* out) {
+  const Uuid id = by_id ? r.Id() : Uuid{};
+  const std::string_view name = by_id ? std::string_view{} : r.String();
+  Topic* const topic = r.ok() ? out->Add() : nullptr;
+  if (topic == nullptr) return nullptr;
+  topic->name = name;
+  topic->id = id;
+  topic->by_id = by_id;
+  return topic;
+}
+
+std::int64_t BeginPartitions(WireReader& r, Topic& topic) {
+  const std::int64_t count = r.ArrayCount();
+  topic.partitions = static_cast<std::uint32_t>(count);
+  return count;
+}
+
+void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error) {
+  if (topic.seen++ == 0) topic.partition = partition;
+  if (topic.error == 0) topic.error = error;
+}
+
+ParseState Settle(WireReader& r, const Seen& seen, bool only_the_end_missing, Topics* out) {
+  if (!seen.cut && seen.holes.empty()) return EndOf(r, false);
+  if (!seen.cut && r.ok()) return r.at_end() ? ParseState::kOk : ParseState::kInvalid;
+  if (!only_the_end_missing) out->complete = false;
+  if (!only_the_end_missing && out->count != 0) out->items[out->count - 1].batches.counted = false;
+  return ParseState::kOk;
+}
 
 void SkipBrokers(WireReader& r, std::int16_t version) {
   if (version >= 3) r.Skip(4);  // throttle time
@@ -180,7 +174,7 @@ ParseState ParseRequestHead(std::string_view bytes, RequestHead* out, std::strin
 
 std::int32_t CorrelationOf(std::string_view bytes) { return WireReader(bytes, false).Int32(); }
 
-ParseState ParseProduceRequest(std::string_view body, std::int16_t version, bool cut, Topics* out) {
+ParseState ParseProduceRequest(const Seen& body, std::int16_t version, Topics* out) {
   out->Clear();
   WireReader r(body, IsFlexible(kProduce, version));
   if (version >= 3) r.String();  // transactional id
@@ -189,7 +183,7 @@ ParseState ParseProduceRequest(std::string_view body, std::int16_t version, bool
   r.Skip(4);  // timeout
   const bool only_the_end_missing = ReadTopics(r, version, ReadProducedPartition, out);
   r.Tags();
-  return Settle(r, cut, only_the_end_missing, out);
+  return Settle(r, body, only_the_end_missing, out);
 }
 
 ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bool cut, Topics* out) {
@@ -197,7 +191,7 @@ ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bo
   WireReader r = detail::ResponseBody(bytes, kProduce, version);
   Topic spare;
   for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok(); --topics) {
-    Topic* topic = BeginTopic(r, version, out);
+    Topic* topic = BeginTopic(r, version >= kFirstWithTopicIds, out);
     if (topic == nullptr) topic = &spare;
     for (std::int64_t left = BeginPartitions(r, *topic); left > 0 && r.ok(); --left)
       ReadProduceAnswer(r, version, *topic);
@@ -206,12 +200,12 @@ ParseState ParseProduceResponse(std::string_view bytes, std::int16_t version, bo
   }
   if (version >= 1) r.Skip(4);  // throttle time
   r.Tags();
-  return Settle(r, cut, false, out);
+  return Settle(r, {.bytes = bytes, .cut = cut}, false, out);
 }
 
-ParseState ParseFetchResponse(std::string_view bytes, std::int16_t version, bool cut, Topics* out) {
+ParseState ParseFetchResponse(const Seen& seen, std::int16_t version, Topics* out) {
   out->Clear();
-  WireReader r = detail::ResponseBody(bytes, kFetch, version);
+  WireReader r = detail::ResponseBody(seen, kFetch, version);
   if (version >= 1) r.Skip(4);  // throttle time
   if (version >= 7) {
     out->error = r.Int16();
@@ -220,45 +214,7 @@ ParseState ParseFetchResponse(std::string_view bytes, std::int16_t version, bool
   if (!r.ok()) return ParseState::kInvalid;
   const bool only_the_end_missing = ReadTopics(r, version, ReadFetchedPartition, out);
   r.Tags();
-  return Settle(r, cut, only_the_end_missing, out);
-}
-
-std::string_view GroupOf(std::string_view body, std::int16_t key, std::int16_t version) {
-  if (UseOf(key) != Use::kGroup) return {};
-  return WireReader(body, IsFlexible(key, version)).String();
-}
-
-std::int16_t ErrorOf(std::string_view bytes, std::int16_t key, std::int16_t version) {
-  WireReader r = detail::ResponseBody(bytes, key, version);
-  switch (key) {
-    case kApiVersions: return r.Int16();
-    case kConsumerGroupHeartbeat: r.Skip(4); return r.Int16();
-    case kHeartbeat:
-    case kLeaveGroup:
-    case kSyncGroup:
-      if (version >= 1) r.Skip(4);
-      return r.Int16();
-    case kJoinGroup:
-      if (version >= 2) r.Skip(4);
-      return r.Int16();
-    case kOffsetCommit: break;
-    default: return 0;
-  }
-  if (version >= 3) r.Skip(4);
-  std::int16_t error = 0;
-  for (std::int64_t topics = r.ArrayCount(); topics > 0 && r.ok() && error == 0; --topics) {
-    if (version >= 10)
-      r.Id();
-    else
-      r.String();
-    for (std::int64_t left = r.ArrayCount(); left > 0 && r.ok() && error == 0; --left) {
-      r.Skip(4);
-      error = r.Int16();
-      r.Tags();
-    }
-    r.Tags();
-  }
-  return error;
+  return Settle(r, seen, only_the_end_missing, out);
 }
 
 }  // namespace probed::mod::kafka

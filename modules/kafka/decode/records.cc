@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/kafka/decode/records.h"
 
+#include <algorithm>
+
 #include "api/sdk/trace_context.h"
 
 namespace probed::mod::kafka {
@@ -106,25 +108,26 @@ void ReadBody(std::string_view bytes, const BatchHead& head, Topics& topics, Bat
 
 }  // namespace
 
-void ReadRecords(std::string_view bytes, std::uint64_t length, Topics& topics, Batches* out) {
+void ReadRecords(WireReader& r, std::uint64_t length, Topics& topics, Batches* out) {
   std::uint64_t left = length;
-  while (left != 0) {
+  while (left >= kHeadSize && r.ok()) {  // the broker cuts a fetch anywhere: clients drop the rest
     BatchHead head;
-    if (bytes.size() < kHeadSize && left < kHeadSize)
-      return;  // the broker cuts a fetch anywhere: clients drop the rest
-    if (!ReadHead(bytes, &head)) {
-      out->counted = false;  // an older format, or out of what was captured
-      return;
+    const std::string_view there =
+        r.rest().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left, r.remaining())));
+    if (!ReadHead(there, &head)) {
+      out->counted = false;  // an older format, or in a hole
+      break;
     }
-    if (head.size > left) return;
-    const std::size_t there = head.size < bytes.size() ? static_cast<std::size_t>(head.size) : bytes.size();
+    if (head.size > left) break;
     const bool messages = (head.attributes & kControl) == 0;
     if (messages) out->messages += static_cast<std::uint64_t>(head.records);
     if (messages && (head.attributes & kCompression) == 0)
-      ReadBody(bytes.substr(kHeadSize, there - kHeadSize), head, topics, out);
-    bytes.remove_prefix(there);
+      ReadBody(there.substr(kHeadSize, static_cast<std::size_t>(head.size) - kHeadSize), head, topics, out);
+    r.Pass(head.size);
     left -= head.size;
   }
+  if (!r.ok() && left >= kHeadSize) out->counted = false;
+  r.Pass(left);
 }
 
 }  // namespace probed::mod::kafka

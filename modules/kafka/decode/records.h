@@ -12,7 +12,8 @@
 
 namespace probed::mod::kafka {
 
-/// Adds the batches of one partition to `out`. `bytes` is what is there of `length` bytes of records.
-void ReadRecords(std::string_view bytes, std::uint64_t length, Topics& topics, Batches* out);
+/// Adds the batches of one partition to `out`: `length` bytes of records, in which there may be holes. Not ok: they are
+/// not all there.
+void ReadRecords(WireReader& r, std::uint64_t length, Topics& topics, Batches* out);
 
 }  // namespace probed::mod::kafka

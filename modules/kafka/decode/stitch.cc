@@ -23,7 +23,7 @@ bool BecomesSpan(const Config& config, const RequestHead& head, bool is_server) 
   if (is_server && !config.server_spans) return false;
   switch (UseOf(head.key)) {
     case Use::kMessages: return IsKnownLayout(head.key, head.version);
-    case Use::kGroup: return config.group_spans;
+    case Use::kGroup: return config.group_spans && IsKnownLayout(head.key, head.version);
     case Use::kCluster: return config.cluster_spans;
     case Use::kNone: return false;
   }
@@ -80,9 +80,15 @@ probe_reason Stitcher::OnRequest(sdk::Stream stream, Connection& connection, con
 bool Stitcher::ReadRequest(const Message& message, std::string_view body, Request* out) {
   const RequestHead& head = out->head;
   if (head.key == kProduce && IsKnownLayout(head.key, head.version)) {
-    if (ParseProduceRequest(body, head.version, message.cut, &topics_) != ParseState::kOk) return false;
+    Seen seen = message.seen;
+    seen.at = message.bytes.size() - body.size();
+    seen.bytes.remove_prefix(seen.at);
+    if (ParseProduceRequest(seen, head.version, &topics_) != ParseState::kOk) return false;
     out->complete = topics_.complete;
   }
+  if (IsCommit(head.key) && IsKnownLayout(head.key, head.version) &&
+      ParseCommitRequest(body, head.key, head.version, message.cut, &topics_) != ParseState::kOk)
+    return false;
   out->group = GroupOf(body, head.key, head.version);
   return true;
 }
@@ -153,6 +159,7 @@ probe_reason Stitcher::EndRequest(sdk::Stream stream, Request& request, const Me
   if (request.exchange == 0) return PROBE_IGNORED_CONFIGURED;
   if (head.key == kProduce) return EndProduce(stream, request, message);
   if (head.key == kFetch) return EndFetch(stream, request, message);
+  if (IsCommit(head.key)) return EndCommit(stream, request, message);
   return EndOther(stream, request, message);
 }
 
@@ -176,7 +183,7 @@ probe_reason Stitcher::EndProduce(sdk::Stream stream, Request& request, const Me
 }
 
 probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Message& message) {
-  if (ParseFetchResponse(message.bytes, request.head.version, message.cut, &topics_) != ParseState::kOk)
+  if (ParseFetchResponse(message.seen, request.head.version, &topics_) != ParseState::kOk)
     return PROBE_UNDECODABLE_MALFORMED;
   Topic* const begin = topics_.items.data();
   const bool only_topic = topics_.complete && topics_.count == 1;
@@ -198,6 +205,20 @@ probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Mess
   base.exchange = request.exchange;
   base.topic = only_topic ? begin : nullptr;
   emitter_.Emit(stream, base);
+  return kUsed;
+}
+
+probe_reason Stitcher::EndCommit(sdk::Stream stream, Request& request, const Message& message) {
+  const RequestHead& head = request.head;
+  if (ParseCommitResponse(message.bytes, head.key, head.version, message.cut, &topics_) != ParseState::kOk)
+    return PROBE_UNDECODABLE_MALFORMED;
+  const Operation base{.request = request, .exchange = request.exchange, .end_ns = message.arrival.end_ns};
+  if (topics_.count != 0)
+    EmitTopics(stream, request, {topics_.items.data(), topics_.count}, base);
+  else if (topics_.complete)
+    emitter_.Emit(stream, base);  // nothing was committed
+  else
+    stream.Abort(request.exchange, PROBE_ABORTED_GAP);
   return kUsed;
 }
 

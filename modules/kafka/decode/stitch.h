@@ -34,7 +34,8 @@ class Stitcher : public sdk::FramedReader<Stitcher, Connection> {
   struct Message {
     std::string_view bytes;
     Arrival arrival;
-    bool cut;  // bytes are missing at its end
+    bool cut;  // bytes are missing at its end, or in it
+    Seen seen;
   };
 
   // stitch.cc: what the message is counted as, or kUsed
@@ -46,6 +47,7 @@ class Stitcher : public sdk::FramedReader<Stitcher, Connection> {
   probe_reason EndRequest(sdk::Stream stream, Request& request, const Message& message);
   probe_reason EndProduce(sdk::Stream stream, Request& request, const Message& message);
   probe_reason EndFetch(sdk::Stream stream, Request& request, const Message& message);
+  probe_reason EndCommit(sdk::Stream stream, Request& request, const Message& message);
   probe_reason EndOther(sdk::Stream stream, Request& request, const Message& message);
   void EmitTopics(sdk::Stream stream, const Request& request, std::span<const Topic> topics, Operation base);
   void EndWithoutResponse(sdk::Stream stream, Request& request, std::string_view error, std::uint64_t end_ns);
@@ -56,14 +58,19 @@ class Stitcher : public sdk::FramedReader<Stitcher, Connection> {
 
   // stitch_stream.cc: for FramedReader
   static constexpr std::size_t kPrefix = KFK_SIZE_BYTES;
-  static constexpr std::size_t kLongest = std::size_t{160} << 10U;
+  static constexpr std::size_t kLongest = std::size_t{320} << 10U;
+  static constexpr bool kReadsBehindHoles = true;
   static std::uint64_t SizeOf(std::string_view view) {
     return kPrefix + kfk_u32(reinterpret_cast<const unsigned char*>(view.data()));
   }
   static bool BeginsWithMessage(sdk::Stream, std::uint64_t) { return false; }
   static int LookAt(const Reading& r, std::string_view view);
   static std::size_t Search(Reading& r, std::string_view view);
-  probe_reason OnFramed(Reading& r, std::string_view bytes, const Arrival& arrival, bool cut);
+  static bool IsPacked(const probe_segment_t& segment) { return (segment.hint & KFK_HINT_PACKED) != 0; }
+  template <class Take>
+  static void Unpack(const probe_segment_t& segment, Take&& take);
+  probe_reason OnFramed(Reading& r, std::string_view bytes, const Arrival& arrival, bool cut,
+                        std::span<const sdk::Hole> holes);
   static void OnLost(Reading& r);
   static void OnSettled(Reading& r);
 
@@ -72,5 +79,18 @@ class Stitcher : public sdk::FramedReader<Stitcher, Connection> {
   const sdk::Generations<Config>& configs_;
   Topics topics_;  // of the message at hand
 };
+
+/// Of each piece: how much was left out before it and its length (four bytes each, little endian), its bytes.
+template <class Take>
+void Stitcher::Unpack(const probe_segment_t& segment, Take&& take) {
+  std::string_view bytes(reinterpret_cast<const char*>(segment.bytes), segment.captured);
+  sdk::ByteReader r(bytes);
+  std::uint32_t left_out = 0;
+  std::uint32_t size = 0;
+  std::string_view piece;
+  while (r.ReadLittleEndian(&left_out) && r.ReadLittleEndian(&size) && r.Read(size, &piece)) {
+    if (!take(left_out, piece)) return;
+  }
+}
 
 }  // namespace probed::mod::kafka

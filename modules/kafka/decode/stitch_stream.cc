@@ -47,8 +47,12 @@ std::size_t Stitcher::Search(Reading& r, std::string_view view) {
   return 0;
 }
 
-probe_reason Stitcher::OnFramed(Reading& r, std::string_view bytes, const Arrival& arrival, bool cut) {
-  return OnMessage(r.stream, r.state, {bytes, arrival, cut});
+probe_reason Stitcher::OnFramed(Reading& r, std::string_view bytes, const Arrival& arrival, bool cut,
+                                std::span<const sdk::Hole> holes) {
+  const Seen seen{.bytes = bytes, .cut = cut, .holes = holes};
+  // Whoever does not read behind holes sees what lies in front of the first.
+  const std::string_view front = holes.empty() ? bytes : bytes.substr(0, holes.front().at);
+  return OnMessage(r.stream, r.state, {front, arrival, cut || !holes.empty(), seen});
 }
 
 void Stitcher::OnLost(Reading& r) {

@@ -2,31 +2,49 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reads Kafka's primitive types from bytes somebody else owns. A read past the end, or of a length that cannot be,
-// gives nothing and makes ok() false for good: a schema is read field by field and asked once at its end.
+// gives nothing and makes ok() false for good: a schema is read field by field and asked once at its end. So does a
+// read of a field that lies in a hole, where the reader was told of holes; Pass leads over them.
 //
 //   classic    string: i16 length, -1 is null    bytes: i32 length, -1 is null    array: i32 count, -1 is null
 //   flexible   string, bytes, array: unsigned varint of length + 1, 0 is null; a section of tagged fields behind each
 //              struct (KIP-482)
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "api/sdk/byte_reader.h"
+#include "api/sdk/framed_stream.h"
 
 namespace probed::mod::kafka {
 
 using Uuid = std::array<std::uint8_t, 16>;
 
+/// Bytes of a message, the holes in them, and whether their end is missing as well.
+struct Seen {
+  std::string_view bytes;
+  bool cut = false;
+  std::span<const sdk::Hole> holes{};
+  std::size_t at = 0;  // of `bytes` in what the holes' positions count
+};
+
 class WireReader {
  public:
   WireReader(std::string_view bytes, bool flexible) : bytes_(bytes), flexible_(flexible) {}
+  WireReader(const Seen& seen, bool flexible)
+      : bytes_(seen.bytes), later_(seen.bytes), later_at_(seen.at), holes_(seen.holes), flexible_(flexible) {
+    NextPiece();
+  }
 
   bool ok() const { return ok_; }
   bool flexible() const { return flexible_; }
+  /// Up to the next hole.
   std::size_t remaining() const { return bytes_.remaining(); }
+  bool at_end() const { return remaining() == 0 && holes_.empty() && later_.empty(); }
   std::string_view rest() const { return bytes_.rest(); }
   void Fail() { ok_ = false; }
 
@@ -93,10 +111,22 @@ class WireReader {
     ok_ = ok_ && length >= 0 && bytes_.Read(static_cast<std::size_t>(length), &out);
     return out;
   }
-  /// What is there of `length` bytes; short only where the reader ends.
-  std::string_view TakeUpTo(std::int64_t length) {
-    if (length > 0 && static_cast<std::uint64_t>(length) > remaining()) length = static_cast<std::int64_t>(remaining());
-    return Take(length, nullptr);
+  /// `count` bytes, unread, with the holes in them. Not ok: they are not all there.
+  void Pass(std::uint64_t count) {
+    while (ok_) {
+      const std::uint64_t here = std::min<std::uint64_t>(count, remaining());
+      Skip(static_cast<std::size_t>(here));
+      count -= here;
+      if (count == 0) return;
+      if (holes_.empty()) return Fail();
+      const std::uint64_t missing = std::min<std::uint64_t>(count, holes_.front().length - passed_);
+      count -= missing;
+      passed_ += missing;
+      if (passed_ != holes_.front().length) return;
+      holes_ = holes_.subspan(1);
+      passed_ = 0;
+      NextPiece();
+    }
   }
 
  private:
@@ -107,8 +137,20 @@ class WireReader {
     return value;
   }
   std::int64_t CompactLength() { return static_cast<std::int64_t>(Varint()) - 1; }
+  /// What lies up to the next hole becomes the bytes at hand.
+  void NextPiece() {
+    std::size_t size = later_.size();
+    if (!holes_.empty() && holes_.front().at - later_at_ < size) size = holes_.front().at - later_at_;
+    bytes_ = sdk::ByteReader(later_.substr(0, size));
+    later_.remove_prefix(size);
+    later_at_ += size;
+  }
 
   sdk::ByteReader bytes_;
+  std::string_view later_;  // behind the next hole
+  std::size_t later_at_ = 0;
+  std::span<const sdk::Hole> holes_;  // behind bytes_
+  std::uint64_t passed_ = 0;          // bytes of the first of them
   bool flexible_;
   bool ok_ = true;
 };

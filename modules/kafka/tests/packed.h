@@ -6,13 +6,41 @@
 
 #include <linux/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/sdk/testing/drive.h"
-#include "modules/kafka/bpf/kafka_walk.h"
+
+// What the walk asks of the kernel.
+#undef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#define __noinline [[maybe_unused]] static
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+struct user_iovec {
+  __u64 base;
+  __u64 length;
+};
+inline long bpf_probe_read_user(void* to, __u32 size, const void* from) {
+  std::memcpy(to, from, size);
+  return 0;
+}
+template <class Context>
+long bpf_loop(__u32 count, long (*step)(__u32, Context*), Context* context, __u64) {
+  for (__u32 i = 0; i < count; ++i) {
+    if (step(i, context) != 0) return i + 1;
+  }
+  return count;
+}
+inline __u64 pb_clamp(__u64 value, __u64 most) { return value > most ? most : value; }
+#include "modules/kafka/bpf/kafka_pack.h"
 
 static __u64 kfk_peek8(void* source, __u32 place) {
   const auto& bytes = *static_cast<std::string_view*>(source);
@@ -22,15 +50,18 @@ static __u64 kfk_peek8(void* source, __u32 place) {
   std::memcpy(&out, word, sizeof(out));
   return out;
 }
+#pragma GCC diagnostic pop
 
 namespace probed::mod::kafka::testing {
 
 class Packer {
  public:
-  explicit Packer(std::uint32_t limit) : limit_(limit) {}
+  /// `vector`: long messages lie in iovecs of so many bytes; 0: in one piece.
+  explicit Packer(std::uint32_t limit, std::size_t vector = 0) : limit_(limit), vector_(vector) {}
 
   std::uint64_t shipped = 0;  // bytes
   std::uint64_t records = 0;
+  std::uint64_t packed = 0;     // of them
   std::uint32_t most_want = 0;  // bytes of the longest record
   bool stuck = false;           // a plan that leads nowhere, or out of the segment
 
@@ -38,6 +69,13 @@ class Packer {
     for (std::size_t done = 0; done < bytes.size() && !stuck;) done += Record(stream, direction, bytes, done);
     offset_[direction] += bytes.size();
   }
+  /// No hook sees these bytes.
+  void Miss(sdk::testing::StreamDriver& stream, std::uint8_t direction, std::size_t count) {
+    stream.Lose(direction, count);
+    offset_[direction] += count;
+  }
+  /// The kernel has no memory for long messages.
+  bool forgets = false;
 
  private:
   std::size_t Record(sdk::testing::StreamDriver& stream, std::uint8_t direction, std::string_view bytes,
@@ -49,7 +87,13 @@ class Packer {
     run.total = static_cast<__u32>(bytes.size());
     run.limit = limit_;
     run.direction = direction;
-    const bool ships = kfk_plan_record(&run) != 0;
+    run.readable = 1;
+    bool ships = kfk_plan_record(&run) != 0;
+    if (run.packs != 0 && !forgets) return Packed(stream, direction, bytes, run, done);
+    if (run.packs != 0) {
+      state_.ways[direction].state |= KFK_ASTRAY;
+      ships = kfk_plan_astray(&run) != 0;
+    }
     const kfk_plan& plan = run.plan;
     stuck = run.skip != done || plan.total == 0 || plan.want > plan.total || run.skip + plan.total > bytes.size();
     if (stuck) return 0;
@@ -57,15 +101,61 @@ class Packer {
       stream.Lose(direction, plan.total);
       return plan.total;
     }
-    stream.Feed({direction, std::string(bytes.substr(run.skip, plan.want)), plan.total - plan.want});
-    shipped += plan.want;
-    if (plan.want > most_want) most_want = plan.want;
-    ++records;
+    Ship(stream, {direction, std::string(bytes.substr(run.skip, plan.want)), plan.total - plan.want});
     return plan.total;
   }
 
+  void Ship(sdk::testing::StreamDriver& stream, const sdk::testing::Step& step) {
+    stream.Feed(step);
+    const auto want = static_cast<std::uint32_t>(step.bytes.size());
+    shipped += want;
+    most_want = std::max(most_want, want);
+    ++records;
+  }
+
+  /// As the kernel program does it.
+  std::size_t Packed(sdk::testing::StreamDriver& stream, std::uint8_t direction, std::string_view bytes,
+                     const kfk_run& run, std::size_t done) {
+    kfk_way& way = state_.ways[direction];
+    kfk_large& large = large_[direction];
+    kfk_pack walk{};
+    kfk_pack_begin(&run, &way, &large, &walk);
+    if (kfk_pack_is_body(&walk, &large)) {
+      kfk_pack_skip(&walk, &large);
+      const __u32 passed = kfk_pack_end(&way, &walk);
+      if (way.left != 0)
+        stream.Lose(direction, passed);
+      else
+        stream.Skip(direction, passed);
+      return passed;
+    }
+    const std::vector<user_iovec> vector = Vector(bytes.substr(run.skip, walk.rest));
+    walk.vector = reinterpret_cast<__u64>(vector.data());
+    walk.vectors = static_cast<__u32>(vector.size());
+    kfk_pack_room room{};
+    kfk_pack_walk(&room, &walk, &large);
+    const __u32 passed = kfk_pack_end(&way, &walk);
+    stuck = run.skip != done || passed == 0 || run.skip + passed > bytes.size() || walk.out > KFK_PACKED;
+    if (stuck) return 0;
+    ++packed;
+    // More was left out than there are pieces for: such a record is longer than what it stands for.
+    Ship(stream, {direction, std::string(reinterpret_cast<const char*>(room.data), walk.out), passed - walk.out, 0,
+                  KFK_HINT_PACKED});
+    return passed;
+  }
+
+  std::vector<user_iovec> Vector(std::string_view bytes) const {
+    std::vector<user_iovec> out;
+    const std::size_t size = vector_ == 0 ? bytes.size() : vector_;
+    for (std::size_t at = 0; at < bytes.size(); at += size)
+      out.push_back({reinterpret_cast<__u64>(bytes.data() + at), std::min(size, bytes.size() - at)});
+    return out;
+  }
+
   std::uint32_t limit_;
+  std::size_t vector_;
   kfk_stream state_{};
+  kfk_large large_[2] = {};
   std::uint64_t offset_[2] = {};
 };
 

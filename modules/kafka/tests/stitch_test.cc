@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -54,15 +55,6 @@ std::string HeartbeatRequest(int correlation) {
 std::string HeartbeatResponse(int correlation, int error) {
   return Sized(ResponseHeader(true, correlation) + Writer(true).I32(0).I16(error).Tags().bytes());
 }
-std::string CommitRequest(int correlation) {
-  return Sized(RequestHeader(8, 7, false, correlation) +
-               Writer().String("group-1").I32(5).String("member").NullString().Count(0).bytes());
-}
-std::string CommitResponse(int correlation, int error) {
-  return Sized(ResponseHeader(false, correlation) +
-               Writer().I32(0).Count(1).String("orders").Count(2).I32(0).I16(0).I32(1).I16(error).bytes());
-}
-
 /// What a test compares: name, kind, partition, messages, offset, key, group, error.
 std::string Line(const RecordedSpan& span) {
   std::string out = span.name + " kind=" + std::to_string(span.kind);
@@ -126,10 +118,22 @@ const std::vector<Conversation>& Conversations() {
        {"metadata 192.0.2.10:40000 kind=3", "poll orders kind=3 p=0 n=1 o=0",
         "poll 192.0.2.10:40000 kind=3 p=0 n=1 o=0", "send orders kind=4 p=0 n=1 o=8"}},
       {"Group",
-       {Sent(HeartbeatRequest(1)), Received(HeartbeatResponse(1, 27)), Sent(CommitRequest(2)),
-        Received(CommitResponse(2, 25))},
-       {"heartbeat 192.0.2.10:40000 kind=3 g=group-1 error=REBALANCE_IN_PROGRESS",
-        "commit 192.0.2.10:40000 kind=3 g=group-1 error=UNKNOWN_MEMBER_ID"}},
+       {Sent(HeartbeatRequest(1)), Received(HeartbeatResponse(1, 27))},
+       {"heartbeat 192.0.2.10:40000 kind=3 g=group-1 error=REBALANCE_IN_PROGRESS"}},
+      {"Commits",
+       {Sent(CommitRequest(kCommit, 7, 2, {{"orders", {{0}, {1}}}, {"payments", {{4}}}})),
+        Received(CommitResponse(kCommit, 7, 2, {{"payments", {{4}}}, {"orders", {{0}, {1, "", 25}}}})),
+        Sent(CommitRequest(kCommit, 9, 3, {})), Received(CommitResponse(kCommit, 9, 3, {})),
+        Sent(CommitRequest(kCommitOfTransaction, 5, 4, {{"orders", {{7}}}})),
+        Received(CommitResponse(kCommitOfTransaction, 5, 4, {{"orders", {{7, "", 90}}}}))},
+       {"commit payments kind=3 p=4 g=group-1", "commit orders kind=3 g=group-1 error=UNKNOWN_MEMBER_ID",
+        "commit 192.0.2.10:40000 kind=3 g=group-1", "commit orders kind=3 p=7 g=group-1 error=PRODUCER_FENCED"}},
+      {"CommitsByTopicIds",
+       {Sent(MetadataRequest(12, 1)), Received(MetadataResponse(12, 1, {{"orders", {}, kOrders}})),
+        Sent(CommitRequest(kCommit, 10, 2, {{"", {{0}}, kOrders}, {"", {{1}}, kPayments}})),
+        Received(CommitResponse(kCommit, 10, 2, {{"", {{0}}, kOrders}, {"", {{1, "", 100}}, kPayments}}))},
+       {"metadata 192.0.2.10:40000 kind=3", "commit orders kind=3 p=0 g=group-1",
+        "commit 192.0.2.10:40000 kind=3 p=1 g=group-1 error=UNKNOWN_TOPIC_ID"}},
       {"FireAndForget",
        {Sent(ProduceRequest(9, 1, {{"a", {{0, Batch({{}})}}}, {"b", {{0, Batch({{}, {}})}}}}, 0)),
         Sent(FetchRequest(12, 2)), Received(FetchResponse(12, 2, {{"a", {{0, Batch({{.value = std::nullopt}}, 3)}}}}))},
@@ -432,12 +436,181 @@ TEST_F(KafkaConnection, PacksLongMessagesByTheirHeads) {
       packer.Segment(client, PROBE_RECEIVED, std::string_view(responses).substr(at, piece));
     EXPECT_FALSE(packer.stuck);
     EXPECT_LE(packer.most_want, static_cast<std::uint32_t>(KFK_MOST_PIECE));
-    EXPECT_LE(packer.shipped, kLimit * kMessages + responses.size());
+    EXPECT_LE(packer.shipped, kLimit * kMessages + responses.size() + 24 * packer.packed);
     EXPECT_THAT(Lines(own.host.spans),
                 ::testing::AllOf(::testing::SizeIs(kMessages), ::testing::Each("send a kind=4 p=0 n=2")));
     client.Close(PROBE_CLOSE_LOCAL);
     ExpectClean(own);
   }
+}
+
+// --- messages longer than what is shipped whole ---------------------------------------------------------------------
+
+/// Record batches of many sizes, whose number of messages is known.
+struct Load {
+  std::vector<TestTopic> topics;
+  std::vector<std::string> lines;  // " n=..." of each topic
+  std::size_t batches = 0;
+};
+
+std::string BodyOf(std::mt19937& random, std::size_t size) {
+  std::string out(size, '\0');
+  for (char& byte : out) byte = static_cast<char>(random());
+  return out;
+}
+
+/// One batch in a partition of a Produce; of a Fetch many, with markers of transactions, and the last one may be cut.
+Load MakeLoad(std::mt19937& random, bool fetch) {
+  Load load;
+  for (std::size_t name = 0; name < 1 + random() % 3; ++name) {
+    TestTopic topic{"topic-" + std::to_string(name), {}, Uuid{static_cast<std::uint8_t>(name + 1), 0xff, 2}};
+    std::size_t messages = 0;
+    const std::size_t partitions = 2 + random() % 12;
+    for (std::size_t index = 0; index < partitions; ++index) {
+      TestPartition partition{static_cast<int>(index), "", 0, 0};
+      const std::size_t batches = fetch ? random() % 30 : 1;
+      for (std::size_t i = 0; i < batches; ++i) {
+        const int count = static_cast<int>(1 + random() % 1000);
+        const bool marker = fetch && random() % 8 == 0;
+        const std::size_t size = random() % 4 == 0 ? random() % 20000 : random() % 300;
+        partition.records +=
+            BatchOf(BodyOf(random, size), count, static_cast<std::int64_t>(random()), marker ? 0x30 : 4);
+        if (!marker) messages += static_cast<std::size_t>(count);
+        ++load.batches;
+      }
+      if (fetch && batches != 0 && random() % 2 == 0) {
+        const std::string last = BatchOf(BodyOf(random, 3000), 7, 1, 4);
+        partition.records += last.substr(0, random() % last.size());
+        ++load.batches;
+      }
+      topic.partitions.push_back(partition);
+    }
+    if (messages != 0) load.lines.push_back(" n=" + std::to_string(messages));
+    load.topics.push_back(topic);
+  }
+  return load;
+}
+
+struct Packing {
+  std::uint32_t limit;
+  std::size_t piece;   // bytes of a segment
+  std::size_t vector;  // of an iovec
+};
+
+class KafkaLongMessages : public ::testing::TestWithParam<Packing> {
+ protected:
+  void Feed(Packer& packer, StreamDriver& stream, std::uint8_t direction, std::string_view bytes) const {
+    packer.Segment(stream, direction, bytes.substr(0, 4));  // many read the size on its own
+    for (std::size_t at = 4; at < bytes.size(); at += GetParam().piece)
+      packer.Segment(stream, direction, bytes.substr(at, GetParam().piece));
+  }
+  static std::vector<std::string> Counts(const std::vector<RecordedSpan>& spans) {
+    std::vector<std::string> out;
+    for (const RecordedSpan& span : spans) {
+      if (span.Has("messaging.batch.message_count")) out.push_back(" n=" + span.Get("messaging.batch.message_count"));
+    }
+    return out;
+  }
+  std::mt19937 random_{4711};
+};
+
+TEST_P(KafkaLongMessages, FetchesAreCountedExactly) {
+  for (int round = 0; round < 12; ++round) {
+    const int version = std::vector<int>{4, 7, 11, 12, 13, 17}[static_cast<std::size_t>(round) % 6];
+    SCOPED_TRACE(std::to_string(round) + " version " + std::to_string(version));
+    const Load load = MakeLoad(random_, true);
+    Driver driver(probe_module_entry, kAll);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    Packer packer(GetParam().limit, GetParam().vector);
+    Feed(packer, stream, PROBE_SENT, FetchRequest(version, 9));
+    const std::string response = FetchResponse(version, 9, load.topics);
+    Feed(packer, stream, PROBE_RECEIVED, response);
+    ASSERT_FALSE(packer.stuck);
+    EXPECT_THAT(Counts(driver.host.spans), ElementsAreArray(load.lines));
+    stream.Close(PROBE_CLOSE_LOCAL);
+    ExpectClean(driver);
+    const std::size_t pieces =
+        load.batches + load.topics.size() * 2 * 14 + GetParam().limit / std::min<std::size_t>(GetParam().piece, 100);
+    if (response.size() > GetParam().limit) {
+      EXPECT_LT(packer.shipped, GetParam().limit + 1024 + 140 * pieces);
+    }
+  }
+}
+
+TEST_P(KafkaLongMessages, ProducesAreCountedExactly) {
+  for (int round = 0; round < 12; ++round) {
+    const int version = std::vector<int>{3, 7, 8, 9, 12, 13}[static_cast<std::size_t>(round) % 6];
+    SCOPED_TRACE(std::to_string(round) + " version " + std::to_string(version));
+    const Load load = MakeLoad(random_, false);
+    Driver driver(probe_module_entry, kAll);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    Packer packer(GetParam().limit, GetParam().vector);
+    Feed(packer, stream, PROBE_SENT, ProduceRequest(version, 9, load.topics));
+    stream.Receive(ProduceResponse(version, 9, load.topics));
+    ASSERT_FALSE(packer.stuck);
+    EXPECT_THAT(Counts(driver.host.spans), ElementsAreArray(load.lines));
+    stream.Close(PROBE_CLOSE_LOCAL);
+    ExpectClean(driver);
+  }
+}
+
+/// Whatever is lost on the way: a count is right, or it is not there.
+TEST_P(KafkaLongMessages, NeverMiscountBehindAHole) {
+  for (int round = 0; round < 20; ++round) {
+    SCOPED_TRACE(round);
+    const Load load = MakeLoad(random_, true);
+    Driver driver(probe_module_entry, kAll);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    Packer packer(GetParam().limit, GetParam().vector);
+    packer.forgets = round % 10 == 0;
+    Feed(packer, stream, PROBE_SENT, FetchRequest(12, 9));
+    const std::string response = FetchResponse(12, 9, load.topics);
+    const std::size_t hole = random_() % response.size();
+    const std::size_t length = std::min<std::size_t>(1 + random_() % 5000, response.size() - hole);
+    Feed(packer, stream, PROBE_RECEIVED, std::string_view(response).substr(0, hole));
+    packer.Miss(stream, PROBE_RECEIVED, length);
+    if (hole + length < response.size())
+      packer.Segment(stream, PROBE_RECEIVED, std::string_view(response).substr(hole + length));
+    for (const std::string& line : Counts(driver.host.spans)) EXPECT_THAT(load.lines, ::testing::Contains(line));
+    stream.Close(PROBE_CLOSE_LOCAL);
+    ExpectClean(driver);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, KafkaLongMessages,
+                         ::testing::Values(Packing{512, 1'000'000, 0}, Packing{512, 65'536, 0},
+                                           Packing{16'384, 65'536, 0}, Packing{512, 1460, 0}, Packing{700, 61, 0},
+                                           Packing{600, 17, 0}, Packing{512, 65'536, 1000}, Packing{512, 20'000, 7},
+                                           Packing{131'072, 8192, 0}),
+                         [](const auto& one) {
+                           return std::to_string(one.param.limit) + "By" + std::to_string(one.param.piece) + "In" +
+                                  std::to_string(one.param.vector);
+                         });
+
+/// A message in a message: the values are batches themselves.
+TEST_F(KafkaConnection, CountsNoBatchWithinABatch) {
+  std::string inner;
+  for (int i = 0; i < 20; ++i) inner += CompressedBatch(5);
+  const std::string batch = Batch({{.value = inner}, {.value = inner}});
+  Packer packer(512);
+  packer.Segment(stream, PROBE_SENT, FetchRequest(12, 9));
+  packer.Segment(stream, PROBE_RECEIVED,
+                 FetchResponse(12, 9, {{"a", {{0, batch + batch}, {1, batch + batch + batch}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 n=10"));
+}
+
+/// What is long and has no batches leaves the kernel up to the limit, and what a head is sought in.
+TEST_F(KafkaConnection, LongMessagesWithoutBatches) {
+  std::vector<TestTopic> topics;
+  for (int i = 0; i < 3000; ++i) topics.push_back({"topic-" + std::to_string(i), {}, Uuid{9, 1}});
+  Packer packer(2048);
+  packer.Segment(stream, PROBE_SENT, MetadataRequest(12, 1));
+  packer.Segment(stream, PROBE_RECEIVED, MetadataResponse(12, 1, topics));
+  EXPECT_LT(packer.shipped, 4500U);
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("metadata 192.0.2.10:40000 kind=3"));
 }
 
 TEST_F(KafkaConnection, RefusesConfigurations) {

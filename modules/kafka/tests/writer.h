@@ -215,6 +215,56 @@ inline std::string FetchResponse(int version, int correlation, const std::vector
   return Sized(ResponseHeader(flexible, correlation) + w.bytes());
 }
 
+constexpr int kCommit = 8;
+constexpr int kCommitOfTransaction = 28;
+
+inline void WriteCommitTopics(Writer& w, int key, int version, const std::vector<TestTopic>& topics, bool response) {
+  w.Count(topics.size());
+  for (const TestTopic& topic : topics) {
+    key == kCommit&& version >= 10 ? w.Id(topic.id) : w.String(topic.name);
+    w.Count(topic.partitions.size());
+    for (const TestPartition& partition : topic.partitions) {
+      w.I32(partition.index);
+      if (response) {
+        w.I16(partition.error).Tags();
+        continue;
+      }
+      w.I64(partition.offset);
+      if (version >= (key == kCommit ? 6 : 2)) w.I32(3);
+      if (key == kCommit && version == 1) w.I64(1'700'000'000'000);
+      w.String("metadata").Tags();
+    }
+    w.Tags(true);
+  }
+  w.Tags();
+}
+
+inline bool CommitIsFlexible(int key, int version) { return version >= (key == kCommit ? 8 : 3); }
+
+inline std::string CommitRequest(int key, int version, int correlation, const std::vector<TestTopic>& topics) {
+  const bool flexible = CommitIsFlexible(key, version);
+  Writer w(flexible);
+  if (key == kCommit) {
+    w.String("group-1");
+    if (version >= 1) w.I32(5).String("member");
+    if (version >= 7) w.NullString();
+    if (version >= 2 && version <= 4) w.I64(-1);
+  } else {
+    w.String("transaction").String("group-1").I64(4711).I16(2);
+    if (version >= 3) w.I32(5).String("member").NullString();
+  }
+  WriteCommitTopics(w, key, version, topics, false);
+  return Sized(RequestHeader(key, version, flexible, correlation) + w.bytes());
+}
+
+inline std::string CommitResponse(int key, int version, int correlation, const std::vector<TestTopic>& topics) {
+  const bool flexible = CommitIsFlexible(key, version);
+  Writer w(flexible);
+  if (key == kCommitOfTransaction || version >= 3) w.I32(0);
+  WriteCommitTopics(w, key, version, topics, true);
+  return Sized(ResponseHeader(flexible, correlation) + w.bytes());
+}
+
 inline std::string MetadataRequest(int version, int correlation) {
   Writer w(version >= 9);
   w.Count(0);

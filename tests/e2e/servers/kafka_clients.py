@@ -41,6 +41,43 @@ def confluent_consume(address, topic, count, **options):
     print(got)
 
 
+def confluent_transact(address, topic, count, group="", **options):
+    """`count` messages that are committed, with what they came of, if a group is named; as many that are given up."""
+    import confluent_kafka
+    producer = confluent_kafka.Producer({"bootstrap.servers": address, "transactional.id": topic, **options})
+    producer.init_transactions(30)
+    for ends in (True, False):
+        producer.begin_transaction()
+        for number in range(count):
+            producer.produce(topic, f"message {number}".encode())
+        producer.flush(30)
+        if not ends:
+            producer.abort_transaction(30)
+            continue
+        if group:
+            consumer = confluent_kafka.Consumer({"bootstrap.servers": address, "group.id": group})
+            consumer.subscribe([topic])
+            consumer.poll(1)
+            producer.send_offsets_to_transaction([confluent_kafka.TopicPartition(topic, 0, 7)],
+                                                 consumer.consumer_group_metadata(), 30)
+            consumer.close()
+        producer.commit_transaction(30)
+    print("done")
+
+
+def confluent_commit(address, topic, count, **options):
+    """Commits an offset of `count` partitions at once, by somebody who is no member of the group."""
+    import confluent_kafka
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": address, "group.id": f"group-of-{topic}", **options})
+    offsets = [confluent_kafka.TopicPartition(name, partition, 1) for name in topic.split(",") for partition in range(count)]
+    try:
+        for done in consumer.commit(offsets=offsets, asynchronous=False):
+            print(done.error.name() if done.error else "ok")
+    except confluent_kafka.KafkaException as failure:
+        print(failure.args[0].name())
+    consumer.close()
+
+
 def python_produce(address, topic, count, **options):
     import kafka
     producer = kafka.KafkaProducer(bootstrap_servers=address, linger_ms=20,
@@ -64,10 +101,11 @@ def python_consume(address, topic, count, **options):
 
 
 def confluent_create(address, topic, count, **options):
-    """`count` partitions; the options are the topic's."""
+    """`count` partitions, each on `replicas` brokers; the other options are the topic's."""
     import confluent_kafka.admin
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": address})
-    new = confluent_kafka.admin.NewTopic(topic, num_partitions=count, replication_factor=1, config=options)
+    replicas = int(options.pop("replicas", 1))
+    new = confluent_kafka.admin.NewTopic(topic, num_partitions=count, replication_factor=replicas, config=options)
     admin.create_topics([new])[topic].result(30)
     print("created")
 
