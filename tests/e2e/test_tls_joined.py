@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import peers
-from harness import accepts, free_port, wait_for
+from harness import FULL, accepts, free_port, wait_for
 from spans import CLIENT, SERVER
 from test_tls import NAME
 from test_tls_plaintext import ASKED_CLIENT, HttpsCase
@@ -62,6 +62,7 @@ class Joined(HttpsCase):
         self.assert_joined(daemon, self.python_asks(server.port))
         self.assert_healthy(daemon)
 
+    @unittest.skipUnless(FULL, "PROBED_FULL=1 runs it: the others are joined in the same way")
     def test_python_at_nginx_by_tls_1_2(self):
         server = self.nginx(tls_options="ssl_protocols TLSv1.2;")
         daemon = self.https_daemon(server.port)
@@ -79,6 +80,7 @@ class Joined(HttpsCase):
         self.assert_joined(daemon, len(urls))
         self.assert_healthy(daemon)
 
+    @unittest.skipUnless(FULL, "PROBED_FULL=1 runs it: the others are joined in the same way")
     def test_node_at_node(self):
         """A library that encrypts in memory, at both ends."""
         node, program, port = self.need("node"), peers.SERVERS / "https.js", free_port()

@@ -14,12 +14,12 @@ case $version in
   *) backends="sock fexit" ;;
 esac
 case $mode in
-  full) requests=50000 rounds=200 timeout=1800 ;;
-  *) requests=2000 rounds=5 timeout=700 ;;
+  full) requests=50000 rounds=200 kept=10000 fresh=2000 timeout=1800 ;;
+  *) requests=2000 rounds=5 kept=2000 fresh=1000 timeout=700 ;;
 esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-printf 'requests=%s rounds=%s\n' $requests $rounds > "$work/check.conf"
+printf 'requests=%s rounds=%s kept=%s fresh=%s\n' $requests $rounds $kept $fresh > "$work/check.conf"
 gcc -std=c11 -O2 -static "$here/numbered_load.c" -o "$work/numbered_load"
 echo "$backends" > "$work/backends"
 "$here/run_vm.sh" "$version" "$here/check_init.sh" --fast --timeout $timeout --build "$build" \

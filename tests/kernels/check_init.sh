@@ -75,8 +75,8 @@ through_a_proxy() {
   without=0
   unclear_before=$(unclear)
   nginx -c /etc/proxy.conf
-  proxied keep 10000
-  proxied new 2000
+  proxied keep $kept
+  proxied new $fresh
   expect "without a parent, as the daemon counts them" "$without" $(($(unclear) - unclear_before))
   ctl ledger -o json | grep -oE '"(ring_full|fault|sequence_gaps|doubled|recursion_misses)": ?"?[1-9][0-9]*' > /run/lost
   expect "lost" "" "$(cat /run/lost)"
