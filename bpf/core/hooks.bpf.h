@@ -107,6 +107,14 @@ static __always_inline void pb_count_left_out(bool fault) {
     line->filtered++;
 }
 
+/* No hook tells of the end of a unix stream: a call that finds both directions shut does. */
+static __always_inline void pb_unix_ended(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
+  if (sk->__sk_common.skc_family != AF_UNIX || sk->sk_shutdown != SHUTDOWN_MASK) return;
+  if (state->flags & PB_SOCK_CLOSED) return;
+  pb_plain_closed(control, state, PB_CLOSE_PEER);
+  pb_closed(control, state, PB_CLOSE_PEER);
+}
+
 /* A socket that was not judged under these rules. 0: it is no target, and the call was counted. */
 static __always_inline struct pb_sock *pb_take_in(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
   if (!pb_is_covered(sk)) {
@@ -145,6 +153,7 @@ static __noinline __u32 pb_decide(struct sock *sk, struct pb_sock *state, int le
   }
   if (pb_is_empty(length, flags, direction)) {
     pb_count_empty(length);
+    if (state && length <= 0) pb_unix_ended(sk, control, state);
     return PB_DONE;
   }
   if (!judged) {

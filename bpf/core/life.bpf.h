@@ -69,13 +69,6 @@ static __always_inline __u8 pb_close_reason(const struct sock *sk, int new_state
   return error == ECONNRESET || error == EPIPE ? PB_CLOSE_RESET : PB_CLOSE_LOCAL;
 }
 
-/* Tells the owner of the stream that nothing more comes. */
-static __always_inline void pb_closed(struct pb_control *control, struct pb_sock *state, __u8 reason) {
-  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
-  if (!slot || state->raw.incarnation != control->incarnation[slot]) return;
-  if (pb_ship_close(control, state, reason)) state->flags |= PB_SOCK_CLOSED;
-}
-
 static __always_inline void pb_connection_state(struct sock *sk, int old_state, int new_state) {
   struct pb_control *control = pb_control_get();
   if (new_state == TCP_SYN_SENT) {

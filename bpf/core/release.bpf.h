@@ -26,6 +26,13 @@ static __always_inline bool pb_ship_close(struct pb_control *control, struct pb_
   return line && ring && pb_close_put(ring, line, control, state, slot, reason);
 }
 
+/* Tells the owner of the stream that nothing more comes. */
+static __always_inline void pb_closed(struct pb_control *control, struct pb_sock *state, __u8 reason) {
+  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  if (!slot || state->raw.incarnation != control->incarnation[slot]) return;
+  if (pb_ship_close(control, state, reason)) state->flags |= PB_SOCK_CLOSED;
+}
+
 /* The owner lets go for good; the heir named takes over, or the classifiers of the others are asked. */
 static __always_inline void pb_release(struct sock *sk, struct pb_control *control, struct pb_sock *state, __u32 heir) {
   pb_ship_close(control, state, PB_CLOSE_HANDED_OVER);

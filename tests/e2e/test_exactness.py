@@ -4,6 +4,8 @@
 
 import collections
 import os
+import socket
+import subprocess
 import time
 import unittest
 
@@ -160,6 +162,23 @@ class Exactness(LiveCase):
         (span,) = daemon.wait_spans(1, settle=0.5)
         self.assertNotIn("http.response.status_code", span.attributes)
         self.assertTrue(span.attributes["error.type"])
+
+    def test_unix_socket_closed_before_the_response(self):
+        daemon = self.start_daemon(targets=[{"name": "client", "exe": [self.need("curl")]}])
+        daemon.load("http")
+        if "capture backend sock" not in daemon.log():
+            self.skipTest("unix streams need the backend sock")
+        path = str(self.folder / "server.sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            client = subprocess.Popen(["curl", "-s", "--unix-socket", path, "http://unix.test/gone"])
+            connection, _ = listener.accept()
+            with connection:
+                self.assertIn(b"/gone", connection.recv(65536))
+            self.assertEqual(client.wait(10), 52)  # nothing came back
+        (span,) = daemon.wait_spans(1, settle=0.5)
+        self.assertEqual((span.path, span.attributes["error.type"]), ("/gone", "connection_closed"))
 
 
 if __name__ == "__main__":
