@@ -55,8 +55,7 @@ PB_PROGRAM_ARRAY(pb_progs_up); /* plaintext: no program of the core calls into i
 #define PB_SOCK_AT(i) ((struct sock *)ctx[i])
 #define PB_INT_AT(i) ((int)ctx[i])
 
-/* --- backend sock (6.3 and newer): (sk, length, flags) -------------------------------------------------------------
- */
+/* --- backend sock (6.3 and newer): (sk, length, flags) --------------------------------------------------------- */
 
 SEC("?tp_btf/sock_recv_length")
 int pb_recv(unsigned long long *ctx) { PB_HOOK(pb_progs_sock, PB_SOCK_AT(0), PB_INT_AT(1), PB_INT_AT(2), PB_RECEIVED); }
@@ -64,8 +63,7 @@ int pb_recv(unsigned long long *ctx) { PB_HOOK(pb_progs_sock, PB_SOCK_AT(0), PB_
 SEC("?tp_btf/sock_send_length")
 int pb_send(unsigned long long *ctx) { PB_HOOK(pb_progs_sock, PB_SOCK_AT(0), PB_INT_AT(1), PB_INT_AT(2), PB_SENT); }
 
-/* --- backend fexit: the result stands behind the arguments ----------------------------------------------------------
- */
+/* --- backend fexit: the result stands behind the arguments ----------------------------------------------------- */
 
 /* (sk, message, size, flags, address length) */
 #define PB_FEXIT_RX(name, function) \
