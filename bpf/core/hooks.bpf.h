@@ -28,6 +28,7 @@ static __always_inline struct pb_counters *pb_core_line(void) {
 static __always_inline struct pb_sock *pb_judge(struct sock *sk, struct pb_control *control, struct pb_sock *state) {
   if (!state) {
     state = bpf_sk_storage_get(&pb_socks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!state) state = bpf_sk_storage_get(&pb_socks, sk, 0, 0); /* the other direction made it at the same moment */
     if (!state) return 0;
   }
   if (!state->cookie) state->cookie = bpf_get_socket_cookie(sk);

@@ -21,7 +21,8 @@ static __always_inline struct pb_gather *pb_gather_make(pb_subject *plain) {
 }
 #else
 static __always_inline struct pb_gather *pb_gather_make(pb_subject *sk) {
-  return bpf_sk_storage_get(&pb_gathers, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct pb_gather *gather = bpf_sk_storage_get(&pb_gathers, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  return gather ? gather : pb_gather_of(sk); /* refused where the other direction made it at the same moment */
 }
 #endif
 
