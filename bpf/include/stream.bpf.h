@@ -60,7 +60,9 @@ static __always_inline struct pb_counters *pb_line(__u32 slot, __u32 shard, __u3
   return bpf_map_lookup_elem(&pb_counters, &index);
 }
 
+/* Both directions may be recognised at the same moment: what the first one has noted by then stays. */
 static __always_inline void pb_stream_claim(struct pb_stream *stream, __u32 slot, __u32 incarnation) {
+  if (stream->slot == (__u16)slot && stream->incarnation == incarnation) return;
   stream->slot = (__u16)slot;
   stream->incarnation = incarnation;
   stream->open_incarnation = 0;
