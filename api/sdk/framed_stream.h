@@ -171,6 +171,9 @@ class FramedReader {
   Pins pins_;
 
  private:
+  friend Owner;
+  FramedReader() = default;
+
   Owner& owner() { return static_cast<Owner&>(*this); }
 
   static constexpr bool ReadsBehindHoles() {

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "server/base/fd.h"
+#include "server/bpf/options.h"
 
 namespace probed::bpf {
 namespace {
@@ -53,8 +54,9 @@ int Refusal(const btf* types, const Needs& needs, const char* hook) {
   constexpr bpf_insn kReturnZero[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = needs.attach,
-              .attach_btf_id = static_cast<std::uint32_t>(btf__find_by_name_kind(types, hook, needs.kind)));
+  auto options = NoOptions<bpf_prog_load_opts>();
+  options.expected_attach_type = needs.attach;
+  options.attach_btf_id = static_cast<std::uint32_t>(btf__find_by_name_kind(types, hook, needs.kind));
   const Fd program(
       bpf_prog_load(BPF_PROG_TYPE_TRACING, "pb_trial", "GPL", kReturnZero, std::size(kReturnZero), &options));
   return program.valid() ? 0 : errno;

@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "server/base/error_details.h"
+#include "server/bpf/options.h"
 
 namespace probed::bpf {
 namespace {
@@ -74,7 +75,8 @@ Object::~Object() = default;
 
 Result<Object> Object::Open(std::string_view name, std::string_view bytes) {
   const std::string text(name);
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = text.c_str());
+  auto options = NoOptions<bpf_object_open_opts>();
+  options.object_name = text.c_str();
   bpf_object* object = bpf_object__open_mem(bytes.data(), bytes.size(), &options);
   if (object == nullptr) return KernelError("cannot read BPF object", text, errno);
   return Object(text, object);

@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "server/base/fd.h"
+#include "server/bpf/options.h"
 
 namespace probed::bpf {
 namespace {
@@ -22,7 +23,8 @@ Fd LoadNothing() {
   const std::array<bpf_insn, 2> code = {
       bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
       bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_UPROBE_MULTI);
+  auto options = NoOptions<bpf_prog_load_opts>();
+  options.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
   return Fd(bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pb_ask", "GPL", code.data(), code.size(), &options));
 }
 
@@ -31,7 +33,7 @@ bool KernelHasMulti() {
   const Fd program = LoadNothing();
   if (!program.valid()) return false;
   const unsigned long offset = 0;
-  LIBBPF_OPTS(bpf_link_create_opts, options);
+  auto options = NoOptions<bpf_link_create_opts>();
   options.uprobe_multi.path = "/";
   options.uprobe_multi.offsets = &offset;
   options.uprobe_multi.cnt = 1;
@@ -42,7 +44,7 @@ bool KernelHasMulti() {
 Result<std::vector<Link>> AttachMulti(bpf_program* program, const std::string& path,
                                       std::span<const std::uint64_t> offsets, bool is_return) {
   static_assert(sizeof(unsigned long) == sizeof(std::uint64_t));
-  LIBBPF_OPTS(bpf_uprobe_multi_opts, options);
+  auto options = NoOptions<bpf_uprobe_multi_opts>();
   options.offsets = reinterpret_cast<const unsigned long*>(offsets.data());
   options.cnt = offsets.size();
   options.retprobe = is_return;
@@ -58,7 +60,8 @@ Result<std::vector<Link>> AttachEach(bpf_program* program, const std::string& pa
                                      std::span<const std::uint64_t> offsets, bool is_return) {
   std::vector<Link> links;
   for (const std::uint64_t offset : offsets) {
-    LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = is_return);
+    auto options = NoOptions<bpf_uprobe_opts>();
+    options.retprobe = is_return;
     links.emplace_back(bpf_program__attach_uprobe_opts(program, kEveryProcess, path.c_str(), offset, &options));
     if (links.back() == nullptr)
       return KernelError("cannot attach", fmt::format("{} at offset {:#x}", bpf_program__name(program), offset), errno);

@@ -111,7 +111,7 @@ bool MessageReader::ReadHead(Head* out) {
   at_ = kHeaderSize;
   *out = {.is_response = LDNS_QR_WIRE(data) != 0,
           .truncated = LDNS_TC_WIRE(data) != 0,
-          .rcode = LDNS_RCODE_WIRE(data),
+          .rcode = static_cast<std::uint8_t>(LDNS_RCODE_WIRE(data)),
           .questions = LDNS_QDCOUNT(data),
           .answers = ldns_read_uint16(data + kAnswersOffset),
           .authority = ldns_read_uint16(data + LDNS_NSCOUNT_OFF),

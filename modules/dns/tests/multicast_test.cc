@@ -63,7 +63,7 @@ std::string Bitmap(const std::string& next, std::uint32_t types) {
 }
 
 class DnsMulticast : public ::testing::Test {
- protected:
+ public:
   DnsMulticast() : stream(NewSocket()) {}
   ~DnsMulticast() override { EXPECT_EQ(driver.host.LedgerProblem(), ""); }
 
@@ -82,6 +82,7 @@ class DnsMulticast : public ::testing::Test {
   void Hear(const std::string& bytes) { stream.Datagram(PROBE_RECEIVED, bytes, Peer4(7, 5353)); }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
+    names.reserve(driver.host.spans.size());
     for (const RecordedSpan& span : driver.host.spans) names.push_back(span.name);
     return names;
   }

@@ -31,6 +31,7 @@ class HttpStitch : public ::testing::Test {
   /// These and no others, each a span.
   void ExpectRequests(const std::vector<std::string>& paths) const {
     std::vector<std::string> found;
+    found.reserve(driver.host.spans.size());
     for (const auto& span : driver.host.spans) found.push_back(span.Get("url.path"));
     EXPECT_EQ(found, paths);
     EXPECT_EQ(driver.host.opened(), paths.size());

@@ -605,6 +605,7 @@ TEST_F(KafkaConnection, CountsNoBatchWithinABatch) {
 /// What is long and has no batches leaves the kernel up to the limit, and what a head is sought in.
 TEST_F(KafkaConnection, LongMessagesWithoutBatches) {
   std::vector<TestTopic> topics;
+  topics.reserve(3000);
   for (int i = 0; i < 3000; ++i) topics.push_back({"topic-" + std::to_string(i), {}, Uuid{9, 1}});
   Packer packer(2048);
   packer.Segment(stream, PROBE_SENT, MetadataRequest(12, 1));

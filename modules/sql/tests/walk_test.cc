@@ -125,7 +125,7 @@ TEST_P(PgWalk, NothingButRowsIsLeftOut) {
   const std::size_t sizes[] = {0, 1, 30, 200, 300, 3000, 5000, 40000};
   std::vector<std::string> expected;
   for (const std::size_t size : sizes) {
-    for (const std::size_t count : {0, 1, 2, 15, 200}) {
+    for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 2, 15, 200}) {
       kernel.Segment(PROBE_SENT, Query("SELECT * FROM t" + std::to_string(expected.size())));
       const std::string answer = Columns() + Rows(count, size) + Complete("SELECT " + std::to_string(count)) + Ready();
       for (std::size_t at = 0; at < answer.size();) {
@@ -138,6 +138,7 @@ TEST_P(PgWalk, NothingButRowsIsLeftOut) {
     }
   }
   std::vector<std::string> found;
+  found.reserve(expected.size());
   for (const auto& span : driver.host.spans) found.push_back(span.name + " " + span.Get("db.response.returned_rows"));
   EXPECT_THAT(found, ::testing::ElementsAreArray(expected));
   EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_GAP), 0U);

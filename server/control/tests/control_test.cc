@@ -8,7 +8,6 @@
 namespace probed::control {
 namespace {
 
-using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

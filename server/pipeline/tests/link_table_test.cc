@@ -159,7 +159,7 @@ TEST_F(LinkTableTest, BytesBeforeTheFirstRequestAreNobodys) {
 
 TEST_F(LinkTableTest, RequestsOfOneSegmentAreAmbiguous) {
   std::vector<ExchangeId> servers;
-  for (std::uint64_t offset : {0, 70, 140}) {
+  for (const std::uint64_t offset : std::initializer_list<std::uint64_t>{0, 70, 140}) {
     ExchangeInfo info = Server(1, offset, kStart);
     info.segment_offset = 0;
     servers.push_back(Begin(info));
