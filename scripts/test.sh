@@ -73,7 +73,7 @@ run_live() {
 run_kernels() {
   if ! command -v qemu-system-x86_64 >/dev/null; then skip_check kernels "qemu-system-x86_64 is not installed"; return; fi
   local checks="check attach tls datagrams"
-  if [ "$1" = full ]; then checks+=" sql"; fi
+  if [ "$1" = full ]; then checks+=" sql kafka"; fi
   for check in $checks; do run_check "kernels-$check" on_both_kernels "$check" "$1"; done
 }
 

@@ -6,9 +6,11 @@
 //
 //  * Of a message whose end is missing what stands before is handed on when its end is reached, which is known all the
 //    same, if the time of that is known: with bytes that were not shipped, not with those that were lost.
-//  * Of a message with a hole in the middle likewise, unless its owner reads behind holes.
-//  * A hole over a message's end loses the boundary. The owner then searches for the next message, as on a connection
-//    that is older than the daemon.
+//  * Of a message with a hole in the middle likewise: what stands before the hole, or, if its owner reads behind holes,
+//    what stands around it too, as long as there is room for both.
+//  * Any other hole loses the boundary: one over a message's end, one of lost bytes up to it, and one where no message
+//    is under way or its size is not known yet. The owner then searches for the next message, as on a connection that
+//    is older than the daemon.
 //
 //   class Stitcher : public FramedReader<Stitcher, Connection> {
 //     friend FramedReader;
@@ -26,9 +28,9 @@
 // An owner whose messages are worth reading behind a hole too has in addition
 //
 //     static constexpr bool kReadsBehindHoles = true;     and OnFramed has std::span<const Hole> as its last argument
-//     static bool IsPacked(const probe_segment_t& segment);          the record's bytes are pieces of what it stands
-//     for static void Unpack(const probe_segment_t& segment, Take&& take);   take(bytes left out before, bytes) for
-//     each
+//     static bool IsPacked(const probe_segment_t& segment);     the record's bytes are pieces of what it stands for
+//     static void Unpack(const probe_segment_t& segment, Take&& take);     take(bytes left out before, bytes) for each
+//                                                                          piece, until it returns false
 //
 // Connection has `std::array<FramedDirection, 2> directions`, by enum probe_direction. One reader per shard. [shard]
 #pragma once

@@ -139,7 +139,8 @@ struct {
   __type(value, struct pb_task);
 } pb_tasks SEC(".maps");
 
-/* By thread id: a place is looked up in a tenth of the time that a thread's storage takes (bpf/include/cause.bpf.h). */
+/* By thread id: a place is looked up in less than half the time that a thread's storage takes
+ * (bpf/include/cause.bpf.h). */
 enum { PB_CAUSES = 32768 };
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

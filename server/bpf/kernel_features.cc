@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/bpf/kernel_features.h"
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <spdlog/fmt/fmt.h>
 
@@ -10,11 +9,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <memory>
 
 #include "server/base/fd.h"
 #include "server/bpf/options.h"
+#include "server/bpf/trial.h"
 
 namespace probed::bpf {
 namespace {
@@ -51,14 +50,10 @@ constexpr Needs kBackends[] = {
 
 /// The errno with which the kernel refuses an empty program at a hook, or 0. Lockdown refuses what its types offer.
 int Refusal(const btf* types, const Needs& needs, const char* hook) {
-  constexpr bpf_insn kReturnZero[] = {
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
   auto options = NoOptions<bpf_prog_load_opts>();
   options.expected_attach_type = needs.attach;
   options.attach_btf_id = static_cast<std::uint32_t>(btf__find_by_name_kind(types, hook, needs.kind));
-  const Fd program(
-      bpf_prog_load(BPF_PROG_TYPE_TRACING, "pb_trial", "GPL", kReturnZero, std::size(kReturnZero), &options));
+  const Fd program = LoadNothing(BPF_PROG_TYPE_TRACING, options);
   return program.valid() ? 0 : errno;
 }
 

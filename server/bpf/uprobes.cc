@@ -7,30 +7,22 @@
 #include <linux/bpf.h>
 #include <spdlog/fmt/fmt.h>
 
-#include <array>
 #include <cerrno>
 
 #include "server/base/fd.h"
 #include "server/bpf/options.h"
+#include "server/bpf/trial.h"
 
 namespace probed::bpf {
 namespace {
 
 constexpr int kEveryProcess = -1;
 
-/// The smallest program there is, for a question to the kernel.
-Fd LoadNothing() {
-  const std::array<bpf_insn, 2> code = {
-      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
-      bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  auto options = NoOptions<bpf_prog_load_opts>();
-  options.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
-  return Fd(bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pb_ask", "GPL", code.data(), code.size(), &options));
-}
-
 /// A kernel that knows these links looks at the path, and a folder is no file to probe: EBADF. Others refuse the type.
 bool KernelHasMulti() {
-  const Fd program = LoadNothing();
+  auto trial = NoOptions<bpf_prog_load_opts>();
+  trial.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
+  const Fd program = LoadNothing(BPF_PROG_TYPE_KPROBE, trial);
   if (!program.valid()) return false;
   const unsigned long offset = 0;
   auto options = NoOptions<bpf_link_create_opts>();

@@ -7,15 +7,12 @@
 #   datagrams.sh 6.1|6.12 BUILD_DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 version=${1:?kernel version}
 build=${2:?build folder}
-case $version in
-  6.1) backends=fexit ;;
-  *) backends="sock fexit" ;;
-esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "$backends" > "$work/backends"
+backends_of "$version" > "$work/backends"
 for index in $(seq 0 9); do echo "n$index.www.test A"; done > "$work/names"
 gcc -std=c11 -O2 -o "$work/dns_vectors" "$here/../e2e/servers/dns_vectors.c"
 "$here/run_vm.sh" "$version" "$here/datagrams_init.sh" --fast --timeout 400 --build "$build" \

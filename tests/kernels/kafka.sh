@@ -7,14 +7,11 @@
 #   kafka.sh 6.1|6.12 BUILD_DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 version=${1:?kernel version}
 build=${2:?build folder}
-case $version in
-  6.1) backends=fexit ;;
-  *) backends="sock fexit" ;;
-esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "$backends" > "$work/backends"
+backends_of "$version" > "$work/backends"
 "$here/run_vm.sh" "$version" "$here/kafka_init.sh" --fast --timeout 400 --build "$build" \
   --add "$work/backends=/etc/backends" --add "$(command -v kcat)=/bin/kcat"

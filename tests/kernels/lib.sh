@@ -18,6 +18,14 @@ suite_of() {
   esac
 }
 
+# backends_of VERSION: those that such a kernel has, the preferred one first.
+backends_of() {
+  case $1 in
+    6.1) echo fexit ;;
+    *) echo sock fexit ;;
+  esac
+}
+
 # add_file ROOT HOST_PATH [GUEST_PATH]: copies a file; debug sections stay outside, the libraries of a program come along.
 add_file() {
   local root=$1 from=$2 to=${3:-$2} library

@@ -7,15 +7,12 @@
 #   sql.sh 6.1|6.12 BUILD_DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 version=${1:?kernel version}
 build=${2:?build folder}
-case $version in
-  6.1) backends=fexit ;;
-  *) backends="sock fexit" ;;
-esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "$backends" > "$work/backends"
+backends_of "$version" > "$work/backends"
 . "$here/databases.sh"
 database_files "$work"
 "$here/run_vm.sh" "$version" "$here/sql_init.sh" --fast --timeout 400 --build "$build" "${database_additions[@]}" \

@@ -4,42 +4,20 @@
 // The kernel's walk, run on ordinary memory: whatever segments and iovecs cut the bytes of a connection into, the
 // records it packs give the decoder all calls, and no DATA.
 #include <gmock/gmock.h>
-#include <linux/types.h>
 
 #include <algorithm>
 #include <cstring>
 #include <random>
 
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/host_kernel.h"
 #include "modules/grpc/tests/frames.h"
 #include "modules/grpc/tests/vectors.h"
 
-// What the walk asks of the kernel.
-#undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#define __noinline [[maybe_unused]]
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-namespace {
-struct user_iovec {
-  __u64 base;
-  __u64 length;
-};
-inline long bpf_probe_read_user(void* to, __u32 size, const void* from) {
-  std::memcpy(to, from, size);
-  return 0;
-}
-template <class Context>
-long bpf_loop(__u32 count, long (*step)(__u32, Context*), Context* context, __u64) {
-  for (__u32 i = 0; i < count; ++i) {
-    if (step(i, context) != 0) return i + 1;
-  }
-  return count;
-}
-inline __u64 pb_clamp(__u64 value, __u64 most) { return value > most ? most : value; }
 #include "modules/grpc/bpf/h2_walk.h"
-}  // namespace
 #pragma GCC diagnostic pop
 
 extern "C" const probe_module_entry_t probe_module_entry;

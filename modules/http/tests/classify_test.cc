@@ -3,16 +3,13 @@
 //
 // What the kernel's classifier takes for HTTP/1.
 #include <gmock/gmock.h>
-#include <linux/types.h>
 
 #include <array>
 #include <cstring>
 #include <string>
 
+#include "api/sdk/testing/host_kernel.h"
 #include "api/sdk/testing/random_heads.h"
-
-#undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
 #include "modules/http/bpf/http_classify.h"
 
 namespace probed::mod::http {

@@ -7,10 +7,11 @@
  * the first one. That may be wrong. The decoder, which knows the layout, then meets a hole where it must read on and
  * counts nothing.
  *
- *   record batch, magic 2     0 base offset (8) | 8 length of what follows (4) | 12 epoch (4) | 16 magic (1) | 17 crc
- * (4) 21 attributes (2) | 23 last offset delta (4) | 27 ... (30) | 57 number of records (4) | 61
+ *   head of a batch   0 base offset (8) | 8 length of what follows (4) | 12 epoch (4) | 16 magic, here 2 (1)
+ *                     17 crc (4) | 21 attributes (2) | 23 last offset delta (4) | 27 times, producer, sequence (30)
+ *                     57 number of records (4) | 61 the records
  *
- *   record shipped           pieces, of each: bytes left out before it (4) | its length (4) | its bytes
+ *   record shipped    pieces, of each: bytes left out before it (4) | its length (4) | its bytes; numbers little endian
  */
 #ifndef PROBED_MOD_KAFKA_PACK_H
 #define PROBED_MOD_KAFKA_PACK_H
@@ -135,8 +136,7 @@ static __always_inline long kfk_put(__u8 *to, struct kfk_pack *walk, __u32 count
   return 0;
 }
 
-/* --- how long a partition's records are -----------------------------------------------------------------------------
- */
+/* --- how long a partition's records are, and of what message they are ------------------------------------------- */
 
 /* As flexible versions write it, in `bytes` bytes, plus one; 0: it is not. */
 static __always_inline __u32 kfk_varint_before(const __u8 *end, __u32 bytes) {
@@ -178,8 +178,7 @@ static __always_inline __u32 kfk_kind_of(const __u8 *start) {
   return api <= KFK_MOST_VERSION && named ? KFK_PRODUCE : KFK_FETCH;
 }
 
-/* --- where batches begin --------------------------------------------------------------------------------------------
- */
+/* --- where batches begin ---------------------------------------------------------------------------------------- */
 
 /* Compaction takes records away, but not the offsets they had. */
 static __always_inline int kfk_is_batch(const __u8 *head) {
@@ -230,8 +229,16 @@ static __always_inline void kfk_keep_carry(struct kfk_large *large, __u32 count)
   for (__u32 i = 0; i < KFK_CARRY / 4; i++) kfk_put_word(large->window + i * 4, kfk_word(from + i * 4));
 }
 
-/* --- the walk -------------------------------------------------------------------------------------------------------
- */
+/* --- the walk --------------------------------------------------------------------------------------------------- */
+
+/* `count` more bytes of the batch under way went by. What is left of a partition behind its last whole batch, and is
+ * too short for a head, is hopped over too: the broker cut that batch. */
+static __always_inline void kfk_hop(struct kfk_large *large, __u32 count) {
+  large->hop -= count;
+  if (large->hop || large->records >= KFK_BATCH_HEAD) return;
+  large->hop = large->records;
+  large->records = 0;
+}
 
 static __always_inline long kfk_pack_hop(struct kfk_pack_step *step) {
   struct kfk_pack *walk = step->walk;
@@ -244,11 +251,7 @@ static __always_inline long kfk_pack_hop(struct kfk_pack_step *step) {
     walk->skipped += count;
     kfk_pass(walk, count);
   }
-  large->hop -= count;
-  if (!large->hop && large->records < KFK_BATCH_HEAD) { /* what is there of a batch that was cut */
-    large->hop = large->records;
-    large->records = 0;
-  }
+  kfk_hop(large, count);
   return 0;
 }
 
@@ -313,11 +316,7 @@ static __always_inline int kfk_pack_is_body(const struct kfk_pack *walk, const s
 }
 
 static __always_inline void kfk_pack_skip(struct kfk_pack *walk, struct kfk_large *large) {
-  large->hop -= walk->rest;
-  if (!large->hop && large->records < KFK_BATCH_HEAD) {
-    large->hop = large->records;
-    large->records = 0;
-  }
+  kfk_hop(large, walk->rest);
   walk->left -= walk->rest;
   walk->rest = 0;
 }

@@ -4,8 +4,6 @@
 // Segments as the kernel program ships them, with ordinary memory in place of the traced process's.
 #pragma once
 
-#include <linux/types.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -14,32 +12,13 @@
 #include <vector>
 
 #include "api/sdk/testing/drive.h"
+#include "api/sdk/testing/host_kernel.h"
 
-// What the walk asks of the kernel.
-#undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#define __noinline [[maybe_unused]] static
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-struct user_iovec {
-  __u64 base;
-  __u64 length;
-};
-inline long bpf_probe_read_user(void* to, __u32 size, const void* from) {
-  std::memcpy(to, from, size);
-  return 0;
-}
-template <class Context>
-long bpf_loop(__u32 count, long (*step)(__u32, Context*), Context* context, __u64) {
-  for (__u32 i = 0; i < count; ++i) {
-    if (step(i, context) != 0) return i + 1;
-  }
-  return count;
-}
-inline __u64 pb_clamp(__u64 value, __u64 most) { return value > most ? most : value; }
 #include "modules/kafka/bpf/kafka_pack.h"
 
 static __u64 kfk_peek8(void* source, __u32 place) {

@@ -5,9 +5,12 @@
 // Parse or by the server's ParameterDescription, and is a common one.
 #include "modules/sql/decode/pg_parameters.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <concepts>
 
+#include "api/sdk/byte_reader.h"
 #include "modules/sql/bpf/pg_classify.h"
 
 namespace probed::mod::sql::pg {
@@ -31,12 +34,10 @@ enum Oid : std::uint32_t {
   kUuid = 2950,
 };
 
-bool TakeNumber(std::string_view* body, std::size_t size, std::uint64_t* out) {
-  if (body->size() < size) return false;
-  *out = 0;
-  for (std::size_t i = 0; i < size; ++i) *out = *out << 8U | static_cast<unsigned char>((*body)[i]);
-  body->remove_prefix(size);
-  return true;
+/// False: the value is of another size.
+template <std::unsigned_integral T>
+bool ReadNumber(std::string_view value, T* out) {
+  return value.size() == sizeof(T) && sdk::ByteReader(value).ReadBigEndian(out);
 }
 
 void AddUuid(std::string_view value, ParameterWriter& out) {
@@ -59,18 +60,19 @@ bool IsText(std::uint32_t type) {
 /// A value in binary format; `size`: what the message says of it, of which `value` is there.
 void AddBinary(std::uint32_t type, std::string_view value, std::size_t size, ParameterWriter& out) {
   if (IsText(type)) return out.Add(value, value.size() == size);
-  std::uint64_t bits = 0;
-  std::string_view rest = value;
   if (value.size() != size) return out.AddUnknown();
   if (type == kUuid && size == 16) return AddUuid(value, out);
-  if (size > 8 || !TakeNumber(&rest, size, &bits)) return out.AddUnknown();
-  if (type == kBool && size == 1) return out.Add(bits != 0 ? "true" : "false");
-  if (type == kInt2 && size == 2) return out.AddInt(static_cast<std::int16_t>(bits));
-  if (type == kInt4 && size == 4) return out.AddInt(static_cast<std::int32_t>(bits));
-  if (type == kInt8 && size == 8) return out.AddInt(static_cast<std::int64_t>(bits));
-  if (type == kOid && size == 4) return out.AddUnsigned(bits);
-  if (type == kFloat4 && size == 4) return out.AddFloat(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-  if (type == kFloat8 && size == 8) return out.AddDouble(std::bit_cast<double>(bits));
+  std::uint8_t one = 0;
+  std::uint16_t two = 0;
+  std::uint32_t four = 0;
+  std::uint64_t eight = 0;
+  if (type == kBool && ReadNumber(value, &one)) return out.Add(one != 0 ? "true" : "false");
+  if (type == kInt2 && ReadNumber(value, &two)) return out.AddInt(static_cast<std::int16_t>(two));
+  if (type == kInt4 && ReadNumber(value, &four)) return out.AddInt(static_cast<std::int32_t>(four));
+  if (type == kInt8 && ReadNumber(value, &eight)) return out.AddInt(static_cast<std::int64_t>(eight));
+  if (type == kOid && ReadNumber(value, &four)) return out.AddUnsigned(four);
+  if (type == kFloat4 && ReadNumber(value, &four)) return out.AddFloat(std::bit_cast<float>(four));
+  if (type == kFloat8 && ReadNumber(value, &eight)) return out.AddDouble(std::bit_cast<double>(eight));
   out.AddUnknown();
 }
 
@@ -78,45 +80,47 @@ void AddBinary(std::uint32_t type, std::string_view value, std::size_t size, Par
 
 /// formats (2 each), values (4: size, all ones: NULL), behind the names of Bind
 void ReadParameters(std::string_view body, const ParameterTypes* types, ParameterWriter& out) {
-  std::uint64_t formats = 0;
-  std::uint64_t count = 0;
+  sdk::ByteReader reader(body);
+  std::uint16_t formats = 0;
+  std::uint16_t count = 0;
+  std::string_view listed;
   out.Start();
-  if (!TakeNumber(&body, 2, &formats) || body.size() < formats * 2) return out.Truncate();
-  std::string_view format = body.substr(0, formats * 2);
-  body.remove_prefix(formats * 2);
-  if (!TakeNumber(&body, 2, &count)) return out.Truncate();
-  std::uint64_t binary = 0;
+  if (!reader.ReadBigEndian(&formats) || !reader.Read(formats * std::size_t{2}, &listed)) return out.Truncate();
+  if (!reader.ReadBigEndian(&count)) return out.Truncate();
+  sdk::ByteReader format(listed);
+  std::uint16_t binary = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    constexpr std::uint64_t kNull = 0xffffffff;
-    std::uint64_t size = 0;
-    if (i == 0 || formats > 1) TakeNumber(&format, 2, &binary);
-    if (i >= Parameters::kMost || !TakeNumber(&body, 4, &size)) return out.Truncate();
+    constexpr std::uint32_t kNull = 0xffffffff;
+    std::uint32_t size = 0;
+    if (i < formats && !format.ReadBigEndian(&binary)) return out.Truncate();
+    if (i >= Parameters::kMost || !reader.ReadBigEndian(&size)) return out.Truncate();
     if (size == kNull) {
       out.AddNull();
       continue;
     }
-    const std::string_view value = body.substr(0, size);
-    body.remove_prefix(value.size());
+    std::string_view value = reader.rest();
+    const bool whole = reader.Read(size, &value);
     if (binary == 0)
-      out.Add(value, value.size() == size);
+      out.Add(value, whole);
     else
       AddBinary(types == nullptr ? 0 : types->At(i), value, size, out);
-    if (value.size() != size) return out.Truncate();
+    if (!whole) return out.Truncate();
   }
 }
 
 /// count (2), numbers (4 each). What is not said (0) stays as it was.
 void ReadTypes(sdk::Stream stream, std::string_view body, ParameterTypes** types) {
-  std::uint64_t count = 0;
-  if (!TakeNumber(&body, 2, &count) || count == 0) return;
-  count = std::min<std::uint64_t>(count, Parameters::kMost);
+  sdk::ByteReader reader(body);
+  std::uint16_t listed = 0;
+  if (!reader.ReadBigEndian(&listed) || listed == 0) return;
+  const std::size_t count = std::min<std::size_t>(listed, Parameters::kMost);
   ParameterTypes* made = MakeTypes(stream, count);
   if (made == nullptr) return;
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint64_t type = 0;
-    if (!TakeNumber(&body, 4, &type)) break;
+    std::uint32_t type = 0;
+    if (!reader.ReadBigEndian(&type)) break;
     if (type == 0 && *types != nullptr) type = (*types)->At(i);
-    made->begin()[i] = static_cast<std::uint32_t>(type);
+    made->begin()[i] = type;
   }
   Free(stream, types);
   *types = made;
