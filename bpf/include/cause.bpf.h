@@ -33,15 +33,28 @@ static __always_inline struct pb_cause *pb_cause_make(void) {
   return task ? &task->cause : 0;
 }
 
-/* The calling thread works for the request received at `offset` of a stream. This and the next ones are global: two
- * places to look at are two paths to the verifier (docs/verifier_cookbook.md#global-functions). */
-__noinline int pb_cause_begin(__u64 cookie, __u64 offset, __u32 layer) {
-  struct pb_cause *cause = pb_cause_make();
-  if (!cause) return 0;
+static __always_inline void pb_cause_set(struct pb_cause *cause, __u64 cookie, __u64 offset, __u32 layer) {
   cause->cookie = cookie;
   cause->offset = offset;
   cause->layer = layer;
+}
+
+/* pb_cause_begin of a thread that has no place yet, or none of its own. This and the next ones are global: two places
+ * to look at are two paths to the verifier (docs/verifier_cookbook.md#global-functions). */
+__noinline int pb_cause_begin_first(__u64 cookie, __u64 offset, __u32 layer) {
+  struct pb_cause *cause = pb_cause_make();
+  if (cause) pb_cause_set(cause, cookie, offset, layer);
   return 0;
+}
+
+/* The calling thread works for the request received at `offset` of a stream. */
+static __always_inline void pb_cause_begin(__u64 cookie, __u64 offset, __u32 layer) {
+  const __u64 thread = bpf_get_current_pid_tgid();
+  struct pb_cause *cause = pb_cause_place(thread);
+  if (cause && cause->thread == thread)
+    pb_cause_set(cause, cookie, offset, layer);
+  else
+    pb_cause_begin_first(cookie, offset, layer);
 }
 
 /* The calling thread works for nobody in particular. */

@@ -207,17 +207,19 @@ static __always_inline void pb_buffer_find_stream(struct pb_buffer *buffer) {
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   const __u64 number = PB_SYSCALL_NUMBER(regs);
   const __u64 call = PB_CALL_BIT(number);
-  const bool vector = call & PB_VECTOR_CALLS;
   if (!(call & (PB_BUFFER_CALLS | PB_VECTOR_CALLS)) || task->flags & (PF_KTHREAD | PF_IO_WORKER) ||
       PB_TASK_IS_COMPAT(task)) {
     pb_buffer_find(buffer);
     return;
   }
-  const __u64 count = PB_SYSCALL_ARG2(regs);
   buffer->base = PB_SYSCALL_ARG1(regs);
-  buffer->segments = !vector ? 0 : count > PB_MAX_IOVECS ? PB_MAX_IOVECS : (__u32)count;
-  buffer->readable = !vector || count > 0;
+  buffer->segments = 0;
+  buffer->readable = 1;
   buffer->of_many = 0;
+  if (call & PB_BUFFER_CALLS) return;
+  const __u64 count = PB_SYSCALL_ARG2(regs);
+  buffer->segments = count > PB_MAX_IOVECS ? PB_MAX_IOVECS : (__u32)count;
+  buffer->readable = count > 0;
 }
 
 /* The walk over an iovec array: a bpf_loop, because the verifier would run an ordinary loop of this size once per

@@ -184,6 +184,7 @@ static __always_inline bool probed_is_counted_here(const struct pb_sock *state, 
 
 /* What an owner before this one left of the segment. Iovecs are never left (probed_let_go). */
 static __always_inline void probed_segment_cut(struct probed_segment *segment) {
+  segment->passed = segment->at.state->raw.taken[segment->at.direction & 1] - 1;
   segment->at.offset += segment->passed;
   segment->at.wire_sequence += segment->passed;
   segment->at.total -= segment->passed;
@@ -203,14 +204,14 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
   segment->at.buffer = buffer;
   segment->at.total = (__u32)length;
   segment->at.direction = direction;
-  if (probed_is_counted_here(state, direction)) segment->line->hooked++;
   pb_segment_locate(&segment->at);
   if (datagram)
     pb_segment_buffer(&segment->at);
   else
     pb_segment_buffer_of_stream(&segment->at);
-  segment->passed = state->raw.taken[direction & 1] ? state->raw.taken[direction & 1] - 1 : 0;
-  if (segment->passed) probed_segment_cut(segment);
+  if (probed_is_counted_here(state, direction)) segment->line->hooked++;
+  segment->passed = 0;
+  if (state->raw.taken[direction & 1] > 1) probed_segment_cut(segment);
   if (state->raw.open_incarnation != segment->incarnation) {
     pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, segment->slot, segment->incarnation);
     probed_ship_held(segment);

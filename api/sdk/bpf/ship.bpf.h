@@ -32,25 +32,29 @@ PB_COPY_VECTOR(4096)
 PB_COPY_VECTOR(16384)
 
 /* One reservation of a fixed size: the verifier wants it constant. `copy_call` fills record->data and gives a count. */
-#define PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, room, copy_call)       \
-  do {                                                                                    \
-    struct {                                                                              \
-      struct pb_record head;                                                              \
-      __u8 data[room];                                                                    \
-    } *record = bpf_ringbuf_reserve((segment)->ring, sizeof(*record), 0);                 \
-    if (!record) return PROBED_FULL;                                                      \
-    const __u32 copied = (__u32)(copy_call);                                              \
-    probed_record_finish(segment, &record->head, skip, want, copied, total, flags, hint); \
-    return PROBED_SHIPPED;                                                                \
+#define PROBED_SHIP_CLASS(segment, skip, want, total, flags, hint, room, copy_call) \
+  do {                                                                              \
+    struct {                                                                        \
+      struct pb_record head;                                                        \
+      __u8 data[room];                                                              \
+    } *record = bpf_ringbuf_reserve((segment)->ring, sizeof(*record), 0);           \
+    if (!record) return PROBED_FULL;                                                \
+    const __u32 copied = (__u32)(copy_call);                                        \
+    flags |= probed_unread(segment, want, copied);                                  \
+    probed_record_finish(segment, &record->head, skip, copied, total, flags, hint); \
+    return PROBED_SHIPPED;                                                          \
   } while (0)
+
+/* The flag of a record that lacks bytes. */
+static __always_inline __u8 probed_unread(struct probed_segment *segment, __u32 want, __u32 copied) {
+  if (copied >= want) return 0;
+  segment->line->unreadable++;
+  return PB_SEGMENT_UNREADABLE;
+}
 
 /* Fills in the head of a reserved record whose bytes are copied, and submits it. */
 static __always_inline void probed_record_finish(struct probed_segment *segment, struct pb_record *head, __u32 skip,
-                                                 __u32 want, __u32 copied, __u32 total, __u8 flags, __u8 hint) {
-  if (copied < want) {
-    flags |= PB_SEGMENT_UNREADABLE;
-    segment->line->unreadable++;
-  }
+                                                 __u32 copied, __u32 total, __u8 flags, __u8 hint) {
   const __u64 sequence = segment->line->sequence++;
   pb_record_fill(head, segment->line, segment->settings, sequence, segment->slot, (__u16)segment->incarnation,
                  PB_RECORD_SEGMENT);
@@ -153,14 +157,10 @@ typedef void (*probed_decide)(void *context, struct probed_sight sight, struct p
 
 static __always_inline int probed_ship_seen_bytes(struct probed_segment *segment, __u32 skip, __u32 copied, __u32 want,
                                                   struct pb_record *record, const struct probed_shipment *shipment) {
-  const __u32 rest = segment->at.total - skip;
-  __u32 captured = shipment->captured < copied ? shipment->captured : copied;
-  if (copied < want)
-    want = captured + 1; /* says that it could not be read */
-  else
-    want = captured;
-  probed_record_finish(segment, record, skip, want, captured, shipment->total ? shipment->total : rest, shipment->flags,
-                       shipment->hint);
+  const __u32 captured = shipment->captured < copied ? shipment->captured : copied;
+  const __u32 total = shipment->total ? shipment->total : segment->at.total - skip;
+  const __u8 flags = shipment->flags | probed_unread(segment, want, copied);
+  probed_record_finish(segment, record, skip, captured, total, flags, shipment->hint);
   return PROBED_SHIPPED;
 }
 

@@ -163,51 +163,51 @@ static __always_inline __u8 h2_causes(struct probed_segment *segment, struct h2_
   }
 }
 
-#define H2_SHIP(room)                                                                          \
-  do {                                                                                         \
-    struct {                                                                                   \
-      struct pb_record head;                                                                   \
-      struct h2_room_##room bytes;                                                             \
-    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);                        \
-    if (!record) {                                                                             \
-      way->known = 0;                                                                          \
-      return PROBED_FULL;                                                                      \
-    }                                                                                          \
-    h2_walk_##room(&record->bytes, &walk, way);                                                \
-    const __u32 passed = probed_total(segment) - at - walk.rest;                               \
-    if (!passed) {                                                                             \
-      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                           \
-      way->known = 0;                                                                          \
-      return PROBED_FAULT;                                                                     \
-    }                                                                                          \
-    flags |= h2_causes(segment, stream, &walk);                                                \
-    const __u32 captured = (__u32)pb_clamp(walk.out, room);                                    \
-    probed_record_finish(segment, &record->head, at, captured, captured, passed, flags, hint); \
+#define H2_SHIP(room)                                                                \
+  do {                                                                               \
+    struct {                                                                         \
+      struct pb_record head;                                                         \
+      struct h2_room_##room bytes;                                                   \
+    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);              \
+    if (!record) {                                                                   \
+      way->known = 0;                                                                \
+      return PROBED_FULL;                                                            \
+    }                                                                                \
+    h2_walk_##room(&record->bytes, &walk, way);                                      \
+    const __u32 passed = probed_total(segment) - at - walk.rest;                     \
+    if (!passed) {                                                                   \
+      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                 \
+      way->known = 0;                                                                \
+      return PROBED_FAULT;                                                           \
+    }                                                                                \
+    flags |= h2_causes(segment, stream, &walk);                                      \
+    const __u32 captured = (__u32)pb_clamp(walk.out, room);                          \
+    probed_record_finish(segment, &record->head, at, captured, passed, flags, hint); \
   } while (0)
 
 /* Copies the rest of the segment and ships as much of it as could be walked. Goes on behind itself if not all of it can
  * be copied. */
-#define H2_SHIP_WHOLE(room, most, copy_call)                                               \
-  do {                                                                                     \
-    struct {                                                                               \
-      struct pb_record head;                                                               \
-      struct h2_room_##room bytes;                                                         \
-    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);                    \
-    if (!record) {                                                                         \
-      way->known = 0;                                                                      \
-      return PROBED_FULL;                                                                  \
-    }                                                                                      \
-    if ((__u32)(copy_call) != walk.rest) {                                                 \
-      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                                       \
-      break;                                                                               \
-    }                                                                                      \
-    h2_read_##most((void *)&record->bytes, &walk, way);                                    \
-    flags |= h2_causes(segment, stream, &walk);                                            \
-    const __u32 passed = (__u32)pb_clamp(walk.out, most);                                  \
-    hint &= (__u8) ~(H2_HINT_PACKED | H2_HINT_TAILS);                                      \
-    probed_record_finish(segment, &record->head, at, passed, passed, passed, flags, hint); \
-    if (walk.lost) way->known = 0;                                                         \
-    return walk.lost || !walk.rest ? PROBED_SHIPPED : PROBED_AGAIN;                        \
+#define H2_SHIP_WHOLE(room, most, copy_call)                                       \
+  do {                                                                             \
+    struct {                                                                       \
+      struct pb_record head;                                                       \
+      struct h2_room_##room bytes;                                                 \
+    } *record = bpf_ringbuf_reserve(segment->ring, sizeof(*record), 0);            \
+    if (!record) {                                                                 \
+      way->known = 0;                                                              \
+      return PROBED_FULL;                                                          \
+    }                                                                              \
+    if ((__u32)(copy_call) != walk.rest) {                                         \
+      bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                               \
+      break;                                                                       \
+    }                                                                              \
+    h2_read_##most((void *)&record->bytes, &walk, way);                            \
+    flags |= h2_causes(segment, stream, &walk);                                    \
+    const __u32 passed = (__u32)pb_clamp(walk.out, most);                          \
+    hint &= (__u8) ~(H2_HINT_PACKED | H2_HINT_TAILS);                              \
+    probed_record_finish(segment, &record->head, at, passed, passed, flags, hint); \
+    if (walk.lost) way->known = 0;                                                 \
+    return walk.lost || !walk.rest ? PROBED_SHIPPED : PROBED_AGAIN;                \
   } while (0)
 
 /* Walks on from position `at` and ships what it finds. */

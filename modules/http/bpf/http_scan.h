@@ -140,24 +140,24 @@ static __always_inline __u32 http_message_bytes(const struct http_head *head, __
   return message < rest ? (__u32)message : rest;
 }
 
-#define HTTP_SHIP_HEAD(segment, skip, most, flags, head, room, copy_call)                      \
-  do {                                                                                         \
-    struct {                                                                                   \
-      struct pb_record record;                                                                 \
-      __u8 data[room];                                                                         \
-    } *reserved = bpf_ringbuf_reserve((segment)->ring, sizeof(*reserved), 0);                  \
-    if (!reserved) return PROBED_FULL;                                                         \
-    (head)->length = (__u32)(copy_call);                                                       \
-    if (!(head)->length) {                                                                     \
-      bpf_ringbuf_discard(reserved, 0);                                                        \
-      return PROBED_FAULT;                                                                     \
-    }                                                                                          \
-    (head)->status = *(const __u32 *)(reserved->data + 8);                                     \
-    http_scan((const struct http_window *)reserved->data, head);                               \
-    const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));                \
-    const __u32 shipped = (head)->length < (most) ? (head)->length : (most);                   \
-    probed_record_finish(segment, &reserved->record, skip, shipped, shipped, total, flags, 0); \
-    return PROBED_SHIPPED;                                                                     \
+#define HTTP_SHIP_HEAD(segment, skip, most, flags, head, room, copy_call)             \
+  do {                                                                                \
+    struct {                                                                          \
+      struct pb_record record;                                                        \
+      __u8 data[room];                                                                \
+    } *reserved = bpf_ringbuf_reserve((segment)->ring, sizeof(*reserved), 0);         \
+    if (!reserved) return PROBED_FULL;                                                \
+    (head)->length = (__u32)(copy_call);                                              \
+    if (!(head)->length) {                                                            \
+      bpf_ringbuf_discard(reserved, 0);                                               \
+      return PROBED_FAULT;                                                            \
+    }                                                                                 \
+    (head)->status = *(const __u32 *)(reserved->data + 8);                            \
+    http_scan((const struct http_window *)reserved->data, head);                      \
+    const __u32 total = http_message_bytes(head, (segment)->at.total - (skip));       \
+    const __u32 shipped = (head)->length < (most) ? (head)->length : (most);          \
+    probed_record_finish(segment, &reserved->record, skip, shipped, total, flags, 0); \
+    return PROBED_SHIPPED;                                                            \
   } while (0)
 
 /* Ships the head that begins at `skip`, at most `most` bytes of it, and tells what follows it. Incomplete: that goes

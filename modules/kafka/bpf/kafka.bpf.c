@@ -130,7 +130,7 @@ static __always_inline int kfk_ship_packed(struct probed_segment *segment, const
     return PROBED_FAULT;
   }
   const __u32 captured = (__u32)pb_clamp(walk->out, KFK_PACKED);
-  probed_record_finish(segment, &record->head, run->skip, captured, captured, passed,
+  probed_record_finish(segment, &record->head, run->skip, captured, passed,
                        kfk_flags(run->direction) | PB_SEGMENT_SKIPPED, KFK_HINT_PACKED);
   return more || walk->rest ? PROBED_AGAIN : PROBED_SHIPPED;
 }
