@@ -148,9 +148,8 @@ inline void SpanOutput::Append(SinkMask sinks, const exporter::Resource& resourc
 
 SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span) {
   SpanContext context;
-  const Resolution parent = shared_.links->Resolve(span.exchange, now_ns_, ids_, context);
+  const Resolution parent = shared_.links->End(span.exchange, span.end_ns, now_ns_, ids_, context);
   if (parent == Resolution::kUnknown) return SpanFate::kUnknownExchange;
-  shared_.links->End(span.exchange, span.end_ns);
   const Source& source = SourceOf(facts);
   MetricsAggregator::Measured measured{.measurements = {span.measurements, span.measurement_count},
                                        .attributes = {span.attributes, span.attribute_count},
