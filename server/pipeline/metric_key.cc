@@ -108,8 +108,9 @@ void MetricDigest::AddString(std::uint32_t key, std::string_view text) {
   AddWords(words.first, words.second);
 }
 
-MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
-                     std::uint64_t seed)
+/// Flattened: of small steps, each taken for every kept attribute.
+[[gnu::flatten]] MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes,
+                                      std::string_view error_type, std::uint64_t seed)
     : allow_(allow), error_type_(error_type), digest_(seed) {
   const std::uint8_t* const positions = allow.positions().data();
   const std::size_t keys = allow.positions().size();
