@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/export/otlp_grpc.h"
 
+#include <absl/synchronization/mutex.h>
 #include <fmt/format.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -117,6 +118,12 @@ struct Lane {
 class OtlpGrpcTransport final : public Transport {
  public:
   explicit OtlpGrpcTransport(std::array<Lane, 3> lanes) : lanes_(std::move(lanes)) {}
+  ~OtlpGrpcTransport() override {
+    queue_.Shutdown();
+    WaitForEvent();  // that there will be none: every call has ended
+  }
+  OtlpGrpcTransport(const OtlpGrpcTransport&) = delete;
+  OtlpGrpcTransport& operator=(const OtlpGrpcTransport&) = delete;
 
   AttemptResult Send(const BatchPtr& batch, std::chrono::milliseconds timeout) override {
     Lane& lane = lanes_[SignalIndex(batch->signal)];
@@ -151,28 +158,28 @@ class OtlpGrpcTransport final : public Transport {
     return !cancelled_;
   }
 
-  static grpc::Status Call(Lane& lane, const BatchPtr& batch, grpc::ClientContext& context,
-                           grpc::ByteBuffer& response) {
+  void WaitForEvent() {
+    void* tag = nullptr;
+    bool ok = false;
+    queue_.Next(&tag, &ok);
+  }
+
+  grpc::Status Call(Lane& lane, const BatchPtr& batch, grpc::ClientContext& context, grpc::ByteBuffer& response) {
     if (!lane.channel) {
       lane.channel = grpc::CreateCustomChannel(lane.settings.endpoint.Authority(), lane.credentials, Arguments());
     }
     grpc::GenericStub stub(lane.channel);
-    grpc::CompletionQueue queue;
     const grpc::ByteBuffer request = Refer(batch);
-    const auto call = stub.PrepareUnaryCall(&context, Method(batch->signal), request, &queue);
+    const auto call = stub.PrepareUnaryCall(&context, Method(batch->signal), request, &queue_);
     grpc::Status status;
     call->StartCall();
-    call->Finish(&response, &status, &queue);
-    void* tag = nullptr;
-    bool ok = false;
-    queue.Next(&tag, &ok);  // comes at the context's deadline at the latest
-    queue.Shutdown();
-    while (queue.Next(&tag, &ok)) {
-    }
+    call->Finish(&response, &status, nullptr);
+    WaitForEvent();  // comes at the context's deadline at the latest
     return status;
   }
 
   std::array<Lane, 3> lanes_;
+  grpc::CompletionQueue queue_;  // one call at a time
   std::mutex mutex_;
   grpc::ClientContext* current_ = nullptr;
   bool cancelled_ = false;
@@ -190,5 +197,7 @@ Result<std::unique_ptr<Transport>> MakeOtlpGrpcTransport(const OtlpSignalSetting
 }
 
 void DisableIdleGrpcPolling() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); }
+
+void DisableGrpcDeadlockSearch() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
 
 }  // namespace probed::exporter

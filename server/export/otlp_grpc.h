@@ -20,4 +20,8 @@ Result<std::unique_ptr<Transport>> MakeOtlpGrpcTransport(const OtlpSignalSetting
 /// and before threads start: it changes the environment. A variable the user set stays.
 void DisableIdleGrpcPolling();
 
+/// Ends the search for deadlocks at each of gRPC's locks, which a distribution's build of abseil may do. (Debian's
+/// does: a sixth of what a batch costs in user space.) Call before the first use of gRPC.
+void DisableGrpcDeadlockSearch();
+
 }  // namespace probed::exporter

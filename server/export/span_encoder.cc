@@ -81,16 +81,24 @@ inline char* PutShortName(char* at, std::string_view name) {
   return name.size() < 128 && wire::CopyAscii(at + 2, name.data(), name.size()) ? at + 2 + name.size() : nullptr;
 }
 
-/// Everything in front of the attributes.
+inline char* PutEncoded(char* at, std::string_view encoded) {
+  if (!encoded.empty()) std::memcpy(at, encoded.data(), encoded.size());
+  return at + encoded.size();
+}
+
+/// Everything up to the constant attributes, and these.
 void PutHead(WireWriter& out, const SpanRecord& span) {
-  char* at = PutIds(out.Ensure(kHeadRoom + span.name.size()), span);
+  const std::string_view constant = span.constant.bytes;
+  char* at = PutIds(out.Ensure(kHeadRoom + span.name.size() + constant.size()), span);
   if (span.trace_state.empty()) {
-    if (char* named = PutShortName(at, span.name)) return out.Advance(PutKindAndTimes(named, span));
+    if (char* named = PutShortName(at, span.name)) {
+      return out.Advance(PutEncoded(PutKindAndTimes(named, span), constant));
+    }
   }
   out.Advance(at);
   if (!span.trace_state.empty()) out.Text(kTraceStateField, span.trace_state);
   if (!span.name.empty()) out.Text(kNameField, span.name);
-  out.Advance(PutKindAndTimes(out.Ensure(kHeadRoom), span));
+  out.Advance(PutEncoded(PutKindAndTimes(out.Ensure(kHeadRoom + constant.size()), span), constant));
 }
 
 void PutLink(WireWriter& out, const probe_trace_context_t& link) {
@@ -120,7 +128,6 @@ std::uint32_t EncodeSpanAttributes(WireWriter& out, const KeyTable& keys,
 void EncodeSpan(WireWriter& out, const KeyTable& keys, const SpanRecord& span) {
   const std::size_t body = out.Open(EnvelopeBuilder::kItemField, kSpanLengthBytes);
   PutHead(out, span);
-  out.Append(span.constant.bytes);
   const std::uint32_t dropped = span.constant.dropped + EncodeAttributes(out, keys, kAttributesField, span.attributes);
   if (!span.error_type.empty()) EncodeTextAttribute(out, kAttributesField, kErrorType, span.error_type);
   if (dropped > 0) out.Varint(kDroppedAttributesField, dropped);

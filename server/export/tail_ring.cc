@@ -19,6 +19,7 @@ struct TailRing::State {
   std::condition_variable pushed;
   std::size_t capacity = 1;
   std::deque<Entry> entries;
+  std::size_t readers = 0;
   std::uint64_t first = 0;  // number of entries.front()
   std::uint64_t items = 0;  // of all batches ever pushed
   std::uint64_t wakes = 0;
@@ -42,28 +43,35 @@ void TailRing::Push(BatchPtr batch) {
   BatchPtr oldest;  // released after the lock
   {
     const std::lock_guard lock(state_->mutex);
+    const std::uint64_t before = state_->items;
+    state_->items += batch->items;
+    if (state_->readers == 0) return;
     if (state_->entries.size() == state_->capacity) {
       oldest = std::move(state_->entries.front().batch);
       state_->entries.pop_front();
       ++state_->first;
     }
-    const std::uint64_t before = state_->items;
-    state_->items += batch->items;
     state_->entries.push_back({std::move(batch), before});
   }
   state_->pushed.notify_all();
 }
 
-std::unique_ptr<TailReader> TailRing::Open(bool with_history) {
+std::unique_ptr<TailReader> TailRing::Open() {
   const std::lock_guard lock(state_->mutex);
-  if (!with_history || state_->entries.empty()) {
-    return std::make_unique<TailReader>(state_, state_->end(), state_->items);
-  }
-  return std::make_unique<TailReader>(state_, state_->first, state_->entries.front().items_before);
+  ++state_->readers;
+  return std::make_unique<TailReader>(state_, state_->end(), state_->items);
 }
 
 TailReader::TailReader(std::shared_ptr<TailRing::State> state, std::uint64_t next_batch, std::uint64_t items_before)
     : state_(std::move(state)), next_batch_(next_batch), items_before_(items_before) {}
+
+TailReader::~TailReader() {
+  std::deque<TailRing::State::Entry> unread;  // released after the lock
+  const std::lock_guard lock(state_->mutex);
+  if (--state_->readers != 0) return;
+  state_->first = state_->end();
+  unread.swap(state_->entries);
+}
 
 TailReader::Read TailReader::Next(std::chrono::milliseconds timeout) {
   Read read;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The last batches in memory, for Tail. A writer never waits for a reader: who is too slow loses the oldest and is told
-// how many items those were.
+// how many items those were. While nobody reads nothing is kept, and a batch's memory serves again once it was sent.
 #pragma once
 
 #include <chrono>
@@ -27,8 +27,8 @@ class TailRing {
 
   void Push(BatchPtr batch);  // [any]
 
-  /// A reader of what comes from now on, or of what is still there first. [any]
-  std::unique_ptr<TailReader> Open(bool with_history = false);
+  /// A reader of what comes from now on. [any]
+  std::unique_ptr<TailReader> Open();
 
   /// Shared by the ring and its readers, so that a reader may outlive the ring.
   struct State;
@@ -47,6 +47,9 @@ class TailReader {
   };
 
   TailReader(std::shared_ptr<TailRing::State> state, std::uint64_t next_batch, std::uint64_t items_before);
+  ~TailReader();
+  TailReader(const TailReader&) = delete;
+  TailReader& operator=(const TailReader&) = delete;
 
   /// Everything new; waits up to `timeout` when there is nothing.
   Read Next(std::chrono::milliseconds timeout);

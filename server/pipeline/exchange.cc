@@ -8,7 +8,6 @@
 
 #include "api/module/probe_host.h"
 #include "server/pipeline/mix.h"
-#include "server/pipeline/utc_clock.h"
 
 namespace probed::pipeline {
 namespace {
@@ -75,12 +74,6 @@ PairKey MakePlaintextKey(const std::uint8_t* name, bool same_host) {
   static_assert(sizeof(words) == PROBE_PLAINTEXT_NAME_BYTES);
   std::memcpy(words.data(), name, sizeof(words));
   return {Mix(words[0], words[1]), Mix(words[2], words[3]) | 1U, same_host};
-}
-
-UtcTimes ToUtc(const SpanContext& context, std::uint64_t start_ktime_ns, std::uint64_t end_ktime_ns) {
-  const std::uint64_t start = std::max(start_ktime_ns, context.not_before_ns);
-  const std::uint64_t end = std::max(start, end_ktime_ns);
-  return {UtcClock::ToUtc(start, context.utc_offset_ns), UtcClock::ToUtc(end, context.utc_offset_ns)};
 }
 
 }  // namespace probed::pipeline

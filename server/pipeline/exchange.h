@@ -11,6 +11,7 @@
 
 #include "api/module/probe_types.h"
 #include "server/pipeline/ids.h"
+#include "server/pipeline/utc_clock.h"
 
 namespace probed::pipeline {
 
@@ -97,6 +98,10 @@ struct UtcTimes {
   std::uint64_t start_ns = 0;
   std::uint64_t end_ns = 0;
 };
-UtcTimes ToUtc(const SpanContext& context, std::uint64_t start_ktime_ns, std::uint64_t end_ktime_ns);
+inline UtcTimes ToUtc(const SpanContext& context, std::uint64_t start_ktime_ns, std::uint64_t end_ktime_ns) {
+  const std::uint64_t start = std::max(start_ktime_ns, context.not_before_ns);
+  const std::uint64_t end = std::max(start, end_ktime_ns);
+  return {UtcClock::ToUtc(start, context.utc_offset_ns), UtcClock::ToUtc(end, context.utc_offset_ns)};
+}
 
 }  // namespace probed::pipeline

@@ -97,7 +97,7 @@ LinkTable::LinkTable(LinkTableOptions options)
 
 // --- life of an entry -------------------------------------------------------------------------------------------
 
-/// Flattened, like Resolve: of small steps, each taken for every exchange.
+/// Flattened, like End: of small steps, each taken for every exchange.
 [[gnu::flatten]] ExchangeId LinkTable::Begin(const ExchangeInfo& info, IdGenerator& ids) {
   const Guard guard(*this);
   LinkEntry& entry = MakeRoom(info.start_ns);
@@ -142,14 +142,6 @@ void LinkTable::EnterStream(LinkEntry& entry) {
   } else if (entry.segment_offset < entry.offset && entry.segment_offset > older->offset) {
     older->tail_shared_from = entry.segment_offset;
   }
-}
-
-void LinkTable::End(ExchangeId id, std::uint64_t end_ns) {
-  const Guard guard(*this);
-  LinkEntry* entry = store_.EntryOf(id);
-  if (entry == nullptr || entry->phase != Phase::kOpen) return;
-  store_.Close(*entry, Phase::kEnded);
-  entry->end_ns = end_ns;
 }
 
 void LinkTable::Abort(ExchangeId id) {
@@ -223,13 +215,29 @@ LinkTable::Candidate LinkTable::FindPair(LinkEntry& child) {
 
 // --- resolving --------------------------------------------------------------------------------------------------
 
-[[gnu::flatten]] Resolution LinkTable::Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids,
-                                               SpanContext& out) {
+Resolution LinkTable::Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out) {
   const Guard guard(*this);
   LinkEntry* entry = store_.EntryOf(id);
-  if (entry == nullptr || entry->phase == Phase::kAborted) return Resolution::kUnknown;
-  if (!entry->resolved && !TryResolve(*entry, now_ns, false, 0, ids)) return Resolution::kPending;
-  Copy(*entry, out);
+  return entry == nullptr ? Resolution::kUnknown : ContextOf(*entry, now_ns, ids, out);
+}
+
+[[gnu::flatten]] Resolution LinkTable::End(ExchangeId id, std::uint64_t end_ns, std::uint64_t now_ns, IdGenerator& ids,
+                                           SpanContext& out) {
+  const Guard guard(*this);
+  LinkEntry* entry = store_.EntryOf(id);
+  if (entry == nullptr) return Resolution::kUnknown;
+  const Resolution answer = ContextOf(*entry, now_ns, ids, out);
+  if (entry->phase == Phase::kOpen) {
+    store_.Close(*entry, Phase::kEnded);
+    entry->end_ns = end_ns;
+  }
+  return answer;
+}
+
+Resolution LinkTable::ContextOf(LinkEntry& entry, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out) {
+  if (entry.phase == Phase::kAborted) return Resolution::kUnknown;
+  if (!entry.resolved && !TryResolve(entry, now_ns, false, 0, ids)) return Resolution::kPending;
+  Copy(entry, out);
   return Resolution::kReady;
 }
 

@@ -70,8 +70,8 @@ class LinkTable {
   /// The context of an exchange's span. Before or after End; at any time again with the same answer.
   Resolution Resolve(ExchangeId id, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out);
 
-  /// It ended as a span. Unknown ids are ignored.
-  void End(ExchangeId id, std::uint64_t end_ns);
+  /// It ended as a span, with the context that Resolve gives.
+  Resolution End(ExchangeId id, std::uint64_t end_ns, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out);
   /// It ended without a span: nobody's parent any more.
   void Abort(ExchangeId id);
 
@@ -101,6 +101,7 @@ class LinkTable {
   Candidate FindCause(const LinkEntry& child);
   Candidate FindPair(LinkEntry& child);
 
+  inline Resolution ContextOf(LinkEntry& entry, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out);
   bool TryResolve(LinkEntry& entry, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids);
   bool MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced);
   bool ResolveParent(LinkEntry& entry, LinkEntry*& parent, std::uint64_t now_ns, bool forced, int depth,

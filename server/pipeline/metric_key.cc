@@ -64,10 +64,6 @@ void PutAttribute(std::string& out, std::uint32_t key, const probe_attribute_t& 
   if (attribute.type == PROBE_ATTR_BOOL) Put(out, attribute.value.boolean);
 }
 
-bool IsScalar(const probe_attribute_t& attribute) {
-  return attribute.type >= PROBE_ATTR_STRING && attribute.type <= PROBE_ATTR_BOOL;
-}
-
 template <typename T>
 T Take(std::string_view& bytes) {
   T value;
@@ -102,14 +98,7 @@ AllowList::AllowList(std::vector<MetricAttribute> attributes) : attributes_(std:
   }
 }
 
-// Both halves of one product, each kept in a word of secret state: a multiplication per sixteen bytes.
-inline void MetricDigest::AddWords(std::uint64_t first, std::uint64_t second) {
-  const Product product = Multiply(hash_ ^ first, check_ ^ second);
-  hash_ = product.low ^ check_;
-  check_ = product.high + first;
-}
-
-inline void MetricDigest::AddString(std::uint32_t key, std::string_view text) {
+void MetricDigest::AddString(std::uint32_t key, std::string_view text) {
   if (text.size() > kMaxMetricValueBytes) text = Cut(text);
   AddWords(std::uint64_t{key} << 8U | PROBE_ATTR_STRING, text.size());
   for (; text.size() > 16; text.remove_prefix(16)) {
@@ -119,36 +108,16 @@ inline void MetricDigest::AddString(std::uint32_t key, std::string_view text) {
   AddWords(words.first, words.second);
 }
 
-inline void MetricDigest::Add(std::uint32_t key, const probe_attribute_t& attribute) {
-  const std::uint64_t tag = std::uint64_t{key} << 8U | attribute.type;
-  switch (attribute.type) {
-    case PROBE_ATTR_STRING: AddString(key, View(attribute.value.string)); break;
-    case PROBE_ATTR_BOOL: AddWords(tag, attribute.value.boolean); break;
-    default: AddWords(tag, static_cast<std::uint64_t>(attribute.value.integer)); break;  // a double by its bits
-  }
-}
-
-MetricDigest DigestOf(const AllowList& allow, std::span<const probe_attribute_t> attributes,
-                      std::string_view error_type, std::uint64_t seed) {
-  MetricDigest digest(seed);
-  const std::span<const std::uint8_t> positions = allow.positions();
-  for (const probe_attribute_t& attribute : attributes) {
-    if (attribute.key >= positions.size() || positions[attribute.key] == AllowList::kNone) continue;
-    if (IsScalar(attribute)) digest.Add(attribute.key, attribute);
-  }
-  if (!error_type.empty()) digest.AddString(0, error_type);  // no attribute has this key
-  return digest;
-}
-
-MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes, std::string_view error_type,
-                     std::uint64_t seed)
+/// Flattened: of small steps, each taken for every kept attribute.
+[[gnu::flatten]] MetricKey::MetricKey(const AllowList& allow, std::span<const probe_attribute_t> attributes,
+                                      std::string_view error_type, std::uint64_t seed)
     : allow_(allow), error_type_(error_type), digest_(seed) {
   const std::uint8_t* const positions = allow.positions().data();
   const std::size_t keys = allow.positions().size();
   for (const probe_attribute_t& attribute : attributes) {
     if (attribute.key >= keys) continue;
     const std::uint8_t position = positions[attribute.key];
-    if (position != AllowList::kNone && IsScalar(attribute)) kept_[position] = &attribute;
+    if (position != AllowList::kNone && MetricDigest::Takes(attribute)) kept_[position] = &attribute;
   }
   const MetricAttribute* wanted = allow.attributes().data();
   const std::size_t count = allow.attributes().size();

@@ -55,6 +55,10 @@ class MetricDigest {
  public:
   explicit MetricDigest(std::uint64_t seed) : hash_(seed), check_(Mix(seed, seed)) {}
 
+  /// Of a type that series can be told apart by.
+  static bool Takes(const probe_attribute_t& attribute) {
+    return attribute.type >= PROBE_ATTR_STRING && attribute.type <= PROBE_ATTR_BOOL;
+  }
   void Add(std::uint32_t key, const probe_attribute_t& attribute);
   void AddString(std::uint32_t key, std::string_view text);
 
@@ -98,5 +102,35 @@ class MetricKey {
 
 /// The attributes that a key's bytes stand for.
 exporter::AttributeList DecodeMetricKey(std::string_view bytes, const AllowList& allow);
+
+// --- in the path of every span: inlined -------------------------------------------------------------------------
+
+// Both halves of one product, each kept in a word of secret state: a multiplication per sixteen bytes.
+inline void MetricDigest::AddWords(std::uint64_t first, std::uint64_t second) {
+  const Product product = Multiply(hash_ ^ first, check_ ^ second);
+  hash_ = product.low ^ check_;
+  check_ = product.high + first;
+}
+
+inline void MetricDigest::Add(std::uint32_t key, const probe_attribute_t& attribute) {
+  const std::uint64_t tag = std::uint64_t{key} << 8U | attribute.type;
+  switch (attribute.type) {
+    case PROBE_ATTR_STRING: AddString(key, {attribute.value.string.ptr, attribute.value.string.len}); break;
+    case PROBE_ATTR_BOOL: AddWords(tag, attribute.value.boolean); break;
+    default: AddWords(tag, static_cast<std::uint64_t>(attribute.value.integer)); break;  // a double by its bits
+  }
+}
+
+inline MetricDigest DigestOf(const AllowList& allow, std::span<const probe_attribute_t> attributes,
+                             std::string_view error_type, std::uint64_t seed) {
+  MetricDigest digest(seed);
+  const std::span<const std::uint8_t> positions = allow.positions();
+  for (const probe_attribute_t& attribute : attributes) {
+    if (attribute.key >= positions.size() || positions[attribute.key] == AllowList::kNone) continue;
+    if (MetricDigest::Takes(attribute)) digest.Add(attribute.key, attribute);
+  }
+  if (!error_type.empty()) digest.AddString(0, error_type);  // no attribute has this key
+  return digest;
+}
 
 }  // namespace probed::pipeline

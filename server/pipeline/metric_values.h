@@ -29,9 +29,7 @@ struct MetricValues {
     min = std::min(min, value);
     max = std::max(max, value);
     if (buckets.empty()) return;
-    if (!IsIn(last_bucket, value, bounds)) {
-      last_bucket = static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
-    }
+    if (!IsIn(last_bucket, value, bounds)) last_bucket = BucketOf(value, bounds);
     ++buckets[last_bucket];
   }
 
@@ -54,6 +52,9 @@ struct MetricValues {
   }
 
  private:
+  [[gnu::noinline]] static std::size_t BucketOf(double value, std::span<const double> bounds) {
+    return static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
+  }
   static bool IsIn(std::size_t bucket, double value, std::span<const double> bounds) {
     return (bucket == 0 || bounds[bucket - 1] < value) && (bucket == bounds.size() || value <= bounds[bucket]);
   }

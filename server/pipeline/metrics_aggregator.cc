@@ -114,11 +114,13 @@ Result<InstrumentId> MetricsAggregator::Declare(const InstrumentSpec& spec) {
 inline void MetricsAggregator::AddValue(Shard& shard, Series& series, double value) {
   const InstrumentSpec& spec = series.instrument->family->spec;
   if (!IsRecorded(spec.kind, value)) return;
-  if (!series.dirty) {
-    series.dirty = true;
-    shard.dirty.push_back(&series);
-  }
+  if (!series.dirty) MarkDirty(shard, series);
   series.values.Add(value, spec.bounds);
+}
+
+[[gnu::noinline]] void MetricsAggregator::MarkDirty(Shard& shard, Series& series) {
+  series.dirty = true;
+  shard.dirty.push_back(&series);
 }
 
 // What the memo says of this span. When it was about another one, it is emptied for Record to fill: with instruments
@@ -152,7 +154,9 @@ inline std::size_t MetricsAggregator::RecordRepeated(Shard& shard, std::uint64_t
   return i;
 }
 
-void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& resource, const Measured& span) {
+/// Flattened: of small steps, each taken for every span.
+[[gnu::flatten]] void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& resource,
+                                                const Measured& span) {
   if (shard_index >= shards_.size() || !resource) return;
   Shard& shard = *shards_[shard_index];
   const std::lock_guard lock(shard.mutex);
@@ -161,7 +165,8 @@ void MetricsAggregator::Record(std::uint32_t shard_index, const ResourcePtr& res
 }
 
 // Instruments that keep the same attributes (durations and sizes of one protocol do) share the work of the key.
-void MetricsAggregator::RecordFrom(std::size_t i, Shard& shard, const ResourcePtr& resource, const Measured& span) {
+[[gnu::noinline]] void MetricsAggregator::RecordFrom(std::size_t i, Shard& shard, const ResourcePtr& resource,
+                                                     const Measured& span) {
   while (i < span.measurements.size()) {
     const Instrument* first = InstrumentOf(span.measurements[i]);
     if (first == nullptr) {

@@ -173,6 +173,7 @@ class MetricsAggregator {
   Series* RecordOne(Shard& shard, const Instrument& instrument, const ResourcePtr& resource, const MetricKey& key,
                     double value);
   static void AddValue(Shard& shard, Series& series, double value);
+  static void MarkDirty(Shard& shard, Series& series);
   const Instrument* InstrumentOf(const probe_measurement_t& measurement) const {
     const std::uint32_t id = measurement.instrument;
     return id < kMaxInstruments ? by_id_[id].load(std::memory_order_acquire) : nullptr;

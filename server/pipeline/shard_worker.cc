@@ -142,15 +142,16 @@ int ShardWorker::SleepMilliseconds(std::uint64_t now_ns) const {
 }
 
 void ShardWorker::Wait(int milliseconds, bool watch_rings) {
+  int woken = 0;
   if (watch_rings) {
     epoll_event events[8];
-    epoll_wait(rings_epoll_.get(), events, 8, milliseconds);
+    woken = epoll_wait(rings_epoll_.get(), events, 8, milliseconds);
   } else {
     pollfd wake{.fd = wake_.get(), .events = POLLIN, .revents = 0};
-    poll(&wake, 1, milliseconds);
+    woken = poll(&wake, 1, milliseconds);
   }
   eventfd_t value = 0;
-  eventfd_read(wake_.get(), &value);
+  if (woken > 0) eventfd_read(wake_.get(), &value);
 }
 
 void ShardWorker::Loop() {

@@ -74,23 +74,26 @@ void SpanOutput::BeginRound() {
   last_source_ = nullptr;
 }
 
-const SpanOutput::Source& SpanOutput::SourceOf(const StreamFacts& facts) {
+inline const SpanOutput::Source& SpanOutput::SourceOf(const StreamFacts& facts) {
   const std::uint64_t start = facts.open != nullptr && facts.open->tgid == facts.tgid ? facts.open->tgid_start_ns : 0;
   // An exec leaves pid and start time as they were.
   const std::uint32_t epoch = shared_.processes->ExecEpoch(facts.tgid);
-  const SourceKey key{facts.tgid, start};
-  if (last_source_ != nullptr && last_key_ == key && last_source_->IsFor(facts.rule, epoch)) return *last_source_;
+  const bool again = last_source_ != nullptr && last_key_.first == facts.tgid && last_key_.second == start &&
+                     last_source_->IsFor(facts.rule, epoch);
+  return again ? *last_source_ : FindSource({facts.tgid, start}, facts.rule, epoch);
+}
+
+const SpanOutput::Source& SpanOutput::FindSource(const SourceKey& key, std::uint32_t rule, std::uint32_t epoch) {
   if (sources_.size() > kMostSources) sources_.clear();
   const auto [at, inserted] = sources_.try_emplace(key);
   Source& source = at->second;
   last_key_ = key;
   last_source_ = &source;
-  if (!inserted && source.IsFor(facts.rule, epoch)) return source;
+  if (!inserted && source.IsFor(rule, epoch)) return source;
   source.exec_epoch = epoch;
-  source.process = shared_.processes->Find(facts.tgid, start);
-  source.rule = facts.rule;
-  const std::string_view name =
-      facts.rule < service_names_->size() ? (*service_names_)[facts.rule] : std::string_view();
+  source.process = shared_.processes->Find(key.first, key.second);
+  source.rule = rule;
+  const std::string_view name = rule < service_names_->size() ? (*service_names_)[rule] : std::string_view();
   source.resource = shared_.resources->Get(*source.process, name);
   return source;
 }
@@ -148,9 +151,8 @@ inline void SpanOutput::Append(SinkMask sinks, const exporter::Resource& resourc
 
 SpanFate SpanOutput::Emit(const ModuleOutput& module, const StreamFacts& facts, const probe_span_t& span) {
   SpanContext context;
-  const Resolution parent = shared_.links->Resolve(span.exchange, now_ns_, ids_, context);
+  const Resolution parent = shared_.links->End(span.exchange, span.end_ns, now_ns_, ids_, context);
   if (parent == Resolution::kUnknown) return SpanFate::kUnknownExchange;
-  shared_.links->End(span.exchange, span.end_ns);
   const Source& source = SourceOf(facts);
   MetricsAggregator::Measured measured{.measurements = {span.measurements, span.measurement_count},
                                        .attributes = {span.attributes, span.attribute_count},

@@ -123,6 +123,7 @@ class SpanOutput {
   };
 
   const Source& SourceOf(const StreamFacts& facts);
+  const Source& FindSource(const SourceKey& key, std::uint32_t rule, std::uint32_t epoch);
   void Append(SinkMask sinks, const exporter::Resource& resource, const exporter::Scope& scope,
               const exporter::SpanRecord& record);
   void Wait(Waiting waiting);

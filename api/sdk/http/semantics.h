@@ -113,21 +113,22 @@ struct Ending {
   std::int64_t response_body = -1;
 };
 
-namespace detail {
-
+/// What a span is called, but for its route.
 inline std::string_view SpanName(const CompiledSettings& settings, std::string_view method) {
   return settings.methods.IsKnown(method) ? method : kOtherMethodSpanName;
 }
+
+namespace detail {
 
 inline std::string_view RouteOf(const CompiledSettings& settings, const Target& target) {
   return settings.routes.empty() ? std::string_view{} : settings.routes.Match(target.path);
 }
 
-inline void DescribeName(std::string_view method, std::string_view route, SpanBuilder& span) {
-  if (route.empty()) return span.Name(method);
+inline void DescribeName(std::string_view name, std::string_view route, SpanBuilder& span) {
+  if (route.empty()) return span.Name(name);
   Scratch& out = span.scratch();
   out.Start();
-  out.Append(method);
+  out.Append(name);
   out.Append(' ');
   out.Append(route);
   span.Name(out.Finish());
@@ -306,12 +307,12 @@ inline void DescribeVarying(const Keys& keys, const CompiledSettings& settings, 
                             SpanBuilder& span) {
   detail::Describer(keys, settings, exchange, span).Varying();
 }
-/// DescribeVarying of a server, for which no Exchange has to be made.
-inline void DescribeServerVarying(const Keys& keys, const CompiledSettings& settings, std::string_view method,
+/// DescribeVarying of a server, for which no Exchange has to be made. `name`: SpanName of its method.
+inline void DescribeServerVarying(const Keys& keys, const CompiledSettings& settings, std::string_view name,
                                   std::string_view target, const Ending& ending, SpanBuilder& span) {
   const Target parsed = ParseTarget(target);
   const std::string_view route = detail::RouteOf(settings, parsed);
-  detail::DescribeName(detail::SpanName(settings, method), route, span);
+  detail::DescribeName(name, route, span);
   detail::DescribeServerTarget(keys, settings, parsed, route, span);
   detail::DescribeOutcome(keys, true, ending, span);
   detail::Measure(keys, true, ending, span);

@@ -124,6 +124,7 @@ inline void Emitter::DescribeConstant(Connection& connection, Exchange& exchange
   if (++connection.constant_sets == 0) ++connection.constant_sets;
   span_.KeepConstant(connection.constant_sets, &memo->constant);
   memo->constant_layer = connection.layer;
+  memo->span_name = sdk::http::SpanName(exchange.config->http, memo->method());
 }
 
 /// Flattened: the description is then built in registers where it is used, not in memory first.
@@ -135,7 +136,7 @@ inline void Emitter::DescribeConstant(Connection& connection, Exchange& exchange
   if (HasConstant(connection, exchange)) {
     span_.UseConstant(exchange.memo->constant);
     if (connection.role == Role::kServer) [[likely]] {
-      sdk::http::DescribeServerVarying(keys_.http, settings, exchange.memo->method(),
+      sdk::http::DescribeServerVarying(keys_.http, settings, exchange.memo->span_name,
                                        exchange.head.target.In(exchange.bytes()), EndingOf(exchange, failure), span_);
     } else {
       sdk::http::DescribeVarying(keys_.http, settings, Describe(connection, exchange, failure), span_);

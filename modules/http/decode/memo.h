@@ -46,6 +46,7 @@ class RequestMemo {
   std::uint32_t users = 0;           // exchanges that refer to it
   sdk::ConstantAttributes constant;  // of spans of these requests; the set is 0 until one was built
   std::uint8_t constant_layer = 0;   // what they were built for
+  std::string_view span_name;        // likewise; lives as long as this
 
  private:
   static constexpr std::size_t kMethodWord = 8;  // a method and the blank behind it

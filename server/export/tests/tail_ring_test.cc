@@ -33,11 +33,30 @@ TEST(TailRing, ReadersSeeWhatComesAfterThem) {
   EXPECT_THAT(ItemsOf(reader->Next(milliseconds(0))), ElementsAre());
 }
 
-TEST(TailRing, HistoryIsWhatTheRingStillHolds) {
-  TailRing ring(2);
-  for (std::uint32_t items = 1; items <= 3; ++items) ring.Push(FakeBatch(items));
-  const TailReader::Read read = ring.Open(true)->Next(milliseconds(0));
-  EXPECT_THAT(ItemsOf(read), ElementsAre(2, 3));
+TEST(TailRing, HoldsNothingWhileNobodyReads) {
+  TailRing ring(4);
+  const BatchPtr before = FakeBatch(1);
+  ring.Push(before);
+  EXPECT_EQ(before.use_count(), 1);
+  auto first = ring.Open();
+  auto second = ring.Open();
+  const BatchPtr between = FakeBatch(2);
+  ring.Push(between);
+  EXPECT_EQ(between.use_count(), 2);
+  first.reset();
+  EXPECT_EQ(between.use_count(), 2);
+  second.reset();
+  EXPECT_EQ(between.use_count(), 1);
+}
+
+TEST(TailRing, AReaderAfterABreakSeesWhatComesAfterIt) {
+  TailRing ring(4);
+  ring.Open().reset();
+  ring.Push(FakeBatch(1));
+  const auto reader = ring.Open();
+  ring.Push(FakeBatch(2));
+  const TailReader::Read read = reader->Next(milliseconds(0));
+  EXPECT_THAT(ItemsOf(read), ElementsAre(2));
   EXPECT_EQ(read.lost_items, 0U);
 }
 

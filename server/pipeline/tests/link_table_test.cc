@@ -62,6 +62,10 @@ class LinkTableTest : public ::testing::Test {
     EXPECT_EQ(table_.Resolve(id, now_ns, ids_, context), Resolution::kReady);
     return context;
   }
+  void End(ExchangeId id, std::uint64_t end_ns) {
+    SpanContext context;
+    table_.End(id, end_ns, end_ns, ids_, context);
+  }
   void ExpectChild(const SpanContext& child, const SpanContext& parent) {
     EXPECT_EQ(child.trace_id, parent.trace_id);
     EXPECT_EQ(child.parent_span_id, parent.span_id);
@@ -90,7 +94,10 @@ TEST_F(LinkTableTest, NothingKnownIsANewTrace) {
 TEST_F(LinkTableTest, AnswerStands) {
   const ExchangeId id = Begin(Server(1, 0, kStart));
   const SpanContext before = Get(id);
-  table_.End(id, kStart + kMs);
+  SpanContext at_end;
+  EXPECT_EQ(table_.End(id, kStart + kMs, kStart + kMs, ids_, at_end), Resolution::kReady);
+  EXPECT_EQ(at_end.trace_id, before.trace_id);
+  EXPECT_EQ(at_end.span_id, before.span_id);
   EXPECT_EQ(Get(id).trace_id, before.trace_id);
   EXPECT_EQ(Get(id).span_id, before.span_id);
   EXPECT_EQ(table_.counters().root, 1U);
@@ -200,7 +207,7 @@ TEST_F(LinkTableTest, NewerRequestDecodedLateTakesItsReference) {
 
 TEST_F(LinkTableTest, EndedRequestIsNoCause) {
   const ExchangeId server = Begin(Server(1, 0, kStart));
-  table_.End(server, kStart + kMs);
+  End(server, kStart + kMs);
   ExpectRoot(Get(Begin(Client(1, 0, kStart + kMs + 1))));
   EXPECT_EQ(table_.counters().stale, 1U);
   ExpectChild(Get(Begin(Client(1, 0, kStart + kMs))), Get(server));
@@ -238,7 +245,7 @@ TEST_F(LinkTableTest, RequestInPlaintextIsNoChildOfOneThatHadEnded) {
       asked.layer = answered.layer = layer;
       const ExchangeId client = Begin(asked);
       const ExchangeId server = Begin(answered);
-      if (ended) table_.End(client, kStart + kMs);
+      if (ended) End(client, kStart + kMs);
       const bool joined = layer == PROBE_LAYER_RAW || !ended;
       EXPECT_EQ(Get(server).origin, joined ? Origin::kPair : Origin::kRoot);
     }
@@ -257,7 +264,7 @@ TEST_F(LinkTableTest, RequestInPlaintextWaitsForItsSender) {
   made.cause.layer = PROBE_LAYER_PLAINTEXT;
   const ExchangeId call = Begin(made);
   const ExchangeId alone = Begin(plain(Joined(Server(3, 0, kStart), Pair(6), 777)));
-  table_.End(server, kStart + kMs);
+  End(server, kStart + kMs);
   SpanContext context;
   for (const ExchangeId id : {server, call, alone})
     EXPECT_EQ(table_.Resolve(id, kStart + kMs, ids_, context), Resolution::kPending);
@@ -375,7 +382,7 @@ TEST_F(LinkTableTest, UnknownIdsAreAnswered) {
   SpanContext context;
   EXPECT_EQ(table_.Resolve(0, kStart, ids_, context), Resolution::kUnknown);
   EXPECT_EQ(table_.Resolve(~0ULL, kStart, ids_, context), Resolution::kUnknown);
-  table_.End(12345, kStart);
+  EXPECT_EQ(table_.End(12345, kStart, kStart, ids_, context), Resolution::kUnknown);
   table_.Abort(12345);
 }
 
@@ -384,7 +391,7 @@ TEST_F(LinkTableTest, EndedOnesGoWithTimeAndTheTableStaysSmall) {
     const std::uint64_t now = kStart + i * kMs;
     const ExchangeId id = Begin(Server(1, i * 100, now));
     Get(id);
-    table_.End(id, now);
+    End(id, now);
   }
   EXPECT_LE(table_.size(), 1536U);  // one second of them, in steps of 512
   EXPECT_EQ(table_.counters().evicted, 0U);
@@ -394,12 +401,12 @@ TEST_F(LinkTableTest, ParentStaysForItsUnresolvedChild) {
   const ExchangeId server = Begin(Server(1, 0, kStart));
   const ExchangeId client = Begin(Client(1, 0, kStart + kMs));
   const SpanContext parent = Get(server);
-  table_.End(server, kStart + 2 * kMs);
+  End(server, kStart + 2 * kMs);
   for (std::uint64_t i = 0; i < 1000; ++i) {
     const std::uint64_t now = kStart + 10 * kSecond + i * 10 * kMs;
     const ExchangeId other = Begin(Server(9, i * 100, now));
     Get(other);
-    table_.End(other, now);
+    End(other, now);
   }
   ExpectChild(Get(client), parent);
 }
@@ -426,8 +433,7 @@ TEST(LinkTableBounds, EndedOnesGoFirst) {
   const ExchangeId open = table.Begin(Server(1, 0, kStart), ids);
   for (std::uint64_t i = 0; i < 100; ++i) {
     const ExchangeId id = table.Begin(Server(2, i * 100, kStart), ids);
-    EXPECT_EQ(table.Resolve(id, kStart, ids, context), Resolution::kReady);
-    table.End(id, kStart);
+    EXPECT_EQ(table.End(id, kStart, kStart, ids, context), Resolution::kReady);
   }
   EXPECT_EQ(table.Resolve(open, kStart, ids, context), Resolution::kReady);
   EXPECT_EQ(table.counters().evicted, 0U);
@@ -443,8 +449,7 @@ TEST(LinkTableBounds, RunOfOpenExchangesCostsNobodyHisPlace) {
   for (std::uint64_t i = 0; i < 6000; ++i) open.push_back(table.Begin(Server(i + 10, 0, kStart), ids));
   for (std::uint64_t i = 0; i < 50'000; ++i) {
     const ExchangeId id = table.Begin(Server(2, i * 100, kStart + i * 50 * kUs), ids);
-    ASSERT_EQ(table.Resolve(id, kStart, ids, context), Resolution::kReady);
-    table.End(id, kStart + i * 50 * kUs);
+    ASSERT_EQ(table.End(id, kStart + i * 50 * kUs, kStart, ids, context), Resolution::kReady);
   }
   EXPECT_EQ(table.counters().evicted, 0U);
   for (const ExchangeId id : open) ASSERT_EQ(table.Resolve(id, kStart, ids, context), Resolution::kReady);
@@ -495,7 +500,7 @@ TEST_F(SharedLinkTableTest, OnlyWhatIsOnThisMachineIsWaitedFor) {
 
 TEST_F(SharedLinkTableTest, WaitingExchangeIsKeptAfterItsEnd) {
   const ExchangeId client = shared_.Begin(Client(1, 0, kStart), ids_);
-  shared_.End(client, kStart);
+  EXPECT_EQ(shared_.End(client, kStart, kStart, ids_, context_), Resolution::kPending);
   EXPECT_EQ(Ask(client, kStart), Resolution::kPending);
   for (std::uint64_t i = 0; i < 100; ++i) shared_.Begin(Server(5, i * 100, kStart + 5 * kSecond), ids_);
   EXPECT_EQ(Ask(client, kStart + 5 * kSecond), Resolution::kReady);
@@ -519,7 +524,7 @@ TEST_F(SharedLinkTableTest, TwoShardsAtOnce) {
       const ExchangeId id = shared_.Begin(Client(i + 1, 0, kStart + 1), ids);
       while (shared_.Resolve(id, kStart, ids, children[i]) == Resolution::kPending) std::this_thread::yield();
       EXPECT_NE(children[i].trace_id, kNoTraceId);
-      shared_.End(id, kStart + 1);
+      EXPECT_EQ(shared_.End(id, kStart + 1, kStart, ids, children[i]), Resolution::kReady);
     }
   });
   one.join();

@@ -41,10 +41,8 @@ void Link(std::uint64_t rounds) {
     client.cause.offset = server.offset;
     client.start_ns += 1000;
     const ExchangeId child = table.Begin(client, ids);
-    table.Resolve(child, client.start_ns, ids, context);
-    table.End(child, client.start_ns + 1000);
-    table.Resolve(parent, client.start_ns, ids, context);
-    table.End(parent, client.start_ns + 2000);
+    table.End(child, client.start_ns + 1000, client.start_ns, ids, context);
+    table.End(parent, client.start_ns + 2000, client.start_ns, ids, context);
   }
   std::printf("%llu linked of %llu\n", static_cast<unsigned long long>(table.counters().linked_cause),
               static_cast<unsigned long long>(rounds));
