@@ -96,6 +96,7 @@ class MariaCase(SqlModuleCase):
 
     server_type = Server
     system = "mariadb"
+    server_says_read = True  # probed.tls.plaintext_read of its handshakes
 
     @classmethod
     def setUpClass(cls):

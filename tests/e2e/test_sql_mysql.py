@@ -14,4 +14,6 @@ class Mysql(MysqlCase, test_sql_mariadb.Mariadb):
 
 
 class MysqlClients(MysqlCase, test_sql_clients.MariadbClients):
-    test_batches_of_mariadb_connector_j = unittest.skip("MySQL has no bulk executions")(lambda self: None)
+    @unittest.skip("MySQL has no bulk executions")
+    def test_batches_of_mariadb_connector_j(self):
+        pass

@@ -45,7 +45,7 @@ public class Client {
         statement.setObject(1, at.toLocalDate());
         statement.setObject(2, at);
         statement.setTimestamp(3, Timestamp.valueOf(at));
-        Duration ago = Duration.ofDays(5).plusNanos(at.toLocalTime().toNanoOfDay()).negated();
+        Duration ago = Duration.ofDays(5).plusNanos(at.toLocalTime().toNanoOfDay()); // it spoils negative ones
         statement.setObject(4, driver.equals("mariadb") ? ago : at.toLocalTime());
         statement.execute();
       }
