@@ -101,12 +101,12 @@ class MariadbClients(MariaCase, Clients):
         self.assertGreaterEqual(len({span.attributes["db.query.parameter.0"] for span in found}), 100)
         self.assert_nothing_lost(daemon)
 
-    def moments(self, language, driver, count, names):
+    def moments(self, command, count, names):
         """Dates and times as the server writes what it was sent into its log."""
         daemon = self.maria_daemon("--set", "query_parameters=true")
-        self.maria("set global log_output = 'TABLE', general_log = on")
-        self.addCleanup(self.maria, "set global general_log = off; truncate mysql.general_log")
-        done = subprocess.run([*self.command(language, driver, 1), "moments"], capture_output=True, text=True, timeout=300)
+        self.maria("set global log_output = 'TABLE', general_log = on, sql_mode = ''")  # zeros are dates
+        self.addCleanup(self.maria, "set global general_log = off, sql_mode = default; truncate mysql.general_log")
+        done = subprocess.run([*command, "moments"], capture_output=True, text=True, timeout=300)
         self.assertEqual((done.returncode, done.stdout), (0, "1062\n"), done.stderr)
         log = self.maria("select argument from mysql.general_log where command_type = 'Execute' and argument like "
                          "'insert into moment%' order by event_time").stdout.splitlines()
@@ -119,13 +119,29 @@ class MariadbClients(MariaCase, Clients):
         self.assert_nothing_lost(daemon)
 
     def test_moments_of_mysql2(self):
-        self.moments("node", "mysql2", 3, 3)
+        self.moments(self.command("node", "mysql2", 1), 3, 3)
 
     def test_moments_of_connector_j(self):
-        self.moments("java", "mysql", 4, 4)
+        self.moments(self.command("java", "mysql", 1), 4, 4)
 
     def test_moments_of_mariadb_connector_j(self):
-        self.moments("java", "mariadb", 4, 4)
+        self.moments(self.command("java", "mariadb", 1), 4, 4)
+
+    def test_moments_of_the_c_api(self):
+        """Also times below zero, and of zeros nothing at all."""
+        self.moments(self.capi_command(1), 4, 3)
+
+    def capi_command(self, count):
+        return [peers.PYTHON, SOURCES / "capi" / "client.py", "mariadb", "127.0.0.1", str(self.port), str(count)]
+
+    def test_batches_of_the_c_api(self):
+        daemon = self.maria_daemon()
+        done = subprocess.run([*self.capi_command(100), "batches"], capture_output=True, text=True, timeout=300)
+        self.assertEqual((done.returncode, done.stdout), (0, "1062\n"), done.stderr)
+        self.assertEqual(self.maria("select count(*) from note; truncate note").stdout, "5050\n")
+        found = [span for span in daemon.wait_spans(100, settle=0.5) if "insert note" in span.name]
+        self.assertEqual([span.attributes.get("db.operation.batch.size", 1) for span in found], list(range(1, 101)))
+        self.assert_nothing_lost(daemon)
 
     def test_batches_of_mariadb_connector_j(self):
         daemon = self.maria_daemon("--set", "capture_bytes=4096")

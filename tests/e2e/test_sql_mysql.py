@@ -17,3 +17,5 @@ class MysqlClients(MysqlCase, test_sql_clients.MariadbClients):
     @unittest.skip("MySQL has no bulk executions")
     def test_batches_of_mariadb_connector_j(self):
         pass
+
+    test_batches_of_the_c_api = test_batches_of_mariadb_connector_j

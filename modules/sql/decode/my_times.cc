@@ -85,6 +85,7 @@ std::string_view DateTimeText(std::string_view bytes, TimeText& text) {
   return out.text();
 }
 
+/// MariaDB's C API leaves days among the hours.
 std::string_view DurationText(std::string_view bytes, TimeText& text) {
   if (!bytes.empty() && bytes.size() != kDuration && bytes.size() != kDuration + kFraction) return {};
   Fields fields(bytes);
@@ -92,7 +93,7 @@ std::string_view DurationText(std::string_view bytes, TimeText& text) {
   if (fields.Int(1) != 0) out.Mark('-');
   const unsigned days = fields.Int(4);
   const unsigned hour = fields.Int(1);
-  if (days > kMostHours / 24 || hour > 23) return {};
+  if (days > kMostHours / 24) return {};
   out.Number(days * 24 + hour, 2, kMostHours);
   WriteRest(fields, out);
   return out.text();

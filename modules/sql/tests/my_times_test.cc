@@ -46,6 +46,7 @@ TEST(MyTimes, DurationsOfEachLength) {
   EXPECT_EQ(Of(DurationText, Duration(0, 0, Clock(1, 2, 3))), "01:02:03");
   EXPECT_EQ(Of(DurationText, Duration(1, 0, Clock(1, 2, 3))), "-01:02:03");
   EXPECT_EQ(Of(DurationText, Duration(1, 5, Clock(1, 2, 3)) + L(450'000, 4)), "-121:02:03.450000");
+  EXPECT_EQ(Of(DurationText, Duration(1, 0, Clock(121, 2, 3))), "-121:02:03");
   EXPECT_EQ(Of(DurationText, Duration(0, 34, Clock(22, 59, 59)) + L(999'999, 4)), "838:59:59.999999");
 }
 
@@ -67,7 +68,7 @@ TEST(MyTimes, NumbersThatNoTimeHas) {
   EXPECT_EQ(Of(DateTimeText, Date(2024, 1, 1) + Clock(0, 0, 60)), "");
   EXPECT_EQ(Of(DateTimeText, Date(2024, 1, 1) + Clock(0, 0, 0) + L(1'000'000, 4)), "");
   EXPECT_EQ(Of(DurationText, Duration(0, 34, Clock(23, 0, 0))), "");
-  EXPECT_EQ(Of(DurationText, Duration(0, 0, Clock(24, 0, 0))), "");
+  EXPECT_EQ(Of(DurationText, Duration(0, 35, Clock(0, 0, 0))), "");
   EXPECT_EQ(Of(DurationText, Duration(0, 0xffffffff, Clock(23, 59, 59)) + L(0xffffffff, 4)), "");
   for (const std::size_t size : {4U, 7U, 11U}) EXPECT_EQ(Of(DateTimeText, std::string(size, '\xff')), "");
 }
