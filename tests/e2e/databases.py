@@ -121,6 +121,33 @@ class SqlModuleCase(LiveCase):
         self.assertEqual({span.attributes.get("error.type") for span in found}, {None})
         self.assert_nothing_lost(daemon)
 
+    def expect_each_connection(self, start_daemon, command, server_says_read=True):
+        """A client that connects for each statement, over TLS: both ends have of every connection its handshake and its
+        statement, and nothing of them is said of another process."""
+        daemon = start_daemon("--set", "server_spans=true", "--set", "query_parameters=true", both=True)
+        daemon.load("tls")
+        client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertNotEqual(client.communicate(timeout=120)[0], "", "the client printed no error code")
+        self.assertEqual(client.returncode, 0)
+        self.assertEqual(len(daemon.wait_spans(4 * CONNECTIONS, seconds=60, settle=1.0)), 4 * CONNECTIONS)
+        for kind, end_name, says_read in ((CLIENT, "TLS client", True), (SERVER, "TLS server", server_says_read)):
+            handshakes = [span for span in daemon.spans(scope="probed.tls") if span.name.startswith(end_name)]
+            self.assertEqual(len(handshakes), CONNECTIONS, end_name)
+            self.assertEqual({span.attributes["probed.tls.plaintext_read"] for span in handshakes}, {says_read}, end_name)
+            asked = daemon.spans(scope="probed.sql", kind=kind)
+            self.assert_numbered(asked)
+            of_client = {span.resource["process.pid"] == client.pid for span in handshakes + asked}
+            self.assertEqual(of_client, {kind == CLIENT}, end_name)
+        self.assertEqual(daemon.counters().get(("module:tls", "unbound"), 0), 0)
+        self.assert_nothing_lost(daemon)
+
+    def assert_numbered(self, asked):
+        """Each number was asked for once, and at the end there was the statement that fails."""
+        self.assertEqual(collections.Counter(span.name for span in asked), {"select song": CONNECTIONS - 1, "insert song": 1})
+        numbers = [int(span.attributes["db.query.parameter.0"]) for span in asked if span.name == "select song"]
+        self.assertEqual(sorted(numbers), list(range(1, CONNECTIONS)))
+        self.assertEqual({span.attributes["db.namespace"] for span in asked}, {"shop"})
+
     def expect_delay(self, daemon, count):
         """Both ends of statements that take 50 ms and no more than the machine needs."""
         for kind in (CLIENT, SERVER):

@@ -25,7 +25,7 @@ class Mariadb(MariaCase):
         self.assertEqual([(span.kind, span.name, span.attributes.get("error.type")) for span in found],
                          [(CLIENT, "select song", None), (CLIENT, "select song", "1054"), (CLIENT, "insert plays", None)])
         self.assertEqual(found[0].attributes, {
-            "db.system.name": "mariadb", "db.namespace": "shop", "db.query.summary": "select song",
+            "db.system.name": self.system, "db.namespace": "shop", "db.query.summary": "select song",
             "db.query.text": "select title from song where id in (?, ?)", "db.response.returned_rows": 2,
             "server.address": "127.0.0.1", "server.port": self.port})
         self.assertEqual(found[1].attributes["db.response.status_code"], "1054")

@@ -153,6 +153,7 @@ PG_INLINE unsigned my_walk_wants(const struct my_walk *walk, const struct my_way
   if (bytes[4] == MY_QUERY || bytes[4] == MY_STMT_PREPARE || bytes[4] == MY_INIT_DB) return MY_TEXT_AHEAD + walk->text;
   if (bytes[4] == MY_CHANGE_USER) return MY_HEADER_BYTES + 1;
   if (bytes[4] == MY_STMT_EXECUTE) return MY_COMMAND_BYTES + walk->parameters;
+  if (bytes[4] == MY_STMT_BULK_EXECUTE) return MY_COMMAND_BYTES + walk->text; /* the sets in it are counted */
   return MY_COMMAND_BYTES;
 }
 

@@ -139,13 +139,20 @@ void Stitcher::OnPrepared(Reading& r, Operation& operation, const Packet& packet
   const unsigned parameters = fields.Int(2);
   operation.left += parameters;
   if (kind != MY_OK || !fields.good()) return Unpair(r.stream, r.c);
-  if (operation.text != nullptr) {
-    operation.text->parameters = static_cast<std::uint16_t>(parameters);
-    operation.text->epoch = r.c.epoch + 1;
-  }
+  if (operation.text != nullptr) LearnParameters(r, operation, parameters);
   if (operation.text != nullptr) r.c.statements.Set(r.stream, key.text(), Share(operation.text), false);
   operation.place = Place::kDefinitions;
   if (operation.left == 0) Drop(r.stream, r.c);
+}
+
+/// What was executed before that was known is read now.
+void Stitcher::LearnParameters(Reading& r, Operation& prepared, unsigned parameters) {
+  const Text* text = prepared.text;
+  prepared.text->parameters = static_cast<std::uint16_t>(parameters);
+  prepared.text->epoch = r.c.epoch + 1;
+  for (Operation* at = prepared.next; at != nullptr; at = at->next) {
+    if (at->text == text) TakeValues(r.stream, r.c, *at, at->name());
+  }
 }
 
 void Stitcher::CountColumns(Operation& operation, std::uint64_t count) {

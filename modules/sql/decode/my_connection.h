@@ -31,7 +31,11 @@ enum class Step : std::uint8_t {
 /// Where the answer is.
 enum class Place : std::uint8_t { kFirst, kData, kNext, kColumns, kColumnsEnd, kRows, kDefinitions };
 
-/// One block of the stream's memory: the struct, then the database that is the session's if it succeeds.
+/// What is to be read of an execution behind its statement's number.
+enum class Values : std::uint8_t { kNone, kParameters, kSets };
+
+/// One block of the stream's memory: the struct, then the database that is the session's if it succeeds, or what it is
+/// executed with until the server says how many parameters the statement has.
 struct Operation {
   Operation* next = nullptr;
   Text* text = nullptr;
@@ -52,6 +56,8 @@ struct Operation {
   bool uses = false;       // changes the database
   bool is_long = false;    // its command took several packets: the answer does not begin with sequence 1
   bool switches = false;   // and it will not be known to which
+  bool cut = false;        // some of the values is missing
+  Values values = Values::kNone;
 
   std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
 };

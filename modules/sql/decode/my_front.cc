@@ -51,9 +51,9 @@ void Stitcher::OnCommand(Reading& r, unsigned command, std::string_view body, st
   switch (command) {
     case MY_QUERY: return OnQuery(r, body, size, arrival);
     case MY_STMT_PREPARE: return OnPrepare(r, body, size, arrival);
-    case MY_STMT_EXECUTE: OnExecute(r, Step::kStatement, body, arrival); return TakeParameters(r, body, size, arrival);
-    case MY_STMT_BULK_EXECUTE: return OnExecute(r, Step::kStatement, body, arrival);
-    case MY_STMT_FETCH: return OnExecute(r, Step::kFetch, body, arrival);
+    case MY_STMT_EXECUTE:
+    case MY_STMT_BULK_EXECUTE: return OnExecute(r, command, body, size, arrival);
+    case MY_STMT_FETCH: return OnFetch(r, body, arrival);
     case MY_STMT_CLOSE: return OnStatementClose(r, body);
     case MY_STMT_SEND_LONG_DATA: return OnLongData(r, body);
     case MY_QUIT: return;  // have no answer
@@ -130,42 +130,88 @@ void Stitcher::OnPrepare(Reading& r, std::string_view body, std::size_t size, co
   r.c.prepared = Share(operation->text);
 }
 
-/// Of COM_STMT_EXECUTE and COM_STMT_FETCH: both begin with the statement's number.
-void Stitcher::OnExecute(Reading& r, Step step, std::string_view body, const Arrival& arrival) {
-  Operation* operation = Add(r, step, arrival);
-  if (operation == nullptr) return CountLost(r, arrival);
-  Fields fields(body);
+/// The statement whose number is next. nullptr: it was prepared before it could be seen.
+Text* Stitcher::TextBehind(const Connection& c, Fields& fields) {
   const unsigned number = fields.Int(4);
-  const Named* named = fields.good() ? r.c.statements.Find(StatementKey(number).text()) : nullptr;
-  Text* text = named != nullptr ? named->text : nullptr;
-  if (number == kLastPrepared) text = r.c.prepared;
+  if (!fields.good()) return nullptr;
+  if (number == kLastPrepared) return c.prepared;
+  const Named* named = c.statements.Find(StatementKey(number).text());
+  return named != nullptr ? named->text : nullptr;
+}
+
+/// `values` are kept with it. nullptr: its answer will not be known.
+Operation* Stitcher::AddExecution(Reading& r, Step step, Text* text, const Arrival& arrival, std::string_view values) {
+  Operation* operation = Add(r, step, arrival, values);
+  if (operation == nullptr) {
+    CountLost(r, arrival);
+    return nullptr;
+  }
   operation->text = Share(text);
   operation->unknown = text == nullptr;
   Begin(r, *operation);
+  return operation;
 }
 
-/// Statement (4), flags (1), iterations (4), and what ReadParameters() knows. What MySQL 8 adds for attributes of the
-/// query is not read, and neither is an execution some of whose values were sent before it, or whose types may have
-/// been missed.
-void Stitcher::TakeParameters(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival) {
-  constexpr std::size_t kAhead = 4 + 1 + 4;
-  Operation* operation = r.c.last;
-  if (operation == nullptr || operation->text == nullptr || !configs_.Find(arrival.generation)->query_parameters)
+void Stitcher::OnFetch(Reading& r, std::string_view body, const Arrival& arrival) {
+  Fields fields(body);
+  AddExecution(r, Step::kFetch, TextBehind(r.c, fields), arrival, {});
+}
+
+/// Where the statement is still being prepared nobody knows how many values it takes: they are looked at when the
+/// server says so.
+void Stitcher::OnExecute(Reading& r, unsigned command, std::string_view body, std::size_t size,
+                         const Arrival& arrival) {
+  Fields fields(body);
+  Text* text = TextBehind(r.c, fields);
+  const bool elsewhere = text != nullptr && std::exchange(text->long_data, false);
+  const Values values = elsewhere ? Values::kNone : WantedValues(command, arrival);
+  const bool early = text != nullptr && text->epoch == 0;
+  const bool kept = early && values != Values::kNone;
+  Operation* operation = AddExecution(r, Step::kStatement, text, arrival, kept ? fields.rest() : std::string_view{});
+  if (operation == nullptr || text == nullptr) return;
+  operation->values = values;
+  operation->cut = body.size() < size;
+  if (!early) TakeValues(r.stream, r.c, *operation, fields.rest());
+}
+
+Values Stitcher::WantedValues(unsigned command, const Arrival& arrival) {
+  if (command == MY_STMT_BULK_EXECUTE) return Values::kSets;
+  return configs_.Find(arrival.generation)->query_parameters ? Values::kParameters : Values::kNone;
+}
+
+/// Types that an execution may have said and that were not read leave none that are known.
+void Stitcher::TakeValues(sdk::Stream stream, const Connection& c, Operation& operation, std::string_view bytes) {
+  Text& text = *operation.text;
+  const bool known = text.parameters != 0 && text.epoch == c.epoch + 1;
+  if (known && operation.values == Values::kSets) {
+    const Sets sets = CountSets(stream, bytes, !operation.cut, text.parameters, &text.types);
+    Text* batch = sets.seen > 1 ? MakeBatch(stream, text, sets.exact ? sets.seen : 0) : nullptr;
+    if (batch == nullptr) return;
+    Release(stream, &operation.text);
+    operation.text = batch;
     return;
-  Text& text = *operation->text;
-  const bool elsewhere = std::exchange(text.long_data, false);
-  const unsigned both = r.c.capabilities & (r.c.server_capabilities == 0 ? ~0U : r.c.server_capabilities);
-  if (elsewhere || text.parameters == 0 || text.epoch != r.c.epoch + 1 || body.size() < kAhead) return;
-  if (r.c.capabilities == 0 || (both & MY_QUERY_ATTRIBUTES) != 0) return;
-  const bool whole = body.size() == size;
-  if (ReadParameters(r.stream, body.substr(kAhead), whole, text.parameters, &text.types, writer_))
-    operation->parameters = writer_.Make(r.stream);
+  }
+  if (known && operation.values == Values::kParameters && TakeParameters(stream, c, operation, bytes)) return;
+  Free(stream, &text.types);
+}
+
+/// Flags (1), iterations (4), and what ReadParameters() knows. What MySQL 8 adds for attributes of the query is not
+/// read.
+bool Stitcher::TakeParameters(sdk::Stream stream, const Connection& c, Operation& operation, std::string_view bytes) {
+  constexpr std::size_t kAhead = 1 + 4;
+  const unsigned both = c.capabilities & (c.server_capabilities == 0 ? ~0U : c.server_capabilities);
+  if (bytes.size() < kAhead || c.capabilities == 0 || (both & MY_QUERY_ATTRIBUTES) != 0) return false;
+  Text& text = *operation.text;
+  if (!ReadParameters(stream, bytes.substr(kAhead), !operation.cut, text.parameters, &text.types, writer_))
+    return false;
+  operation.parameters = writer_.Make(stream);
+  return true;
 }
 
 void Stitcher::OnLongData(Reading& r, std::string_view body) {
   Fields fields(body);
-  const Named* named = r.c.statements.Find(StatementKey(fields.Int(4)).text());
-  if (named != nullptr && named->text != nullptr) named->text->long_data = true;
+  Text* text = TextBehind(r.c, fields);
+  if (text != nullptr) text->long_data = true;
 }
 
 void Stitcher::OnStatementClose(Reading& r, std::string_view body) {

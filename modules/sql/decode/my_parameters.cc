@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "modules/sql/decode/my_packets.h"
+#include "modules/sql/decode/my_times.h"
 
 namespace probed::mod::sql::my {
 namespace {
@@ -65,6 +66,15 @@ void AddNumber(std::uint32_t full_type, std::uint64_t bits, ParameterWriter& out
   out.AddInt(static_cast<std::int64_t>(bits << unused) >> unused);
 }
 
+void AddTime(std::uint8_t type, std::string_view bytes, ParameterWriter& out) {
+  TimeText room;
+  const std::string_view text = type == kDate   ? DateText(bytes, room)
+                                : type == kTime ? DurationText(bytes, room)
+                                                : DateTimeText(bytes, room);
+  if (text.empty()) return out.AddUnknown();
+  out.Add(text);
+}
+
 /// One value. False: it is not all there; what is there of a text was taken.
 bool Take(std::uint32_t full_type, Fields& fields, ParameterWriter& out) {
   const auto type = static_cast<std::uint8_t>(full_type);
@@ -75,8 +85,8 @@ bool Take(std::uint32_t full_type, Fields& fields, ParameterWriter& out) {
     return fields.good();
   }
   if (IsTime(type)) {
-    fields.Bytes(fields.Int(1));
-    if (fields.good()) out.AddUnknown();
+    const std::string_view bytes = fields.Bytes(fields.Int(1));
+    if (fields.good()) AddTime(type, bytes, out);
     return fields.good();
   }
   const std::uint64_t size = fields.Length();
@@ -90,15 +100,36 @@ bool Take(std::uint32_t full_type, Fields& fields, ParameterWriter& out) {
   return fields.good();
 }
 
-/// Where the client says the types, for this and the executions that follow.
+/// Where the client says the types, for this and the executions that follow. False: none are known.
 bool TakeTypes(sdk::Stream stream, Fields& fields, std::size_t count, ParameterTypes** types) {
-  ParameterTypes* made = MakeTypes(stream, count);
-  if (made == nullptr) return false;
   Free(stream, types);
-  *types = made;
-  for (std::size_t i = 0; i < count; ++i) made->begin()[i] = fields.Int(2);
-  if (!fields.good()) Free(stream, types);
+  if (fields.rest().size() < 2 * count) return false;
+  *types = MakeTypes(stream, count);
+  if (*types == nullptr) return false;
+  for (std::size_t i = 0; i < count; ++i) (*types)->begin()[i] = fields.Int(2);
+  return true;
+}
+
+bool Fit(const ParameterTypes* types, std::size_t count) { return types != nullptr && types->count == count; }
+
+/// One value of a set. False: it is not all there.
+bool Skip(std::uint8_t type, Fields& fields) {
+  if (type == kNull) return true;
+  const std::size_t size = SizeOf(type);
+  fields.Bytes(size != 0 ? size : fields.Length());
   return fields.good();
+}
+
+/// Each value has an indicator in front of it, which may stand for it. False: the set is not all there, or (fields are
+/// good) it is none.
+bool SkipSet(const ParameterTypes& types, Fields& fields) {
+  enum Indicator : std::uint8_t { kValue, kNullValue, kDefault, kIgnore };
+  for (std::size_t i = 0; i < types.count; ++i) {
+    const unsigned indicator = fields.Int(1);
+    if (!fields.good() || indicator > kIgnore) return false;
+    if (indicator == kValue && !Skip(static_cast<std::uint8_t>(types.At(i)), fields)) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -111,7 +142,7 @@ bool ReadParameters(sdk::Stream stream, std::string_view body, bool whole, std::
   const std::string_view nulls = fields.Bytes((count + 7) / 8);
   const bool typed = fields.Int(1) == 1;
   if (!fields.good() || (typed && !TakeTypes(stream, fields, count, types))) return false;
-  if (*types == nullptr || (*types)->count != count) return false;
+  if (!Fit(*types, count)) return false;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t type = (*types)->At(i);
     const bool null = (static_cast<unsigned char>(nulls[i / 8]) >> (i % 8) & 1U) != 0;
@@ -123,6 +154,23 @@ bool ReadParameters(sdk::Stream stream, std::string_view body, bool whole, std::
     }
   }
   return !whole || fields.rest().empty();
+}
+
+/// flags (2), types (2 each) if the flags say so, sets
+Sets CountSets(sdk::Stream stream, std::string_view body, bool whole, std::size_t count, ParameterTypes** types) {
+  constexpr unsigned kTyped = 0x80;
+  Fields fields(body);
+  const bool typed = (fields.Int(2) & kTyped) != 0 || !fields.good();
+  if (typed && !TakeTypes(stream, fields, count, types)) return {};
+  if (count == 0 || !Fit(*types, count)) return {};
+  Sets sets;
+  for (; !fields.rest().empty(); ++sets.seen) {
+    if (SkipSet(**types, fields)) continue;
+    if (whole || fields.good()) return {};
+    return {.seen = sets.seen + 1, .exact = false};
+  }
+  sets.exact = whole;
+  return sets;
 }
 
 }  // namespace probed::mod::sql::my

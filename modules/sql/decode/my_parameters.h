@@ -15,4 +15,12 @@ namespace probed::mod::sql::my {
 bool ReadParameters(sdk::Stream stream, std::string_view body, bool whole, std::size_t count, ParameterTypes** types,
                     ParameterWriter& out);
 
+/// Sets of values that one packet has the statement executed with.
+struct Sets {
+  std::uint32_t seen = 0;  // that begin in what there is of the packet; 0: that is not what it holds
+  bool exact = false;      // there are no more
+};
+/// Of MariaDB's COM_STMT_BULK_EXECUTE, behind the statement's number.
+Sets CountSets(sdk::Stream stream, std::string_view body, bool whole, std::size_t count, ParameterTypes** types);
+
 }  // namespace probed::mod::sql::my

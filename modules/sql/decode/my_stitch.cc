@@ -179,6 +179,7 @@ std::size_t Stitcher::Needed(const Reading& r, std::string_view view, std::size_
   if (command == MY_CHANGE_USER) return 1;
   const Config& config = *configs_.Find(r.segment.generation);
   if (command == MY_STMT_EXECUTE) return std::min<std::size_t>(size, kMostSmall + ParameterBytes(config));
+  if (command == MY_STMT_BULK_EXECUTE) return std::min<std::size_t>(size, kMostSmall + config.capture_bytes);
   if (command != MY_QUERY && command != MY_STMT_PREPARE && command != MY_INIT_DB) return std::min(size, kMostSmall);
   return std::min<std::size_t>(size, MY_TEXT_AHEAD - kHeader + config.capture_bytes);
 }

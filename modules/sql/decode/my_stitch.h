@@ -71,8 +71,13 @@ class Stitcher {
   void OnCommand(Reading& r, unsigned command, std::string_view body, std::size_t size, const Arrival& arrival);
   void OnQuery(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
   void OnPrepare(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
-  void OnExecute(Reading& r, Step step, std::string_view body, const Arrival& arrival);
-  void TakeParameters(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
+  void OnExecute(Reading& r, unsigned command, std::string_view body, std::size_t size, const Arrival& arrival);
+  void OnFetch(Reading& r, std::string_view body, const Arrival& arrival);
+  Operation* AddExecution(Reading& r, Step step, Text* text, const Arrival& arrival, std::string_view values);
+  static Text* TextBehind(const Connection& c, Fields& fields);
+  Values WantedValues(unsigned command, const Arrival& arrival);
+  void TakeValues(sdk::Stream stream, const Connection& c, Operation& operation, std::string_view bytes);
+  bool TakeParameters(sdk::Stream stream, const Connection& c, Operation& operation, std::string_view bytes);
   static void OnLongData(Reading& r, std::string_view body);
   void OnStatementClose(Reading& r, std::string_view body);
   void OnDatabase(Reading& r, std::string_view body, std::size_t size, const Arrival& arrival);
@@ -91,6 +96,7 @@ class Stitcher {
   void OnFirst(Reading& r, Operation& operation, const Packet& packet);
   void OnResult(Reading& r, Operation& operation, const Packet& packet);
   void OnPrepared(Reading& r, Operation& operation, const Packet& packet);
+  void LearnParameters(Reading& r, Operation& prepared, unsigned parameters);
   void OnColumnsEnd(Reading& r, Operation& operation, const Packet& packet);
   void OnRow(Reading& r, Operation& operation, const Packet& packet);
   void OnPassed(Reading& r, unsigned packets, bool counted);

@@ -44,6 +44,25 @@ Text* MakeText(sdk::Stream stream, const TextSource& source) {
   return text;
 }
 
+Text* MakeBatch(sdk::Stream stream, const Text& one, std::uint32_t size) {
+  Summary summary;
+  PutBatch(one.summary(), &summary);
+  const std::size_t allocated = sizeof(Text) + summary.size + one.query_size;
+  void* memory = stream.Alloc(allocated);
+  if (memory == nullptr) return nullptr;
+  auto* text = ::new (memory) Text{};
+  text->references = 1;
+  text->allocated = static_cast<std::uint32_t>(allocated);
+  text->summary_size = static_cast<std::uint16_t>(summary.size);
+  text->query_size = one.query_size;
+  text->truncated = one.truncated;
+  text->batch_size = size;
+  char* at = static_cast<char*>(memory) + sizeof(Text);
+  std::memcpy(at, summary.bytes.data(), summary.size);
+  if (one.query_size != 0) std::memcpy(at + summary.size, one.query().data(), one.query_size);
+  return text;
+}
+
 void Release(sdk::Stream stream, Text** text) {
   Text* given = *text;
   *text = nullptr;

@@ -59,6 +59,9 @@ struct TextSource {
 
 /// nullptr: no memory. With one reference.
 Text* MakeText(sdk::Stream stream, const TextSource& source);
+/// Of a statement that one message has executed `size` times (0: several, not known how many). nullptr: no memory. With
+/// one reference.
+Text* MakeBatch(sdk::Stream stream, const Text& one, std::uint32_t size);
 inline Text* Share(Text* text) {
   if (text != nullptr) ++text->references;
   return text;

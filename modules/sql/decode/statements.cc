@@ -17,20 +17,18 @@ bool IsAnyOf(std::string_view word, std::initializer_list<std::string_view> word
   return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return sdk::EqualsIgnoreCase(word, w); });
 }
 
-/// "BATCH " and the summary that all statements have; cut between its words.
-void PutBatch(const Summary& one, Summary* out) {
+}  // namespace
+
+void PutBatch(std::string_view one, Summary* out) {
   std::memcpy(out->bytes.data(), kBatch.data(), kBatch.size());
   out->size = kBatch.size();
-  std::string_view rest = one.text();
   const std::size_t room = Summary::kMost - kBatch.size() - 1;
-  if (rest.size() > room) rest = rest.substr(0, std::min(rest.rfind(' ', room), room));
-  if (rest.empty()) return;
+  if (one.size() > room) one = one.substr(0, std::min(one.rfind(' ', room), room));
+  if (one.empty()) return;
   out->bytes[out->size++] = ' ';
-  std::memcpy(out->bytes.data() + out->size, rest.data(), rest.size());
-  out->size += rest.size();
+  std::memcpy(out->bytes.data() + out->size, one.data(), one.size());
+  out->size += one.size();
 }
-
-}  // namespace
 
 bool MayHaveSeveral(std::string_view text) {
   const std::size_t end = text.find(';');
@@ -101,7 +99,7 @@ std::uint32_t SummariseAll(std::string_view text, Dialect dialect, bool cut, Sum
   }
   if (statements.unclear() || count < 2) return 0;
   if (!same) first.size = 0;
-  PutBatch(first, out);
+  PutBatch(first.text(), out);
   return cut ? 0 : count;
 }
 

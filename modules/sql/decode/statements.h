@@ -38,6 +38,9 @@ class Statements {
   bool unclear_ = false;
 };
 
+/// db.query.summary of a batch, all of whose statements have this summary (empty: they do not); cut between its words.
+void PutBatch(std::string_view one, Summary* out);
+
 /// db.query.summary of a text that may be a batch. Returns db.operation.batch.size; 0: it is none, or it is not known
 /// how many there are.
 std::uint32_t SummariseAll(std::string_view text, Dialect dialect, bool cut, Summary* out);

@@ -175,6 +175,25 @@ TEST_P(MyWalk, ProofsAndParametersStayInTheKernel) {
   stream_.Close(PROBE_CLOSE_LOCAL);
 }
 
+/// The sets in it are counted.
+TEST_P(MyWalk, OfABulkExecutionAsMuchIsShippedAsOfAText) {
+  kernel_.Segment(PROBE_SENT, Prepare("INSERT INTO t VALUES (?)"));
+  kernel_.Segment(PROBE_RECEIVED, Packet(1, L(0, 1) + L(1, 4) + L(0, 2) + L(1, 2) + L(0, 3)) + Column(2) + End(3));
+  for (const std::size_t count : Sizes{2, 10, 20, 21, 400}) {
+    std::string sets;
+    for (std::size_t i = 0; i < count; ++i) sets += L(0, 1) + L(7, 4);
+    const std::size_t before = kernel_.shipped.size();
+    const std::string packet = Command(MY_STMT_BULK_EXECUTE, L(1, 4) + L(0x80, 2) + L(3, 2) + sets);
+    Pieces(PROBE_SENT, packet);
+    EXPECT_EQ(kernel_.shipped.size() - before, std::min<std::size_t>(packet.size(), MY_COMMAND_BYTES + kCaptureBytes));
+    Pieces(PROBE_RECEIVED, Done());
+    const auto& span = driver_.host.spans.back();
+    EXPECT_EQ(span.name, "BATCH INSERT t");
+    EXPECT_EQ(span.Get("db.operation.batch.size"), count < 21 ? std::to_string(count) : "");
+  }
+  stream_.Close(PROBE_CLOSE_LOCAL);
+}
+
 /// Of a connection whose client wants TLS: what is shipped of the client, and where TLS was seen to begin.
 struct TlsWalk {
   std::string shipped;

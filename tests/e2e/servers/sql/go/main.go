@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,22 +49,44 @@ func codeOf(err error) string {
 	return fmt.Sprint(err)
 }
 
-func main() {
-	if os.Args[1] == "wait" {
-		time.Sleep(time.Hour)
-	}
-	db, placeholder := open(os.Args[1], os.Args[2], os.Args[3], len(os.Args) > 5)
-	db.SetMaxOpenConns(1)
-	count, err := strconv.Atoi(os.Args[4])
-	check(err)
-	statement, err := db.Prepare("select title from song where id = " + placeholder)
+func has(option string) bool {
+	return slices.Contains(os.Args[5:], option)
+}
+
+// oneConnection prepares once and executes often.
+func oneConnection(db *sql.DB, query string, count int) {
+	statement, err := db.Prepare(query)
 	check(err)
 	for i := 0; i < count; i++ {
 		var title string
 		check(statement.QueryRow(i%1000 + 1).Scan(&title))
 	}
+	check(statement.Close())
+}
+
+// aConnectionEach keeps none.
+func aConnectionEach(db *sql.DB, query string, count int) {
+	db.SetMaxIdleConns(-1)
+	for i := 0; i < count; i++ {
+		var title string
+		check(db.QueryRow(query, i%1000+1).Scan(&title))
+	}
+}
+
+func main() {
+	if os.Args[1] == "wait" {
+		time.Sleep(time.Hour)
+	}
+	db, placeholder := open(os.Args[1], os.Args[2], os.Args[3], has("tls"))
+	db.SetMaxOpenConns(1)
+	count, err := strconv.Atoi(os.Args[4])
+	check(err)
+	ask := oneConnection
+	if has("each") {
+		ask = aConnectionEach
+	}
+	ask(db, "select title from song where id = "+placeholder, count)
 	_, err = db.Exec("insert into song values (1, 'twice')")
 	fmt.Println(codeOf(err))
-	check(statement.Close())
 	check(db.Close())
 }
