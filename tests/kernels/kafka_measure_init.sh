@@ -12,7 +12,11 @@ vm_start
 # In real time, so that whoever is woken runs before the other end goes on, the same way each time.
 echo -1 > /proc/sys/kernel/sched_rt_runtime_us
 
-# start_producer: a client that has sent one message and waits for more until descriptor 3 is closed; sets producer to it.
+# kcat sends what it reads when it has read 1024 bytes, or all: messages go in such chunks, of 64.
+chunk=64
+lines() { awk "BEGIN {for (i = 1; i <= $1; i++) printf \"%015d\\n\", i}"; }
+
+# start_producer: a client that has sent a chunk and waits for more until descriptor 3 is closed; sets producer to it.
 start_producer() {
   rm -f /run/lines
   mkfifo /run/lines
@@ -21,14 +25,14 @@ start_producer() {
     > /run/produced 2>&1 &
   producer=$!
   exec 3> /run/lines
-  echo first >&3
-  wait_requests $((seen + 1))
+  lines $chunk >&3
+  wait_requests $((seen + chunk))
 }
 
 # produce: all messages. That a broker has them all is known by who consumes them.
 produce() {
   cat /tmp/messages >&3
-  wait_requests $((seen + 1 + messages))
+  wait_requests $((seen + chunk + messages))
 }
 
 requests_seen() { grep -c 'Received ProduceRequest' /run/broker.log; }
@@ -87,7 +91,8 @@ for attempt in $(seq 150); do
   [ -n "$address" ] && break
   sleep 0.2
 done
-seq $messages > /tmp/messages
+messages=$(((messages + chunk - 1) / chunk * chunk))
+lines $messages > /tmp/messages
 sed -i "s/PORT/${address##*:}/" /etc/probed.yaml
 runs=0
 status=0

@@ -649,7 +649,7 @@ TEST_F(KafkaConnection, CountsWhatHasNoCount) {
   packer.Segment(stream, PROBE_RECEIVED, FetchResponse(4, 9, {{"a", {{0, old}, {1, old}}}}));
   packer.Segment(stream, PROBE_SENT, ProduceRequest(3, 10, {{"a", {{0, old}}}}));
   packer.Segment(stream, PROBE_RECEIVED, ProduceResponse(3, 10, {{"a", {{0}}}}));
-  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3", "send a kind=4 p=0"));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll 192.0.2.10:40000 kind=3", "send a kind=4 p=0"));
   EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_TRUNCATED), 2U);
 }
 
