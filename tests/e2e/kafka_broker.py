@@ -51,6 +51,21 @@ def class_path():
     return f"{folder}/lib/*"
 
 
+def text(value):
+    """As flexible versions have it."""
+    return struct.pack("!B", len(value) + 1) + value.encode()
+
+
+def ask(port, key, version, body):
+    """What a broker answers a request of a flexible version, behind the header."""
+    head = struct.pack("!hhih", key, version, 1, 4) + b"test" + bytes(1)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as broker:
+        broker.sendall(struct.pack("!i", len(head + body)) + head + body)
+        answer = broker.makefile("rb")
+        (size,) = struct.unpack("!i", answer.read(4))
+        return answer.read(size)[5:]
+
+
 class Broker:
     def __init__(self):
         java, path = program("java"), class_path()
@@ -81,6 +96,16 @@ class Broker:
                        check=True, capture_output=True)
         (self.folder / "secrets.pem").write_text(key.read_text() + certificate.read_text())
         return certificate
+
+    def create(self, topic, partitions):
+        """The new topic's id."""
+        body = struct.pack("!B", 2) + text(topic) + struct.pack("!ihBB", partitions, 1, 1, 1) + bytes(1)  # no tagged fields
+        answer = ask(self.port, 19, 7, body + struct.pack("!ib", 10_000, 0) + bytes(1))
+        place = 4 + 1 + len(text(topic))  # behind the throttle time, the number of topics and the name
+        (error,) = struct.unpack("!h", answer[place + 16:place + 18])
+        if error:
+            raise AssertionError(f"no topic: {error}")
+        return answer[place:place + 16]
 
     def stop(self):
         if self.process is not None:
@@ -133,15 +158,10 @@ class Cluster:
 
     def reassign(self, topic, replicas):
         """Gives partition 0 of the topic this list of replicas: its first becomes the leader."""
-        body = struct.pack("!iBB", 10_000, 2, len(topic) + 1) + topic.encode()
+        body = struct.pack("!iB", 10_000, 2) + text(topic)
         body += struct.pack("!BiB", 2, 0, len(replicas) + 1) + b"".join(struct.pack("!i", node) for node in replicas)
         body += bytes(3)  # no tagged fields, of the partition, the topic, the request
-        head = struct.pack("!hhih", 45, 0, 1, 4) + b"test" + bytes(1)
-        with socket.create_connection(("127.0.0.1", self.ports[1]), timeout=20) as broker:
-            broker.sendall(struct.pack("!i", len(head + body)) + head + body)
-            answer = broker.makefile("rb")
-            (size,) = struct.unpack("!i", answer.read(4))
-            (error,) = struct.unpack("!h", answer.read(size)[9:11])
+        (error,) = struct.unpack("!h", ask(self.ports[1], 45, 0, body)[4:6])
         if error:
             raise AssertionError(f"reassignment refused: {error}")
 

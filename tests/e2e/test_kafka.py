@@ -312,15 +312,18 @@ class LongMessages(ClientCase):
     COUNT = 60_000
     VALUE = 200  # bytes
 
-    def fill(self, topic):
-        """Three partitions; some hundred batches in each."""
-        self.python("confluent", "create", topic, 3)
+    def fill(self, topic, *where):
+        """Some hundred batches."""
         text = "".join(f"{number:0{self.VALUE}}\n" for number in range(self.COUNT))
-        self.kcat("-P", "-t", topic, "-X", "batch.num.messages=150", "-X", "sticky.partitioning.linger.ms=0", text=text)
+        self.kcat("-P", "-t", topic, *where, "-X", "batch.num.messages=150", "-X", "sticky.partitioning.linger.ms=0", text=text)
 
     def expect_counted(self, name, consume):
+        self.broker.create(name, 3)
+        self.expect_counted_in(name, consume)
+
+    def expect_counted_in(self, name, consume, *where):
         daemon = self.kafka_daemon()
-        self.fill(name)
+        self.fill(name, *where)
         wait_for("all sent", lambda: messages(daemon.spans(name=f"send {name}")) >= self.COUNT)
         self.assertEqual(messages(daemon.spans(name=f"send {name}")), self.COUNT)
         consume()
@@ -331,8 +334,34 @@ class LongMessages(ClientCase):
         self.assertGreater(largest * self.VALUE, 20 * 16384)  # capture_bytes
         self.assert_nothing_lost(daemon)
 
+    def consume_java(self, topic, *where):
+        """Fetches of up to 4 MiB, which bring up to 1 MiB of each partition."""
+        consumed = self.java("consumer.ConsoleConsumer", "--topic", topic, *where, "--max-messages", str(self.COUNT),
+                             "--consumer-property", "fetch.min.bytes=500000", "--consumer-property", "fetch.max.bytes=4194304")
+        self.assertEqual(len(consumed.stdout.splitlines()), self.COUNT)
+
     def test_kcat(self):
         self.expect_counted("long-kcat", lambda: self.kcat("-C", "-t", "long-kcat", "-o", "beginning", "-e", "-q"))
+
+    def test_java(self):
+        self.expect_counted("long-java", lambda: self.consume_java("long-java", "--from-beginning"))
+
+    def test_a_topic_id_like_a_batch(self):
+        """A Fetch names topics by their ids. The number of the first partition, two, stands where a batch that began in the id
+        would have its version, and in one id of eight one might."""
+        def is_alike(topic):
+            topic_id = self.broker.create(topic, 3)
+            return topic_id[4] < 0x80 and 61 <= int.from_bytes(topic_id[12:], "big") <= 1 << 30
+
+        name = next(topic for topic in (f"like-a-batch-{number}" for number in range(200)) if is_alike(topic))
+        self.expect_counted_in(name, lambda: self.consume_java(name, "--partition", "2", "--offset", "earliest"), "-p", "2")
+
+    def test_franz_go(self):
+        self.expect_counted("long-franz", lambda: self.go("franz", "consume", "long-franz", self.COUNT, "fetch=2000000"))
+
+    def test_kafka_python(self):
+        self.expect_counted("long-python", lambda: self.python("python", "consume", "long-python", self.COUNT,
+                                                               "max_partition_fetch_bytes=2000000"))
 
 
 class Groups(ClientCase):

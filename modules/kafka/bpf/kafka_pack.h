@@ -3,9 +3,10 @@
  *
  * What is shipped of a message that is longer than what is shipped whole: its first bytes, then the heads of all record
  * batches and what lies between the partitions; the batches' bodies are left out. Nothing here knows versions or what
- * is asked for: a batch is known by how its head looks, the length of a partition's records by what stands in front of
- * the first one. That may be wrong. The decoder, which knows the layout, then meets a hole where it must read on and
- * counts nothing.
+ * is asked for: a partition's first batch is known by how its head looks and by the length of the records, which stands
+ * in front of it and must fit. How it looks does not suffice: in one topic id of eight a head seems to begin when
+ * partition 2 comes first. It may still be wrong. The decoder, which knows the layout, then meets a hole where it must
+ * read on and counts nothing.
  *
  *   head of a batch   0 base offset (8) | 8 length of what follows (4) | 12 epoch (4) | 16 magic, here 2 (1)
  *                     17 crc (4) | 21 attributes (2) | 23 last offset delta (4) | 27 times, producer, sequence (30)
@@ -77,7 +78,9 @@ struct kfk_pack_step {
 struct kfk_scan {
   const struct kfk_large *large;
   __u32 from;
-  __u32 found; /* position of a head in the window; KFK_NOWHERE */
+  __u32 left;    /* bytes of the message behind the carry */
+  __u32 found;   /* position of a head in the window; KFK_NOWHERE */
+  __u32 records; /* bytes of the partition's batches from that one on */
 };
 
 static __always_inline const void *kfk_user(__u64 address) {
@@ -154,17 +157,18 @@ struct kfk_before {
   __u8 bytes[KFK_BEFORE];
 };
 
-/* `batch`: size of the first one; `most`: of what there can be; `kind`: of the message. 0: not known. A Produce has one
- * batch a partition. In a Fetch of a flexible version stands -1 in front, unless the consumer is sent to another
- * broker. Global: checked once (docs/verifier_cookbook.md#global-functions). */
+/* `batch`: size of the first one; `most`: of what there can be; `kind`: of the message. 0: no such length is there. A
+ * Produce has one batch a partition. In a Fetch of a flexible version stands -1 in front, unless the consumer is sent
+ * to another broker. Global: checked once (docs/verifier_cookbook.md#global-functions). */
 __noinline __u32 kfk_records_before(const struct kfk_before *before, __u32 batch, __u32 most, __u32 kind) {
-  if (!before) return 0;
+  if (!before || batch > most) return 0;
   const __u8 *end = before->bytes + KFK_BEFORE;
   const __u32 classic = kfk_number(end - 4);
-  if (kind == KFK_PRODUCE) return batch;
+  if (kind == KFK_PRODUCE) most = batch;
   for (__u32 bytes = 1; bytes <= 5; bytes++) {
     const __u32 length = kfk_varint_before(end, bytes) - 1;
-    if (length >= batch && length <= most && kfk_word(end - bytes - 4) == ~0U) return length;
+    if (length < batch || length > most) continue;
+    if (kind == KFK_PRODUCE || kfk_word(end - bytes - 4) == ~0U) return length;
   }
   return classic >= batch && classic <= most ? classic : 0;
 }
@@ -188,38 +192,52 @@ static __always_inline int kfk_is_batch(const __u8 *head) {
          length + KFK_BATCH_UNCOUNTED >= KFK_BATCH_HEAD && last < ~0U >> 1 && kfk_number(head + 57) <= last + 1;
 }
 
+/* Bytes of the partition's batches from the one at `at` of the window on; 0: none begins there. */
+static __always_inline __u32 kfk_records_at(const struct kfk_scan *scan, __u32 at) {
+  const struct kfk_large *large = scan->large;
+  const __u8 *head = large->window + at;
+  if (!kfk_is_batch(head)) return 0;
+  if (large->records) return large->records;
+  return kfk_records_before((const struct kfk_before *)(head - KFK_BEFORE), kfk_number(head + 8) + KFK_BATCH_UNCOUNTED,
+                            scan->left + KFK_CARRY - at, large->kind);
+}
+
 static long kfk_scan_step(__u32 index, struct kfk_scan *scan) {
-  const __u32 at = (__u32)pb_clamp(scan->from + index, KFK_CARRY + KFK_CHUNK);
-  if (!kfk_is_batch(scan->large->window + at)) return 0;
+  const __u32 at = KFK_BEFORE + (__u32)pb_clamp(scan->from + index - KFK_BEFORE, KFK_CARRY + KFK_CHUNK - KFK_BEFORE);
+  const __u32 records = kfk_records_at(scan, at);
+  if (!records) return 0;
   scan->found = at;
+  scan->records = records;
   return 1;
 }
 
-/* Where in the window a head begins that ends in the `count` bytes behind the carry. Within a partition it begins where
- * the batch before ended or nowhere. */
-static __always_inline __u32 kfk_find_batch(const struct kfk_large *large, __u32 count) {
-  struct kfk_scan scan = {.large = large, .from = KFK_CARRY - large->have, .found = KFK_NOWHERE};
-  if (large->have + count < KFK_BATCH_HEAD) return KFK_NOWHERE;
+/* Where in the window a head begins that ends in the `count` bytes behind the carry, `left` being those of the message
+ * there. Within a partition it begins where the batch before ended or nowhere. */
+static __always_inline struct kfk_scan kfk_find_batch(const struct kfk_large *large, __u32 count, __u32 left) {
+  struct kfk_scan scan = {.large = large, .from = KFK_CARRY - large->have, .left = left, .found = KFK_NOWHERE};
+  if (large->have + count < KFK_BATCH_HEAD) return scan;
   bpf_loop(large->records ? 1 : large->have + count - KFK_BATCH_HEAD + 1, kfk_scan_step, &scan, 0);
-  return scan.found;
+  return scan;
 }
 
-/* The head at `at` of the window is at hand, of a message of which `left` bytes follow behind it. */
-static __always_inline void kfk_begin_batch(struct kfk_large *large, __u32 at, __u32 left) {
-  at = (__u32)pb_clamp(at, KFK_CARRY + KFK_CHUNK);
+/* Where the batch under way has ended: what is there of a next one that was cut counts as its end. */
+static __always_inline void kfk_end_batch(struct kfk_large *large) {
+  if (large->hop || large->records >= KFK_BATCH_HEAD) return;
+  large->hop = large->records;
+  large->records = 0;
+}
+
+/* The head that was found is at hand. */
+static __always_inline void kfk_begin_batch(struct kfk_large *large, const struct kfk_scan *scan) {
+  const __u32 at = (__u32)pb_clamp(scan->found, KFK_CARRY + KFK_CHUNK);
   const __u32 batch = kfk_number(large->window + at + 8) + KFK_BATCH_UNCOUNTED;
-  __u32 records = large->records;
-  if (!records) {
-    const __u32 before = (__u32)pb_clamp(at - KFK_BEFORE, KFK_CARRY + KFK_CHUNK);
-    records = kfk_records_before((const struct kfk_before *)(large->window + before), batch, left + KFK_BATCH_HEAD,
-                                 large->kind);
-  }
-  const __u32 here = records ? kfk_least(batch, records) : batch; /* a broker cuts the last one anywhere */
-  large->records = records > here ? records - here : 0;
+  const __u32 here = kfk_least(batch, scan->records); /* a broker cuts the last one anywhere */
+  large->records = scan->records - here;
   large->hop = here - KFK_BATCH_HEAD;
   large->have = 0;
   large->sought = 0;
   large->most = KFK_MOST_BETWEEN;
+  kfk_end_batch(large);
 }
 
 /* The carry becomes the last bytes of what is in the window: moved word by word, from the front, for the stack is full.
@@ -231,13 +249,10 @@ static __always_inline void kfk_keep_carry(struct kfk_large *large, __u32 count)
 
 /* --- the walk --------------------------------------------------------------------------------------------------- */
 
-/* `count` more bytes of the batch under way went by. What is left of a partition behind its last whole batch, and is
- * too short for a head, is hopped over too: the broker cut that batch. */
+/* `count` more bytes of the batch under way went by. */
 static __always_inline void kfk_hop(struct kfk_large *large, __u32 count) {
   large->hop -= count;
-  if (large->hop || large->records >= KFK_BATCH_HEAD) return;
-  large->hop = large->records;
-  large->records = 0;
+  kfk_end_batch(large);
 }
 
 static __always_inline long kfk_pack_hop(struct kfk_pack_step *step) {
@@ -266,10 +281,10 @@ static __always_inline long kfk_pack_seek(struct kfk_pack_step *step) {
   if (large->kind == KFK_UNKNOWN && large->begun + count >= KFK_KIND_BYTES)
     large->kind = kfk_kind_of(large->window + pb_clamp(KFK_CARRY - large->begun, KFK_CARRY));
   large->begun += count;
-  const __u32 at = kfk_find_batch(large, count);
-  if (at != KFK_NOWHERE) {
-    count = at + KFK_BATCH_HEAD - KFK_CARRY;
-    kfk_begin_batch(large, at, walk->left - count);
+  const struct kfk_scan scan = kfk_find_batch(large, count, walk->left);
+  if (scan.found != KFK_NOWHERE) {
+    count = scan.found + KFK_BATCH_HEAD - KFK_CARRY;
+    kfk_begin_batch(large, &scan);
   } else {
     walk->stray = large->sought + count > large->most || (large->records && large->have + count >= KFK_BATCH_HEAD);
     kfk_keep_carry(large, count);

@@ -42,6 +42,13 @@ bool IsEmpty(const Topic& topic, bool complete) {
   return topic.error == 0 && topic.batches.messages == 0 && (topic.batches.counted || !complete);
 }
 
+/// Of a message that did not come whole: what it has to be counted by is missing.
+bool IsUncounted(const Topics& topics, bool cut) {
+  if (!cut) return false;
+  return !topics.complete || std::any_of(topics.items.begin(), topics.items.begin() + topics.count,
+                                         [](const Topic& topic) { return !topic.batches.counted; });
+}
+
 /// Whether responses may have come that were not seen as such.
 bool MayHaveAnswered(const Connection& connection) {
   constexpr std::size_t kHead = 8;  // size and correlation id
@@ -73,7 +80,9 @@ probe_reason Stitcher::OnRequest(sdk::Stream stream, Connection& connection, con
   connection.spoke = true;
   connection.requests = message.arrival.direction;
   request.arrival = message.arrival;
-  return AddRequest(stream, connection, request);
+  const bool uncounted = request.head.key == kProduce && IsUncounted(topics_, message.cut);
+  const probe_reason came_to = AddRequest(stream, connection, request);
+  return came_to == kUsed && uncounted ? PROBE_UNDECODABLE_TRUNCATED : came_to;
 }
 
 /// False: not a request's body.
@@ -185,6 +194,7 @@ probe_reason Stitcher::EndProduce(sdk::Stream stream, Request& request, const Me
 probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Message& message) {
   if (ParseFetchResponse(message.seen, request.head.version, &topics_) != ParseState::kOk)
     return PROBE_UNDECODABLE_MALFORMED;
+  const probe_reason came_to = IsUncounted(topics_, message.cut) ? PROBE_UNDECODABLE_TRUNCATED : kUsed;
   Topic* const begin = topics_.items.data();
   const bool only_topic = topics_.complete && topics_.count == 1;
   Topic* const end = std::remove_if(begin, begin + topics_.count,
@@ -199,13 +209,13 @@ probe_reason Stitcher::EndFetch(sdk::Stream stream, Request& request, const Mess
                  .error = ErrorName(topics_.error)};
   if (begin != end) {
     EmitTopics(stream, request, {begin, end}, base);
-    return kUsed;
+    return came_to;
   }
   if (!topics_.complete) base.has_batches = false;  // what there is was cut off
   base.exchange = request.exchange;
   base.topic = only_topic ? begin : nullptr;
   emitter_.Emit(stream, base);
-  return kUsed;
+  return came_to;
 }
 
 probe_reason Stitcher::EndCommit(sdk::Stream stream, Request& request, const Message& message) {

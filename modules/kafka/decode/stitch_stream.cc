@@ -52,7 +52,10 @@ probe_reason Stitcher::OnFramed(Reading& r, std::string_view bytes, const Arriva
   const Seen seen{.bytes = bytes, .cut = cut, .holes = holes};
   // Whoever does not read behind holes sees what lies in front of the first.
   const std::string_view front = holes.empty() ? bytes : bytes.substr(0, holes.front().at);
-  return OnMessage(r.stream, r.state, {front, arrival, cut || !holes.empty(), seen});
+  const probe_reason came_to = OnMessage(r.stream, r.state, {front, arrival, cut || !holes.empty(), seen});
+  if (came_to != PROBE_UNDECODABLE_TRUNCATED) return came_to;
+  r.failure = came_to;  // of the record, whatever else is in it; of the message there is a span
+  return kUsed;
 }
 
 void Stitcher::OnLost(Reading& r) {

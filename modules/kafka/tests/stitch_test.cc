@@ -459,14 +459,20 @@ std::string BodyOf(std::mt19937& random, std::size_t size) {
   return out;
 }
 
+Uuid IdOf(std::mt19937& random) {
+  Uuid id;
+  for (std::uint8_t& byte : id) byte = static_cast<std::uint8_t>(random());
+  return id;
+}
+
 /// One batch in a partition of a Produce; of a Fetch many, with markers of transactions, and the last one may be cut.
 Load MakeLoad(std::mt19937& random, bool fetch) {
   Load load;
   for (std::size_t name = 0; name < 1 + random() % 3; ++name) {
-    TestTopic topic{"topic-" + std::to_string(name), {}, Uuid{static_cast<std::uint8_t>(name + 1), 0xff, 2}};
+    TestTopic topic{"topic-" + std::to_string(name), {}, IdOf(random)};
     std::size_t messages = 0;
-    const std::size_t partitions = 2 + random() % 12;
-    for (std::size_t index = 0; index < partitions; ++index) {
+    const std::size_t partitions = 1 + random() % 12;
+    for (std::size_t index = partitions; index-- > 0;) {  // brokers give them in any order
       TestPartition partition{static_cast<int>(index), "", 0, 0};
       const std::size_t batches = fetch ? random() % 30 : 1;
       for (std::size_t i = 0; i < batches; ++i) {
@@ -600,6 +606,51 @@ TEST_F(KafkaConnection, CountsNoBatchWithinABatch) {
   packer.Segment(stream, PROBE_RECEIVED,
                  FetchResponse(12, 9, {{"a", {{0, batch + batch}, {1, batch + batch + batch}}}}));
   EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 n=10"));
+}
+
+/// The number of partitions, or the first one's own, stands where a batch that began in the topic's id has its magic.
+TEST_F(KafkaConnection, CountsNoBatchInATopicId) {
+  const Uuid id = {1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0x10, 0, 0, 0, 0x20, 0};
+  const std::string batch = BatchOf(std::string(3000, 'x'), 5, 0, 0);
+  const std::vector<std::vector<TestPartition>> cases = {{{0, batch + batch}},
+                                                         {{2, batch + batch}, {1, batch}, {0, batch}}};
+  int correlation = 1000;
+  for (const std::vector<TestPartition>& partitions : cases) {
+    Driver own(probe_module_entry, kAll);
+    StreamDriver client = own.NewStream();
+    client.Open();
+    Packer packer(512);
+    packer.Segment(client, PROBE_SENT, FetchRequest(17, ++correlation));
+    packer.Segment(client, PROBE_RECEIVED, FetchResponse(17, correlation, {{"", partitions, id}}, 0, 0));
+    ASSERT_EQ(own.host.spans.size(), 1U);
+    EXPECT_EQ(own.host.spans[0].Get("messaging.batch.message_count"), partitions.size() == 1 ? "10" : "20");
+    EXPECT_EQ(own.host.Counted(PROBE_UNDECODABLE_TRUNCATED), 0U);
+    client.Close(PROBE_CLOSE_LOCAL);
+    ExpectClean(own);
+  }
+}
+
+/// Two batches without messages, and what is there of a third.
+TEST_F(KafkaConnection, CountsBehindBatchesThatCompactionLeft) {
+  const std::string empty = BatchOf("", 0, 7, 0).replace(23, 4, 4, '\0');  // it keeps its last offset
+  const std::string batch = BatchOf(std::string(3000, 'x'), 5, 8, 0);
+  Packer packer(512);
+  packer.Segment(stream, PROBE_SENT, FetchRequest(12, 9));
+  packer.Segment(stream, PROBE_RECEIVED,
+                 FetchResponse(12, 9, {{"a", {{0, batch + empty + empty + batch.substr(0, 50)}, {1, batch}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll a kind=3 n=10"));
+}
+
+/// A message whose batches are not to be found has no count, and that is counted.
+TEST_F(KafkaConnection, CountsWhatHasNoCount) {
+  const std::string old = std::string(8, '\0') + std::string("\0\0\x20\0", 4) + std::string(0x2000, '\1');  // magic 1
+  Packer packer(512);
+  packer.Segment(stream, PROBE_SENT, FetchRequest(4, 9));
+  packer.Segment(stream, PROBE_RECEIVED, FetchResponse(4, 9, {{"a", {{0, old}, {1, old}}}}));
+  packer.Segment(stream, PROBE_SENT, ProduceRequest(3, 10, {{"a", {{0, old}}}}));
+  packer.Segment(stream, PROBE_RECEIVED, ProduceResponse(3, 10, {{"a", {{0}}}}));
+  EXPECT_THAT(Lines(driver.host.spans), ElementsAre("poll 192.0.2.10:40000 kind=3", "send a kind=4 p=0"));
+  EXPECT_EQ(driver.host.Counted(PROBE_UNDECODABLE_TRUNCATED), 2U);
 }
 
 /// What is long and has no batches leaves the kernel up to the limit, and what a head is sought in.

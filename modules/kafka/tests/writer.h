@@ -192,7 +192,9 @@ inline std::string FetchRequest(int version, int correlation) {
   return Sized(RequestHeader(1, version, flexible, correlation) + w.bytes());
 }
 
-inline std::string FetchResponse(int version, int correlation, const std::vector<TestTopic>& topics, int error = 0) {
+/// `aborted`: transactions of each partition.
+inline std::string FetchResponse(int version, int correlation, const std::vector<TestTopic>& topics, int error = 0,
+                                 int aborted = 1) {
   const bool flexible = version >= 12;
   Writer w(flexible);
   if (version >= 1) w.I32(0);
@@ -205,7 +207,8 @@ inline std::string FetchResponse(int version, int correlation, const std::vector
       w.I32(partition.index).I16(partition.error).I64(100);
       if (version >= 4) w.I64(100);
       if (version >= 5) w.I64(0);
-      if (version >= 4) w.Count(1).I64(7).I64(8).Tags();
+      if (version >= 4) w.Count(static_cast<std::size_t>(aborted));
+      for (int i = 0; version >= 4 && i < aborted; ++i) w.I64(7).I64(8).Tags();
       if (version >= 11) w.I32(-1);
       w.Bytes(partition.records).Tags(true);
     }

@@ -51,7 +51,7 @@ func franzConsume(what job) int {
 	if what.partition >= 0 {
 		source = kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{what.topic: {int32(what.partition): from}})
 	}
-	client := franzClient(what, source, kgo.ConsumeResetOffset(from), kgo.FetchMaxPartitionBytes(8192))
+	client := franzClient(what, source, kgo.ConsumeResetOffset(from), kgo.FetchMaxPartitionBytes(int32(what.fetch)))
 	defer client.Close()
 	got := 0
 	for got < what.count {

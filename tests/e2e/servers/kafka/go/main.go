@@ -26,6 +26,7 @@ type job struct {
 	count          int
 	partition      int // -1: as the library chooses
 	apart          bool
+	fetch          int         // bytes of a partition that a fetch may bring
 	tls            *tls.Config // nil: in the clear
 }
 
@@ -58,7 +59,7 @@ func main() {
 	if os.Args[1] == "wait" {
 		time.Sleep(time.Hour)
 	}
-	options := map[string]string{"partition": "-1"}
+	options := map[string]string{"partition": "-1", "fetch": "8192"}
 	for _, option := range os.Args[6:] {
 		name, value, _ := strings.Cut(option, "=")
 		options[name] = value
@@ -67,7 +68,9 @@ func main() {
 	check(err)
 	partition, err := strconv.Atoi(options["partition"])
 	check(err)
-	what := job{os.Args[3], os.Args[4], count, partition, options["apart"] != "", trusting(options["tls"])}
+	fetch, err := strconv.Atoi(options["fetch"])
+	check(err)
+	what := job{os.Args[3], os.Args[4], count, partition, options["apart"] != "", fetch, trusting(options["tls"])}
 	lib := map[string]library{"franz": franz, "segmentio": segmentio}[os.Args[1]]
 	act := map[string]func(job) int{"produce": lib.produce, "consume": lib.consume}[os.Args[2]]
 	fmt.Println(act(what))

@@ -36,7 +36,7 @@ func segmentioProduce(what job) int {
 
 func segmentioConsume(what job) int {
 	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{what.address}, Topic: what.topic,
-		Partition: max(what.partition, 0), MaxBytes: 8192, MaxWait: 100 * time.Millisecond,
+		Partition: max(what.partition, 0), MaxBytes: what.fetch, MaxWait: 100 * time.Millisecond,
 		Dialer: &kafka.Dialer{Timeout: 10 * time.Second, TLS: what.tls}})
 	ctx, cancel := patience()
 	defer cancel()
