@@ -9,7 +9,6 @@
 
 #include "server/app/app.h"
 #include "server/base/error_details.h"
-#include "server/export/otlp_grpc.h"
 
 namespace {
 
@@ -31,7 +30,6 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("probed"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z level=%l msg=\"%v\"");
   spdlog::set_level(spdlog::level::from_str(parsed->options->daemon.log_level));
-  probed::exporter::DisableGrpcDeadlockSearch();
   probed::app::App app(std::move(*parsed->options));
   if (const probed::Status status = app.Start(); !status.ok()) {
     PrintError(status);

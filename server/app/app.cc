@@ -14,6 +14,7 @@
 #include "server/app/platform.h"
 #include "server/app/version.h"
 #include "server/base/thread_tags.h"
+#include "server/export/otlp_grpc.h"
 
 namespace probed::app {
 namespace {
@@ -165,6 +166,7 @@ Status App::StartSelfMonitoring() {
 
 Status App::Start() {
   TagThread(ThreadTag::kControl);
+  exporter::DisableGrpcDeadlockSearch();
   WatchForCrashes();
   LoadCore();
   MakePipeline();

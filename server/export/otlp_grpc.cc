@@ -9,7 +9,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -195,8 +194,6 @@ Result<std::unique_ptr<Transport>> MakeOtlpGrpcTransport(const OtlpSignalSetting
   }
   return std::make_unique<OtlpGrpcTransport>(std::move(lanes));
 }
-
-void DisableIdleGrpcPolling() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); }
 
 void DisableGrpcDeadlockSearch() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
 

@@ -15,11 +15,6 @@ namespace probed::exporter {
 /// INVALID_ARGUMENT when a certificate file cannot be read. Connects with the first Send.
 Result<std::unique_ptr<Transport>> MakeOtlpGrpcTransport(const OtlpSignalSettings& settings);
 
-/// Takes gRPC's background poll of idle channels (every five seconds) away: Send polls by itself. gRPC 1.51's own timer
-/// threads go on waking about once a second each, and nothing it offers stops them. Call before the first use of gRPC
-/// and before threads start: it changes the environment. A variable the user set stays.
-void DisableIdleGrpcPolling();
-
 /// Ends the search for deadlocks at each of gRPC's locks, which a distribution's build of abseil may do. (Debian's
 /// does: a sixth of what a batch costs in user space.) Call before the first use of gRPC.
 void DisableGrpcDeadlockSearch();
