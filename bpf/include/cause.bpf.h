@@ -39,8 +39,8 @@ static __always_inline void pb_cause_set(struct pb_cause *cause, __u64 cookie, _
   cause->layer = layer;
 }
 
-/* pb_cause_begin of a thread that has no place yet, or none of its own. This and the next ones are global: two places
- * to look at are two paths to the verifier (docs/verifier_cookbook.md#global-functions). */
+/* pb_cause_begin of a thread that has no place yet, or none of its own. This one, pb_cause_clear and pb_cause_tell are
+ * global: two places to look at are two paths to the verifier (docs/verifier_cookbook.md#global-functions). */
 __noinline int pb_cause_begin_first(__u64 cookie, __u64 offset, __u32 layer) {
   struct pb_cause *cause = pb_cause_make();
   if (cause) pb_cause_set(cause, cookie, offset, layer);

@@ -51,7 +51,7 @@ struct my_walk {
   unsigned ship;  /* where the piece begins */
   unsigned end;   /* and where it ends: perhaps behind the segment */
   unsigned total;
-  unsigned text;        /* bytes of a statement's text that are wanted */
+  unsigned text;        /* bytes that are wanted of a statement's text, and of a bulk execution */
   unsigned parameters;  /* and of the values it is executed with */
   unsigned char back;   /* the server's direction */
   unsigned char first;  /* the segment is the direction's first one, or goes on with a head that was */

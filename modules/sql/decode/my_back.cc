@@ -151,7 +151,7 @@ void Stitcher::LearnParameters(Reading& r, Operation& prepared, unsigned paramet
   prepared.text->parameters = static_cast<std::uint16_t>(parameters);
   prepared.text->epoch = r.c.epoch + 1;
   for (Operation* at = prepared.next; at != nullptr; at = at->next) {
-    if (at->text == text) TakeValues(r.stream, r.c, *at, at->name());
+    if (at->text == text && at->step == Step::kStatement) TakeValues(r.stream, r.c, *at, at->name());
   }
 }
 

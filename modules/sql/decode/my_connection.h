@@ -56,7 +56,7 @@ struct Operation {
   bool uses = false;       // changes the database
   bool is_long = false;    // its command took several packets: the answer does not begin with sequence 1
   bool switches = false;   // and it will not be known to which
-  bool cut = false;        // some of the values is missing
+  bool cut = false;        // some of the values are missing
   Values values = Values::kNone;
 
   std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }

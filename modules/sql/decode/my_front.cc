@@ -76,6 +76,7 @@ Operation* Stitcher::Add(Reading& r, Step step, const Arrival& arrival, std::str
   if (!c.paired && c.waits) return nullptr;
   c.paired = true;
   Operation* operation = Push(r.stream, c, step, name);
+  if (operation == nullptr && !name.empty()) operation = Push(r.stream, c, step, {});  // less is known of it
   if (operation == nullptr) {
     Unpair(r.stream, c);
     c.waits = true;
@@ -168,7 +169,8 @@ void Stitcher::OnExecute(Reading& r, unsigned command, std::string_view body, st
   const bool early = text != nullptr && text->epoch == 0;
   const bool kept = early && values != Values::kNone;
   Operation* operation = AddExecution(r, Step::kStatement, text, arrival, kept ? fields.rest() : std::string_view{});
-  if (operation == nullptr || text == nullptr) return;
+  if (text == nullptr) return;
+  if (operation == nullptr) return Free(r.stream, &text->types);  // it may have said others
   operation->values = values;
   operation->cut = body.size() < size;
   if (!early) TakeValues(r.stream, r.c, *operation, fields.rest());
@@ -185,6 +187,7 @@ void Stitcher::TakeValues(sdk::Stream stream, const Connection& c, Operation& op
   const bool known = text.parameters != 0 && text.epoch == c.epoch + 1;
   if (known && operation.values == Values::kSets) {
     const Sets sets = CountSets(stream, bytes, !operation.cut, text.parameters, &text.types);
+    if (sets.seen == 0 && !operation.cut) return Free(stream, &text.types);
     Text* batch = sets.seen > 1 ? MakeBatch(stream, text, sets.exact ? sets.seen : 0) : nullptr;
     if (batch == nullptr) return;
     Release(stream, &operation.text);

@@ -225,9 +225,13 @@ void Stitcher::GiveAway(Reading& r) {
   r.stream.NotMine();
 }
 
-/// Numbers of statements are not used twice, so those that are known stay.
+/// Numbers of statements are not used twice, so those that are known stay. The last one prepared has none: it may be
+/// another one by now.
 void Stitcher::LoseBoundary(Reading& r) {
-  if (IsFront(r)) ++r.c.epoch;
+  if (IsFront(r)) {
+    ++r.c.epoch;
+    Release(r.stream, &r.c.prepared);
+  }
   r.d.lost = true;
   r.d.skip = 0;
   r.d.buffer.Clear();

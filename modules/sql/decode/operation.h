@@ -33,7 +33,7 @@ struct Text {
   std::uint32_t references;
   std::uint32_t allocated;
   std::uint32_t query_size;
-  std::uint32_t batch_size;  // statements of a text that has several; 0: one, or not known
+  std::uint32_t batch_size;  // statements of a text, or sets of values; 0: one, or not known
   std::uint32_t epoch;       // MySQL: losses of the client's bytes when it was prepared
   std::uint16_t parameters;  // MySQL: how many it takes
   std::uint16_t summary_size;

@@ -281,6 +281,34 @@ TEST_F(MyValues, TypesThatWereNotRead) {
   EXPECT_EQ(Said(0), "");
 }
 
+/// The answer to an execution will not be known: the types it says are not read.
+TEST_F(MyValues, TypesOfAnExecutionWithoutAPlace) {
+  Connect();
+  Prepare(1);
+  Ask(Execution(m::L(0, 1), m::L(3, 2), m::L(7, 4)));
+  EXPECT_EQ(Said(1), "7");
+  stream_.Send(Execution(m::L(0, 1), "", m::L(7, 4)));
+  stream_.Feed(sdk::testing::Received(m::Done().substr(0, 2), 40));  // where the next packet begins is not known
+  stream_.Send(Execution(m::L(0, 1), m::L(0xfd, 2), m::Text("abc")));
+  stream_.Receive(m::Done());
+  Ask(Execution(m::L(0, 1), "", m::Text("abc")));  // as many bytes as a number of the first type
+  Ask(Execution(m::L(0, 1), "", m::Text("abc")));
+  EXPECT_EQ(Said(0), "");
+}
+
+/// -1 stands for what was prepared last, which may have been lost.
+TEST_F(MyValues, LastPreparedIsNotKnownBehindAHole) {
+  Connect();
+  Prepare(1);
+  const std::string last = m::Command(MY_STMT_EXECUTE, m::L(0xffffffff, 4) + m::L(0, 1) + m::L(1, 4));
+  Ask(last);
+  EXPECT_EQ(driver_.host.spans.back().Get("db.query.text"), "SELECT ?");
+  stream_.Lose(PROBE_SENT, 40);
+  Ask(last);
+  Ask(last);
+  EXPECT_FALSE(driver_.host.spans.back().Has("db.query.text"));
+}
+
 // --- several sets of values in one packet: MariaDB -----------------------------------------------------------------
 
 constexpr unsigned kTyped = 0x80;
@@ -371,6 +399,8 @@ TEST_F(MyBulk, WhatThePacketDoesNotHold) {
                                Set(3) + m::L(0, 1) + m::L(7, 4) + m::L(0, 1) + "\xfe" + std::string(8, '\xff'), ""};
   for (const std::string& sets : wrong) {
     Ask(Bulk(kTyped, kTypes + sets));
+    EXPECT_EQ(Line(), "SELECT");
+    Ask(Bulk(0, Set(3) + Set(3)));  // by types that did not fit
     EXPECT_EQ(Line(), "SELECT");
   }
   Ask(Bulk(kTyped, "x"));
