@@ -25,9 +25,9 @@ for argument in "$@"; do
   esac
 done
 
-LOGS=$PWD/build/logs
+export LOGS=$PWD/build/logs
 mkdir -p "$LOGS"
-JOBS=${PROBED_JOBS:-$(nproc)}
+export JOBS=${PROBED_JOBS:-$(nproc)}
 
 configure_and_build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$JOBS"; }
 source_files() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cc' '*.c' | grep -v '^build/'; }
@@ -103,7 +103,7 @@ run_sanitizer() {
 
 # In every run: the unit tests under ASan and UBSan. Those over gRPC (control, client) only with --full: building them
 # takes longer than all others together.
-NOT_SANITIZED='^(adjacency|protocol_table|app_test|control_test|cli_.*|python_example_test)$'
+export NOT_SANITIZED='^(adjacency|protocol_table|app_test|control_test|cli_.*|python_example_test)$'
 export LSAN_OPTIONS=suppressions=$PWD/scripts/lib/lsan.supp
 sanitized_tests() { ctest --test-dir build/asan-ubsan -N -L unit -E "$NOT_SANITIZED" | sed -n 's/^ *Test *#[0-9]*: //p'; }
 build_sanitized() {
