@@ -38,7 +38,7 @@ def missing_precondition():
     return None
 
 
-def wait_for(what, condition, seconds=20.0, step=0.05):
+def wait_for(what, condition, seconds=60.0, step=0.05):
     """Polls until `condition()` is truthy and returns its value."""
     deadline = time.monotonic() + seconds
     while True:
@@ -56,13 +56,33 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def strangers():
+    """A rule that leaves out all processes but this one and those that came of it: what others on the machine do (their
+    TLS in the same library, their lookups) would be counted with what is tested. It holds for those that live now."""
+    parents = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{name}/stat", "rb") as stat:
+                parents[int(name)] = int(stat.read().rpartition(b")")[2].split()[1])
+    ours, others = {os.getpid()}, []
+    for pid in parents:
+        line = [pid]
+        while line[-1] and line[-1] not in ours:
+            line.append(parents.get(line[-1], 0))
+        if line[-1]:
+            ours.update(line)
+        else:
+            others.append(pid)
+    return {"name": "strangers", "exclude": True, "pids": others}
+
+
 def accepts(port):
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
-def end(process, seconds=15):
+def end(process, seconds=30):
     """Ends a process we started and returns its exit code."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
@@ -180,8 +200,9 @@ class Daemon:
     def spans(self, **criteria):
         return [span for span in self.span_file.read() if span.matches(criteria)]
 
-    def wait_spans(self, count, seconds=20.0, settle=0.0, **criteria):
-        """At least `count` spans; with `settle` looks once more after that time, so that surplus ones show."""
+    def wait_spans(self, count, seconds=60.0, settle=0.0, **criteria):
+        """At least `count` spans; with `settle` looks once more, so that surplus ones show: when all that is in the
+        rings was read, and half of that time later, for they are sent in batches."""
         try:
             wait_for(f"{count} spans with {criteria}", lambda: len(self.spans(**criteria)) >= count, seconds, 0.1)
         except AssertionError as late:
@@ -190,7 +211,23 @@ class Daemon:
             raise AssertionError(f"{late}; found {count} of all {len(found)}, the last: {found[-3:]}\n"
                                  f"{self.counters()}\n{self.log()}") from None
         if settle:
-            time.sleep(settle)
+            self.counters()
+            time.sleep(settle / 2)
+        return self.spans(**criteria)
+
+    def wait_quiet(self, quiet=1.0, seconds=120.0, **criteria):
+        """The spans when all that is in the rings was read and none has come for that long: where nobody knows how
+        many there will be."""
+        self.counters()
+        deadline = time.monotonic() + seconds
+        count, since = len(self.spans(**criteria)), time.monotonic()
+        while time.monotonic() - since < quiet:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"spans still come after {seconds} s")
+            time.sleep(0.1)
+            found = len(self.spans(**criteria))
+            if found != count:
+                count, since = found, time.monotonic()
         return self.spans(**criteria)
 
 
@@ -238,4 +275,16 @@ class LiveCase(unittest.TestCase):
         process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
         log.close()
         self.addCleanup(end, process)
+        return process
+
+    def keep_mapped(self, command, library):
+        """Runs a program to the end of the test that has a library mapped, so that a daemon which starts now probes its
+        file at once: else the probes come some milliseconds after the start of the first program that has it."""
+        process = self.spawn(command)
+
+        def mapped():
+            self.assertIsNone(process.poll(), f"{command[0]} has ended")
+            with open(f"/proc/{process.pid}/maps", encoding="utf-8", errors="replace") as maps:
+                return library in maps.read()
+        wait_for(f"{command[0]} to map {library}", mapped)
         return process

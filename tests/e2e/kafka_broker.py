@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
-"""An Apache Kafka broker (KRaft, from Maven) for all tests of a class, and what a case of the kafka module needs."""
+"""An Apache Kafka broker (KRaft, from Maven) for all tests of a file, and what a case of the kafka module needs."""
 
+import atexit
+import functools
 import pathlib
 import shutil
 import socket
@@ -10,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD_DIR, LiveCase, accepts, end, free_port, wait_for
+from harness import BUILD_DIR, LiveCase, accepts, free_port, strangers, wait_for
 from languages import Missing, fetch, program
 from peers import SERVERS
 
@@ -33,7 +35,7 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
 JAVA_OPTIONS = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-READY_S = 60
+READY_S = 120
 
 
 def class_path():
@@ -79,8 +81,8 @@ class Broker:
         self.address, self.tls_address = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.tls_port}"
         try:
             with open(self.folder / "broker.log", "ab") as log:
-                subprocess.run([java, "-cp", path, "kafka.tools.StorageTool", "format", "-t", "probedprobedprobedprob",
-                                "-c", config], stdout=log, stderr=log, check=True)
+                subprocess.run([java, *JAVA_OPTIONS, "-cp", path, "kafka.tools.StorageTool", "format", "-t",
+                                "probedprobedprobedprob", "-c", config], stdout=log, stderr=log, check=True)
                 self.process = subprocess.Popen([java, *JAVA_OPTIONS, "-cp", path, "kafka.Kafka", config],
                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             wait_for("the broker to listen", lambda: accepts(self.port), READY_S)
@@ -109,7 +111,8 @@ class Broker:
 
     def stop(self):
         if self.process is not None:
-            end(self.process, 60)
+            self.process.kill()  # nobody reads again what an orderly end would write
+            self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -137,7 +140,7 @@ class Cluster:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-kafka."))
         self.ports = {node: free_port() for node in (1, 2, 3)}
         self.address = ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
-        self.processes = []
+        self.processes, formats = [], []
         controllers = {node: free_port() for node in self.ports}
         voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in controllers.items())
         try:
@@ -146,8 +149,14 @@ class Cluster:
                     config = self.folder / f"broker{node}.properties"
                     config.write_text(CLUSTER_PROPERTIES.format(node=node, voters=voters, port=port,
                                                                 controller=controllers[node], folder=self.folder))
-                    subprocess.run([java, *JAVA_OPTIONS, "-cp", path, "kafka.tools.StorageTool", "format", "-t",
-                                    "probedprobedprobedprob", "-c", config], stdout=log, stderr=log, check=True)
+                    formats.append(subprocess.Popen([java, *JAVA_OPTIONS, "-cp", path, "kafka.tools.StorageTool",
+                                                     "format", "-t", "probedprobedprobedprob", "-c", config],
+                                                    stdout=log, stderr=log))
+                for process in formats:
+                    if process.wait(READY_S) != 0:
+                        raise AssertionError((self.folder / "brokers.log").read_text()[-2000:])
+                for node in self.ports:
+                    config = self.folder / f"broker{node}.properties"
                     self.processes.append(subprocess.Popen([java, *JAVA_OPTIONS, "-cp", path, "kafka.Kafka", config],
                                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log))
             for port in self.ports.values():
@@ -168,8 +177,16 @@ class Cluster:
     def stop(self):
         for process in self.processes:
             process.kill()  # an orderly end waits for others to take over
-            end(process)
+            process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@functools.cache
+def broker():
+    """The one of a file's classes: its start takes longer than many a test, and each test has topics of its own."""
+    started = Broker()
+    atexit.register(started.stop)
+    return started
 
 
 class KafkaCase(LiveCase):
@@ -177,17 +194,17 @@ class KafkaCase(LiveCase):
     def setUpClass(cls):
         super().setUpClass()
         try:
-            cls.broker = Broker()
+            cls.broker = broker()
         except Missing as reason:
             print(f"SKIPPED: {cls.__name__}: {reason}")
             raise unittest.SkipTest(str(reason)) from None
-        cls.addClassCleanup(cls.broker.stop)
 
     def kafka_daemon(self, config=None, broker=False, **options):
         """Looks at the broker's ports; at the broker itself only if told to."""
         targets = [{"name": "kafka", "ports": [self.broker.port, self.broker.tls_port]}]
         if not broker:
             targets.append({"name": "not_the_broker", "exclude": True, "pids": [self.broker.process.pid]})
+        targets.append(strangers())
         modules = [{"name": "kafka", "config": config}] if config else []
         daemon = self.start_daemon(targets=targets, modules=modules, **options)
         if not config:

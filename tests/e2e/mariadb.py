@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A MariaDB to be asked, and what a case of the sql module needs around it."""
 
+import atexit
+import functools
 import os
 import pathlib
 import pwd
@@ -13,7 +15,7 @@ import unittest
 
 import peers
 from databases import Asker, SqlModuleCase
-from harness import accepts, end, free_port, wait_for
+from harness import accepts, free_port, wait_for
 
 SETUP = """
 create database shop;
@@ -87,12 +89,21 @@ class Server:
         return []
 
     def stop(self):
-        end(self.process)
+        self.process.kill()  # nobody reads again what an orderly end would write
+        self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+@functools.cache
+def shared(server_type):
+    """The one of a file's classes: making a database takes longer than many a test."""
+    server = server_type()
+    atexit.register(server.stop)
+    return server
+
+
 class MariaCase(SqlModuleCase):
-    """One MariaDB for all cases of a class."""
+    """One MariaDB for all cases of a file."""
 
     server_type = Server
     system = "mariadb"
@@ -105,8 +116,7 @@ class MariaCase(SqlModuleCase):
             if find(name) is None:
                 print(f"SKIPPED: {cls.__name__}: {name} is not installed")
                 raise unittest.SkipTest(f"{name} is not installed")
-        cls.server = cls.server_type()
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = shared(cls.server_type)
         cls.port = cls.server.port
 
     def maria_daemon(self, *config, **options):

@@ -55,7 +55,7 @@ class MysqlServer(Server):
 
 
 class MysqlCase(MariaCase):
-    """One MySQL for all cases of a class."""
+    """One MySQL for all cases of a file."""
 
     server_type = MysqlServer
     system = "mysql"

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unmodified programs that are traced: servers on free ports, clients, load."""
 
+import atexit
+import functools
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 from harness import accepts, free_port, wait_for
 
@@ -95,17 +99,25 @@ def node_server(case):
 
 
 def build_go(case, name, replace=None, flags=(), go=None):
-    """Compiles servers/NAME.go with the standard library alone; nothing is downloaded."""
+    """Compiles servers/NAME.go with the standard library alone; nothing is downloaded. Each test has a copy."""
     go = go or case.need("go")
     source = (SERVERS / f"{name}.go").read_text()
     for old, new in (replace or {}).items():
         assert old in source
         source = source.replace(old, new)
-    (case.folder / f"{name}.go").write_text(source)
-    environment = {**os.environ, "GOFLAGS": "", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GO111MODULE": "off"}
-    subprocess.run([go, "build", *flags, "-o", case.folder / name, case.folder / f"{name}.go"], check=True,
-                   env=environment, capture_output=True)
+    shutil.copy(built_go(go, name, source, tuple(flags)), case.folder / name)
     return case.folder / name
+
+
+@functools.cache
+def built_go(go, name, source, flags):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-go."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / f"{name}.go").write_text(source)
+    environment = {**os.environ, "GOFLAGS": "", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GO111MODULE": "off"}
+    subprocess.run([go, "build", *flags, "-o", folder / name, folder / f"{name}.go"], check=True, env=environment,
+                   capture_output=True)
+    return folder / name
 
 
 def go_server(case):
@@ -200,5 +212,5 @@ class GrpcClient:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(30)
         self.process.stdout.close()

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 import leaks
-from harness import BUILD_DIR, LiveCase, wait_for
+from harness import BUILD_DIR, FULL, LiveCase, wait_for
 
 CALLS = 10_000
 PROGRAMS = BUILD_DIR / "fixture_programs"
@@ -48,7 +48,7 @@ class Caller:
     def end(self):
         if self._process.poll() is None:
             self._process.stdin.close()
-            self._process.wait(10)
+            self._process.wait(30)
         self._process.stdout.close()
 
 
@@ -71,7 +71,7 @@ class AttachCase(LiveCase):
     def attach(self, daemon, name):
         return daemon.counters().get((SCOPE, f"attach.{name}"), 0)
 
-    def wait_files(self, daemon, count, seconds=5):
+    def wait_files(self, daemon, count, seconds=60):
         wait_for(f"{count} probed files", lambda: self.attach(daemon, "files") == count, seconds)
 
     def assert_calls(self, daemon, calls):
@@ -218,7 +218,7 @@ class Attach(AttachCase):
         caller = Caller(self, self.library).do("load")
         self.wait_files(daemon, 1)
         caller.do("call 100").do("unload")
-        self.wait_files(daemon, 0, seconds=30)
+        self.wait_files(daemon, 0)
         self.assertEqual(self.attach(daemon, "detached"), 1)
         self.assertEqual(len(leaks.new_objects(objects)), loaded)
         caller.do("load")
@@ -255,11 +255,19 @@ class Attach(AttachCase):
         caller.do("call 100")
 
 
+in_full = unittest.skipUnless(FULL, "PROBED_FULL=1 runs it: what it looks at comes before the links")
+
+
 class AttachByPerfEvents(Attach):
     """The same with the links that kernels before 6.6 have."""
 
     uprobes = "perf"
     link_type = "perf_event"
+    test_programs_that_are_no_targets_are_left_alone = in_full(Attach.test_programs_that_are_no_targets_are_left_alone)
+    test_verdict_is_per_process_where_a_file_is_shared = in_full(
+        Attach.test_verdict_is_per_process_where_a_file_is_shared)
+    test_targets_added_later_are_probed = in_full(Attach.test_targets_added_later_are_probed)
+    test_file_no_longer_mapped_is_detached = in_full(Attach.test_file_no_longer_mapped_is_detached)
 
 
 if __name__ == "__main__":

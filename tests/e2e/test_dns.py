@@ -12,7 +12,7 @@ import time
 import unittest
 
 import peers
-from harness import free_port, wait_for
+from harness import FULL, free_port, strangers, wait_for
 from name_servers import DnsCase, query
 from spans import CLIENT, SERVER
 
@@ -101,14 +101,14 @@ class Dns(DnsCase):
                   "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
                   "data = bytes.fromhex(sys.argv[2])\n"
                   "for _ in range(2): s.sendto(data, ('127.0.0.1', int(sys.argv[1]))); time.sleep(0.2)\n"
-                  "time.sleep(2)\n")
+                  "time.sleep(3)\n")
         self.run_client([peers.PYTHON, "-c", script, port, query(7, "silent.test").hex()])
         (span,) = daemon.wait_spans(1, settle=0.5)
         self.assertEqual((span.attributes["error.type"], span.status["code"]), ("timeout", 2))
         self.assertEqual(span.attributes["probed.dns.retransmissions"], 1)
         self.assertEqual(span.attributes["server.port"], port)
         self.assertGreater(span.milliseconds, 890)
-        self.assertLess(span.milliseconds, 1200)
+        self.assertLess(span.milliseconds, 2900)  # at its time, and not when the client went
         self.run_client([self.need("dig"), "@127.0.0.1", "-p", port, "+tries=1", "+timeout=1", "gone.test"])
         (span,) = daemon.wait_spans(1, settle=0.5, dns__question__name="gone.test")
         self.assertEqual(span.attributes["error.type"], "timeout")
@@ -138,7 +138,7 @@ class Dns(DnsCase):
 
     def test_both_ends_over_ipv6(self):
         self.unbound("::1")
-        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
+        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]}, strangers(),
                                  config=("--set", "server_spans=true"))
         self.assertIn("192.0.2.4", self.dig("only4.test", server="::1").stdout)
         daemon.wait_spans(2, settle=0.5)
@@ -204,15 +204,16 @@ class Dns(DnsCase):
         self.unbound()
         daemon = self.dns_daemon(self.clients_only(), config=("--set", "timeout=1000"))
         program = peers.build_c(self, "dns_vectors")
-        done = self.run_client([program, self.port, 10_000, 10, "www.test"])
+        rounds = 10_000 if FULL else 3000  # of ten lookups
+        done = self.run_client([program, self.port, rounds, 10, "www.test"])
         self.assertEqual(done.returncode, 0, done.stderr)
-        found = daemon.wait_spans(1, settle=5.0)
+        found = daemon.wait_quiet(2.0)  # the lookups whose answer was lost end in the meantime, by their timeout
         lost = sum(daemon.losses().values())
-        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 100000 lookups")
+        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of {10 * rounds} lookups")
         self.assertEqual(len({span.span_id for span in found}), len(found))
-        self.assertGreaterEqual(len(found) + lost, 100_000)
+        self.assertGreaterEqual(len(found) + lost, 10 * rounds)
         if lost == 0:
-            self.assertEqual(len(found), 100_000)
+            self.assertEqual(len(found), 10 * rounds)
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def test_exact_count_over_many_sockets(self):
@@ -224,7 +225,7 @@ class Dns(DnsCase):
                   "port, count, question = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3])\n"
                   "for number in range(count):\n"
                   "  with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
-                  "    s.settimeout(5)\n"
+                  "    s.settimeout(30)\n"
                   "    s.connect(('127.0.0.1', port))\n"
                   "    s.send(struct.pack('>H', number) + question[2:])\n"
                   "    s.recv(512)\n")

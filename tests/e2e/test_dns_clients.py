@@ -4,31 +4,42 @@
 
 import collections
 import os
-import re
 import socket
-import statistics
 import subprocess
 import threading
+import time
 import unittest
 
 import peers
-from harness import FULL, wait_for
+from harness import FULL, strangers, wait_for
 from name_servers import DnsCase, query
 from spans import CLIENT
 from under_load import UnderLoad
 
+CLOCK_NS = 5_000_000  # between the kernel's and this one
+# Asks one after the other, and says when it began with each and when it was done.
+TIMED_CLIENT = """
+import socket, sys, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(50)
+    for question in sys.stdin.read().split():
+        began = time.time_ns()
+        s.sendto(bytes.fromhex(question), ("127.0.0.1", int(sys.argv[1])))
+        s.recvfrom(512)
+        print(began, time.time_ns())
+"""
 BOTH = {"A": 1, "AAAA": 1}
 
 
 class DnsClients(DnsCase):
-    def asked(self, daemon, transport="udp"):
+    def expect_asked(self, wanted, daemon, transport="udp"):
         """Types and number of the lookups of www.test that were seen."""
-        found = daemon.wait_spans(1, settle=1.0)
+        found = daemon.wait_spans(sum(wanted.values()), settle=1.0)
         self.assertEqual({span.attributes["dns.question.name"] for span in found}, {"www.test"})
         self.assertEqual({span.attributes["network.transport"] for span in found}, {transport})
         self.assertEqual({span.attributes["server.port"] for span in found}, {53})
         self.assert_nothing_lost(daemon)
-        return collections.Counter(span.attributes["probed.dns.question.type"] for span in found)
+        self.assertEqual(collections.Counter(span.attributes["probed.dns.question.type"] for span in found), wanted)
 
     def resolve(self, address, *command, **options):
         """Runs the command under a resolver that asks an unbound at `address`, which must tell the address of www.test."""
@@ -40,30 +51,30 @@ class DnsClients(DnsCase):
 
     def test_go(self):
         program = peers.build_go(self, "look")
-        self.assertEqual(self.asked(self.resolve("127.0.53.3", program, "www.test")), BOTH)
+        self.expect_asked(BOTH, self.resolve("127.0.53.3", program, "www.test"))
 
     def test_go_over_tcp(self):
         program = peers.build_go(self, "look")
         daemon = self.resolve("127.0.53.4", program, "www.test", options="use-vc")
-        self.assertEqual(self.asked(daemon, "tcp"), BOTH)
+        self.expect_asked(BOTH, daemon, "tcp")
 
     def test_c_library_over_tcp(self):
         daemon = self.resolve("127.0.53.5", "getent", "ahosts", "www.test", options="use-vc")
-        self.assertEqual(self.asked(daemon, "tcp"), BOTH)
+        self.expect_asked(BOTH, daemon, "tcp")
 
     def test_node_by_c_ares(self):
         script = "require('dns').resolve4('www.test', (error, found) => console.log(error || found))"
-        self.assertEqual(self.asked(self.resolve("127.0.53.6", self.need("node"), "-e", script)), {"A": 1})
+        self.expect_asked({"A": 1}, self.resolve("127.0.53.6", self.need("node"), "-e", script))
 
     def test_node_by_the_c_library(self):
         script = "require('dns').lookup('www.test', {all: true}, (error, found) => console.log(error || found))"
-        self.assertEqual(self.asked(self.resolve("127.0.53.7", self.need("node"), "-e", script)), BOTH)
+        self.expect_asked(BOTH, self.resolve("127.0.53.7", self.need("node"), "-e", script))
 
     def test_java(self):
         java = self.need("java")
         self.need("javac")
         daemon = self.resolve("127.0.53.8", java, peers.SERVERS / "Look.java", "www.test")
-        self.assertEqual(self.asked(daemon), BOTH)
+        self.expect_asked(BOTH, daemon)
 
     def test_dnsmasq(self):
         self.dnsmasq()
@@ -92,12 +103,12 @@ class DnsClients(DnsCase):
 
     def test_multicast(self):
         """A query from a port of its own is a lookup like any other; one from port 5353 is if somebody answers it."""
-        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
+        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]}, strangers(),
                                  config=("--set", "timeout=3000"))
         joined = self.mdns_responder()
         script = ("import socket, sys\n"
                   "with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
-                  "  s.settimeout(5)\n"
+                  "  s.settimeout(30)\n"
                   "  s.sendto(bytes.fromhex(sys.argv[1]), ('224.0.0.251', 5353))\n"
                   "  print(len(s.recvfrom(2000)[0]))\n")
         done = self.run_client([*joined, "-c", script, query(77, "probe-host.local").hex()])
@@ -143,37 +154,42 @@ class DnsClients(DnsCase):
         self.load("tcp", 100_000 if FULL else 10_000, 5000)
 
     def test_durations(self):
-        """A server that takes its time: each lookup lasts as long, and on average what the client itself measured."""
-        self.unbound()
-        delay = 0.05
+        """At a server that takes its time each lookup lies inside of what the client itself saw, ends behind the moment
+        when the server answered, and lasts as long as that took."""
+        self.unbound()  # so that there is a server to leave out
+        delay, lookups = 0.05, 60
         slow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(slow.close)
         slow.bind(("127.0.0.1", 0))
-        slow.settimeout(10)
+        slow.settimeout(60)
+        answered = []
 
-        def answer(data, address):
-            header = data[:2] + b"\x81\x80" + data[4:]
-            slow.sendto(header, address)
-
-        def serve(count):
-            for _ in range(count):
+        def serve():
+            for _ in range(lookups):
                 data, address = slow.recvfrom(512)
-                threading.Timer(delay, answer, (data, address)).start()
+                time.sleep(delay)
+                answered.append(time.time_ns())
+                slow.sendto(data[:2] + b"\x81\x80" + data[4:], address)
 
-        lookups = 200
-        thread = threading.Thread(target=serve, args=(lookups,), daemon=True)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         daemon = self.dns_daemon(self.clients_only())
-        self.port = slow.getsockname()[1]
-        names = self.folder / "names"
-        names.write_text("".join(f"n{index}.test A\n" for index in range(lookups)))
-        done = self.run_client([self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-Q", 200])
-        self.assertRegex(done.stdout, rf"Queries completed:\s+{lookups} ", done.stdout + done.stderr)
+        questions = " ".join(query(number, f"n{number}.test").hex() for number in range(lookups))
+        done = self.run_client([peers.PYTHON, "-c", TIMED_CLIENT, slow.getsockname()[1]], input=questions)
+        self.assertEqual(done.returncode, 0, done.stderr)
         thread.join(10)
-        took = [span.milliseconds for span in self.exact(daemon, lookups)]
-        self.assertGreaterEqual(min(took), delay * 1000)
-        measured = float(re.search(r"Average Latency \(s\):\s+([0-9.]+)", done.stdout)[1]) * 1000
-        self.assertAlmostEqual(statistics.mean(took), measured, delta=3)
+        seen = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+        found = sorted(self.exact(daemon, lookups), key=lambda span: span.start_ns)
+        self.assertEqual([span.attributes["dns.question.name"] for span in found],
+                         [f"n{number}.test" for number in range(lookups)])
+        for span, (began, ended), sent in zip(found, seen, answered, strict=True):
+            self.assertGreater(span.start_ns, began - CLOCK_NS)
+            self.assertLess(span.end_ns, ended + CLOCK_NS)
+            self.assertLess(span.milliseconds, (ended - began) / 1e6 + 1)
+            self.assertGreater(span.end_ns, sent - CLOCK_NS)
+        # A client that is kept from the end of its send begins later than its server: that is rare.
+        shorter = [span.milliseconds for span in found if span.milliseconds < delay * 1000]
+        self.assertLessEqual(len(shorter), lookups // 20, shorter)
 
 
 class DnsUnderLoad(UnderLoad, DnsCase):

@@ -12,7 +12,7 @@ import threading
 import unittest
 
 import peers
-from harness import wait_for
+from harness import strangers, wait_for
 from name_servers import DnsCase
 from spans import CLIENT, SERVER
 from under_load import Overflow
@@ -36,7 +36,7 @@ class Asker:
         if self.process.stdin.closed:
             return
         self.process.stdin.close()
-        self.process.wait(15)
+        self.process.wait(30)
         self.process.stdout.close()
 
 
@@ -134,7 +134,7 @@ class DnsTcp(DnsCase):
     def test_both_ends(self):
         """The server's span is the child of the client's: they are the two ends of one connection."""
         self.unbound()
-        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]},
+        daemon = self.dns_daemon({"name": "test", "exclude": True, "pids": [os.getpid()]}, strangers(),
                                  config=("--set", "server_spans=true"))
         self.assertEqual(Asker(self, self.port).ask("a.www.test", "b.www.test"), ["0", "0"])
         daemon.wait_spans(4, settle=0.5)

@@ -10,9 +10,11 @@ import time
 import unittest
 
 import peers
-from harness import LiveCase
+from harness import FULL, LiveCase
 from spans import SERVER
 
+KEPT = 100_000 if FULL else 20_000  # requests on many connections that are kept
+FAST = 200_000 if FULL else 50_000  # as fast as it goes
 REQUEST = "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raw/1\r\n\r\n"
 
 
@@ -39,13 +41,13 @@ class Exactness(LiveCase):
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
         return found
 
-    def keep_alive(self, connections):
+    def keep_alive(self, connections, requests=KEPT):
         daemon = self.daemon_for("h2load")
-        peers.h2load(self, self.port, 100_000, connections, rate=20_000)
-        self.assert_exact(daemon, 100_000)
+        peers.h2load(self, self.port, requests, connections, rate=20_000)
+        self.assert_exact(daemon, requests)
 
     def test_keep_alive_16(self):
-        self.keep_alive(16)
+        self.keep_alive(16, 100_000)
 
     def test_keep_alive_64(self):
         self.keep_alive(64)
@@ -56,15 +58,15 @@ class Exactness(LiveCase):
     def test_saturated(self):
         """As fast as it goes: what is not a span is counted."""
         daemon = self.daemon_for("h2load")
-        peers.h2load(self, self.port, 200_000, 64)
-        self.nginx.wait_requests(200_000)
-        found = daemon.wait_spans(1, settle=5.0, kind=SERVER)
+        peers.h2load(self, self.port, FAST, 64)
+        self.nginx.wait_requests(FAST)
+        found = daemon.wait_quiet(kind=SERVER)
         lost = sum(daemon.losses().values())
-        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of 200000 requests")
-        self.assertLessEqual(len(found), 200_000)
+        print(f"saturated: {len(found)} spans, {lost} records counted as lost, of {FAST} requests")
+        self.assertLessEqual(len(found), FAST)
         self.assertEqual(len({span.span_id for span in found}), len(found))
         # No request is missing without a record that is counted as lost; one may have been about several.
-        self.assertLessEqual(200_000 - len(found), lost)
+        self.assertLessEqual(FAST - len(found), lost)
         self.assertTrue(daemon.ctl_json("ledger")["closes"])
 
     def test_new_connections(self):
@@ -176,7 +178,7 @@ class Exactness(LiveCase):
             connection, _ = listener.accept()
             with connection:
                 self.assertIn(b"/gone", connection.recv(65536))
-            self.assertEqual(client.wait(10), 52)  # nothing came back
+            self.assertEqual(client.wait(60), 52)  # nothing came back
         (span,) = daemon.wait_spans(1, settle=0.5)
         self.assertEqual((span.path, span.attributes["error.type"]), ("/gone", "connection_closed"))
 

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import leaks
-from harness import FULL, LiveCase, free_port
+from harness import FULL, LiveCase, free_port, wait_for
 
 SECONDS = int(os.environ.get("PROBED_IDLE_SECONDS", "60" if FULL else "20"))
 
@@ -15,7 +15,12 @@ SECONDS = int(os.environ.get("PROBED_IDLE_SECONDS", "60" if FULL else "20"))
 class Idle(LiveCase):
     def test_no_wake_ups(self):
         daemon = self.run_daemon(free_port(), sinks=[])
-        time.sleep(3)  # what load and the last client's connection leave to do
+
+        def is_quiet():
+            before = leaks.switches(daemon.pid, without=("discovery",))
+            time.sleep(2)
+            return leaks.switches(daemon.pid, without=("discovery",)) == before
+        wait_for("what load and the last client's connection leave to do", is_quiet)
         # Processes that come and go anywhere on the machine wake [discovery]: events, not timers.
         before, forks = leaks.switches(daemon.pid), leaks.forks()
         time.sleep(SECONDS)

@@ -8,7 +8,6 @@ import json
 import platform
 import random
 import subprocess
-import time
 import unittest
 
 import peers
@@ -313,7 +312,7 @@ class RawExchanges(LiveCase):
         for name, case in cases.items():
             with self.subTest(name):
                 self.check(case)
-        time.sleep(0.5)
+        self.daemon.wait_spans(0, settle=0.5)
         with self.subTest("nothing else"):
             self.assertEqual(len(self.daemon.spans()), sum(len(case.want) + len(case.served) for case in cases.values()))
             self.assertTrue(self.daemon.ctl_json("ledger")["closes"])
@@ -323,7 +322,7 @@ class RawExchanges(LiveCase):
         raw_peer.Player(peers.connect(self.port), raw_peer.CLIENT).play(case.steps)
         total = len(case.want) + len(case.served)
         with contextlib.suppress(AssertionError):  # what came instead says more
-            wait_for("the spans", lambda: len(self.daemon.spans()) >= known + total, 5, step=0.01)
+            wait_for("the spans", lambda: len(self.daemon.spans()) >= known + total, 20, step=0.01)
         found = self.daemon.spans()[known:]
         by_client, by_server = ([span for span in found if span.kind == kind] for kind in (CLIENT, SERVER))
         self.assertEqual(shown(by_client), collections.Counter(case.want))

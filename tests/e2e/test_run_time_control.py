@@ -11,8 +11,9 @@ from harness import FULL, LiveCase
 from spans import SERVER
 from under_load import Load, Overflow
 
-CONFIGURES = 200
-CYCLES = 1000 if FULL else 50
+CONFIGURES = 200 if FULL else 60
+CYCLES = 1000 if FULL else 20
+ROUND = 10_000 if FULL else 5000  # requests, twice as many a second
 
 
 class RunTimeControl(LiveCase):
@@ -23,8 +24,8 @@ class RunTimeControl(LiveCase):
 
     def load(self):
         """Rounds of exactly counted requests."""
-        peers.h2load(self, self.nginx.port, 10_000, 16, rate=20_000)
-        return 10_000
+        peers.h2load(self, self.nginx.port, ROUND, 16, rate=2 * ROUND)
+        return ROUND
 
     def test_configure_under_load_is_exact(self):
         daemon = self.run_daemon(self.nginx.port, exclude=self.exclude)

@@ -11,6 +11,7 @@ import peers
 from harness import LiveCase, free_port, wait_for
 from otlp_sink import GrpcSink, HttpSink
 
+TIMEOUT = "2s"  # less than any receiver hangs, more than a busy machine takes to answer
 RETRY = {"initial_interval": "200ms", "max_interval": "1s", "max_elapsed": "60s"}
 REQUESTS = 20
 
@@ -32,7 +33,7 @@ class Sinks(LiveCase):
 
     def daemon_to(self, port, kind="otlp_http", **more):
         endpoint = f"http://127.0.0.1:{port}" if kind == "otlp_http" else f"127.0.0.1:{port}"
-        sink = {"name": "collector", "type": kind, "endpoint": endpoint, "timeout": "1s", "retry": RETRY, **more}
+        sink = {"name": "collector", "type": kind, "endpoint": endpoint, "timeout": TIMEOUT, "retry": RETRY, **more}
         return self.run_daemon(self.server_port, exclude=[os.getpid()], sinks=[sink])
 
     def ask(self, count=REQUESTS):
@@ -41,7 +42,7 @@ class Sinks(LiveCase):
                 response.read()
 
     def assert_delivered(self, sink, count=REQUESTS):
-        wait_for(f"{count} delivered spans", lambda: len(set(sink.script.delivered)) >= count, 30)
+        wait_for(f"{count} delivered spans", lambda: len(set(sink.script.delivered)) >= count)
         time.sleep(0.5)
         self.assertEqual(len(sink.script.delivered), count)
         self.assertEqual(len(set(sink.script.delivered)), count)
@@ -117,7 +118,7 @@ class Sinks(LiveCase):
         wait_for("the first batch", lambda: sink.script.requests)
         began = time.monotonic()
         daemon.stop()
-        self.assertLess(time.monotonic() - began, 12)
+        self.assertLess(time.monotonic() - began, 20)
 
     def test_grpc_accepts(self):
         sink = self.grpc_sink()

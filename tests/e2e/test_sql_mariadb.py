@@ -4,11 +4,13 @@
 
 import collections
 
-from harness import wait_for
+from databases import DELAYED
+from harness import FULL, wait_for
 from mariadb import MariaCase, find
+from peers import PYTHON
 from spans import CLIENT, SERVER
 
-EXACT = 10_000
+EXACT = 10_000 if FULL else 4000
 
 
 def names(found):
@@ -76,7 +78,7 @@ class Mariadb(MariaCase):
                          [("BATCH", 4, "shop"), ("call two", 3, "shop"), ("select db", 1, "mysql"),
                           ("use", None, "mysql"), ("insert song", None, "shop"), ("do", None, "shop")])
         self.assertEqual(found[0].attributes["db.operation.batch.size"], 3)
-        self.assertGreater(found[5].milliseconds, 300)
+        self.assertGreater(found[5].milliseconds, 290)  # its client may be kept from the end of its send
         self.assert_nothing_lost(daemon)
 
     def test_local_infile(self):
@@ -135,8 +137,7 @@ class Mariadb(MariaCase):
 
     def test_delay(self):
         daemon = self.maria_daemon("--set", "server_spans=true", both=True)
-        self.maria("select sleep(0.05);\n" * 100)
-        self.expect_delay(daemon, 100)
+        self.expect_delay(daemon, lambda: self.maria("select sleep(0.05);\n" * DELAYED))
 
     def test_compressed(self):
         daemon = self.maria_daemon()
@@ -165,6 +166,7 @@ class Mariadb(MariaCase):
                                lambda: self.ran(self.pymysql(script, "ssl={'check_hostname': False}")), per_call=50)
 
     def test_over_tls(self):
+        self.keep_mapped([PYTHON, "-c", "import ssl, time; time.sleep(3600)"], "libssl")
         daemon = self.maria_daemon()
         daemon.load("tls")
         script = "cursor.execute('select title from song where id = 3'); assert cursor.fetchone() == ('title 3',)"

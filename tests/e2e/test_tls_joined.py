@@ -52,7 +52,7 @@ class Joined(HttpsCase):
     def python_asks(self, port):
         count = CONNECTIONS * REQUESTS_EACH
         done = subprocess.run([peers.PYTHON, "-c", MANY_CLIENT, str(port), self.cert, str(CONNECTIONS),
-                               str(REQUESTS_EACH)], capture_output=True, text=True, timeout=60)
+                               str(REQUESTS_EACH)], capture_output=True, text=True, timeout=120)
         self.assertEqual(done.stdout, f"{count}\n", done.stderr)
         return count
 
@@ -75,7 +75,7 @@ class Joined(HttpsCase):
         daemon = self.https_daemon(server.port, modules=("http", "grpc", "tls"))
         urls = [f"https://127.0.0.1:{server.port}/number/{number:03}" for number in range(64)]
         done = subprocess.run([self.need("curl"), "-s", "-S", "-k", "--http2", "--parallel", "--parallel-max", "16",
-                               *urls], capture_output=True, text=True, timeout=60)
+                               *urls], capture_output=True, text=True, timeout=120)
         self.assertEqual(done.stdout, "hello\n" * len(urls), done.stderr)
         self.assert_joined(daemon, len(urls))
         self.assert_healthy(daemon)
@@ -87,7 +87,7 @@ class Joined(HttpsCase):
         peers.server(self, [node, program, "serve", port, self.cert, self.key], port)
         daemon = self.https_daemon(port)
         done = subprocess.run([node, program, "get", str(port), NAME, "400", str(CONNECTIONS)], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=120)
         self.assertEqual(done.stdout, "400\n", done.stderr)
         self.assert_joined(daemon, 400)
         self.assert_healthy(daemon)
@@ -98,7 +98,7 @@ class Joined(HttpsCase):
         wait_for("the server to listen", lambda: accepts(port))
         daemon = self.https_daemon(port, modules=modules)
         done = subprocess.run([program, "get", f"127.0.0.1:{port}", NAME, version, "800", str(CONNECTIONS)],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=120)
         self.assertEqual(done.stdout.strip(), "800", done.stderr)
         self.assert_joined(daemon, 800)
         self.assert_healthy(daemon)

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP over TLS: the tls module hands OpenSSL's plaintext to the http module, which makes its spans of it."""
 
+import socket
 import subprocess
 import unittest
 
 import leaks
 import peers
-from harness import accepts, free_port, wait_for
+from harness import accepts, free_port, strangers, wait_for
 from spans import CLIENT, SERVER
 from test_tls import NAME, TlsCase
 
@@ -45,7 +46,7 @@ ASKED_CLIENT = HTTPS_CLIENT.replace("range(", "map(lambda _: input(), range(").r
 
 class HttpsCase(TlsCase):
     def https_daemon(self, *ports, modules=("http", "tls"), **options):
-        daemon = self.start_daemon(targets=[{"name": "under_test", "ports": list(ports)}], **options)
+        daemon = self.start_daemon(targets=[{"name": "under_test", "ports": list(ports)}, strangers()], **options)
         for module in modules:
             daemon.load(module)
         return daemon
@@ -89,7 +90,7 @@ class HttpsCase(TlsCase):
         self.assertEqual(doctor.returncode, 0, doctor.stdout + doctor.stderr)
 
     def requests_of(self, daemon, kind, count):
-        found = daemon.wait_spans(count, settle=0.5, kind=kind)
+        found = daemon.wait_spans(count, settle=0.4, kind=kind)
         self.assertEqual(len(found), count)
         for span in found:
             self.assertEqual(span.attributes["http.request.method"], "GET")
@@ -143,7 +144,7 @@ class Https(HttpsCase):
         daemon = self.https_daemon(server.port, proxy)
         done = subprocess.run([self.need("curl"), "-s", "-S", "-k", "--proxy", f"http://127.0.0.1:{proxy}",
                                *(f"https://127.0.0.1:{server.port}/number/{number}" for number in range(3))],
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stdout, "hello\n" * 3, done.stderr)
         daemon.wait_spans(6, settle=0.5, http__request__method="GET")
         asked = [span for span in daemon.spans(kind=CLIENT) if span.attributes["http.request.method"] == "GET"]
@@ -174,11 +175,15 @@ class Https(HttpsCase):
         if "libgnutls" not in linked:
             self.skipTest("this wget does not use GnuTLS")
         server = self.nginx()
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        self.keep_mapped([program, "-q", "-O", "/dev/null", nowhere], "libgnutls")
         daemon = self.https_daemon(server.port)
         for number in range(3):
             done = subprocess.run([program, "-q", "-O", "-", "--no-check-certificate", f"--header=Host: {NAME}",
                                    f"https://127.0.0.1:{server.port}/gnutls/{number}"], capture_output=True, text=True,
-                                  timeout=20)
+                                  timeout=60)
             self.assertEqual(done.stdout, "hello\n", done.stderr)
         for kind in (CLIENT, SERVER):
             found = self.requests_of(daemon, kind, 3)
@@ -246,10 +251,10 @@ class Https(HttpsCase):
         early.write_text(f"GET /early HTTP/1.1\r\nHost: {NAME}\r\n\r\n")
         # The client stays for a while: a server that closes before the client's Finished has no handshake.
         talk = f"sleep 1 | {self.openssl} s_client -connect 127.0.0.1:{server.port} -servername {NAME}"
-        subprocess.run(f"{talk} -sess_out {session}", shell=True, capture_output=True, timeout=20)
+        subprocess.run(f"{talk} -sess_out {session}", shell=True, capture_output=True, timeout=60)
         daemon = self.https_daemon(server.port)
         done = subprocess.run(f"{talk} -sess_in {session} -early_data {early}", shell=True, capture_output=True, text=True,
-                              timeout=20)
+                              timeout=60)
         self.assertIn("Early data was accepted", done.stdout)
         self.assertIn("200 OK", done.stdout)
         self.assertEqual([span.path for span in self.requests_of(daemon, SERVER, 1)], ["/early"])

@@ -138,7 +138,7 @@ class Overflow(Operations):
         for first in range(0, self.AFTER, self.AT_ONCE):
             talk(self.BEFORE + self.STOPPED + first, self.AT_ONCE)
             daemon.counters()  # so that a daemon that gets no processor does not lose more
-        daemon.wait_spans(0, settle=2.0)
+        daemon.wait_quiet()
         self.check_counts(daemon, counted)
         self.check_again(daemon, counted, again_ns)
 
