@@ -65,7 +65,6 @@ static __always_inline void pb_stream_claim(struct pb_stream *stream, __u32 slot
   if (stream->slot == (__u16)slot && stream->incarnation == incarnation) return;
   stream->slot = (__u16)slot;
   stream->incarnation = incarnation;
-  stream->open_incarnation = 0;
   stream->route = 0;
   __builtin_memset(stream->scratch, 0, sizeof(stream->scratch));
 }
@@ -75,6 +74,7 @@ static __always_inline void pb_stream_let_go(struct pb_stream *stream) {
   stream->refused |= 1U << (stream->slot & (PB_MAX_SLOTS - 1));
   if (stream->incarnation > stream->refused_until) stream->refused_until = stream->incarnation;
   stream->slot = 0;
+  stream->open_incarnation = 0;
   stream->route = 0;
   stream->chain_generation = 0;
 }
@@ -268,8 +268,10 @@ static __always_inline void pb_open_fill(struct pb_open *open, const struct sock
   open->rule = state->rule;
 }
 
-/* Tells a new owner what the stream is. Tried again at each segment until it found room. */
-static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring, struct pb_counters *line,
+/* Tells a new owner what the stream is. Tried again at each segment until it found room. Both directions may come to it
+ * at the same moment: only one tells, and its record stands in the ring before whatever the other ships. False: that
+ * was the other one. */
+static __always_inline bool pb_ship_open(struct pb_segment *segment, void *ring, struct pb_counters *line,
                                          const struct pb_settings *settings, __u32 slot, __u32 incarnation) {
   struct {
     struct pb_record head;
@@ -278,7 +280,13 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
   record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
   if (!record) {
     line->open_full++;
-    return;
+    return true;
+  }
+  __u32 *told = &segment->state->raw.open_incarnation;
+  const __u32 before = *told;
+  if (before == incarnation || __sync_val_compare_and_swap(told, before, incarnation) != before) {
+    bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+    return false;
   }
   pb_record_fill(&record->head, line, settings, line->sequence++, slot, (__u16)incarnation, PB_RECORD_OPEN);
   record->head.size = sizeof(*record);
@@ -294,9 +302,9 @@ static __always_inline void pb_ship_open(struct pb_segment *segment, void *ring,
 #else
   pb_open_fill(&record->open, segment->sk, segment->state);
 #endif
-  segment->state->raw.open_incarnation = incarnation;
   line->opens++;
   bpf_ringbuf_submit(record, pb_wake_flag(ring, segment->control, record->head.sequence));
+  return true;
 }
 
 /* The last record a stream's owner gets. False: no room for it. */

@@ -66,14 +66,18 @@ PairKey MakePairKey(const probe_endpoint_t& local, const probe_endpoint_t& peer)
   key.high = Digest(first, second, kHighSeed);
   key.low = Digest(first, second, kLowSeed) | 1U;
   key.same_host = ours.address == theirs.address || IsLoopback(theirs.address);
+  key.place = static_cast<std::uint8_t>(Mix(0, local.port));
   return key;
 }
 
-PairKey MakePlaintextKey(const std::uint8_t* name, bool same_host) {
+PairKey MakePlaintextKey(const std::uint8_t* name, const PairKey& connection) {
   std::array<std::uint64_t, 4> words;
   static_assert(sizeof(words) == PROBE_PLAINTEXT_NAME_BYTES);
   std::memcpy(words.data(), name, sizeof(words));
-  return {Mix(words[0], words[1]), Mix(words[2], words[3]) | 1U, same_host};
+  PairKey key = connection;
+  key.high = Mix(words[0], words[1]);
+  key.low = Mix(words[2], words[3]) | 1U;
+  return key;
 }
 
 }  // namespace probed::pipeline

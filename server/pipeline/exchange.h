@@ -20,6 +20,7 @@ struct PairKey {
   std::uint64_t high = 0;  // both words zero: no pair (unix sockets, or the OPEN record has not come)
   std::uint64_t low = 0;
   bool same_host = false;  // the addresses alone prove that both ends are on this machine
+  std::uint8_t place = 0;  // by the local port: a server's clients have one in common
   bool valid() const { return (high | low) != 0; }
 };
 
@@ -29,7 +30,7 @@ PairKey MakePairKey(const probe_endpoint_t& local, const probe_endpoint_t& peer)
 
 /// The same key at both ends of plaintext that is seen from its first byte (probed.plaintext/1), of which no other
 /// connection has the 32 bytes of `name`. Its offsets take the place of sequence numbers.
-PairKey MakePlaintextKey(const std::uint8_t* name, bool same_host);
+PairKey MakePlaintextKey(const std::uint8_t* name, const PairKey& connection);
 
 /// The offset as a sequence number; 0 is none.
 inline std::uint32_t PlaintextSequence(std::uint64_t offset) { return static_cast<std::uint32_t>(offset + 1); }

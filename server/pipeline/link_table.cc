@@ -15,6 +15,7 @@ using Phase = LinkEntry::Phase;
 constexpr int kMaxDepth = 32;                             // of parents that are resolved because a child asks
 constexpr int kMaxWalk = 64;                              // requests of one stream that a reference is looked for in
 constexpr std::uint64_t kAbandonedNs = 60'000'000'000;    // ended, but nobody came for the context
+constexpr std::uint8_t kMostInVain = 16;                  // clients that were waited for, before none is
 constexpr std::uint64_t kPairMaxSkewNs = 60'000'000'000;  // both ends see a request within this, or the port was reused
 
 bool IsIncoming(std::uint8_t kind) { return kind == PROBE_SPAN_SERVER || kind == PROBE_SPAN_CONSUMER; }
@@ -60,6 +61,7 @@ void Fill(LinkEntry& entry, const ExchangeInfo& info) {
   entry.pair_high = info.pair.high;
   entry.pair_low = info.pair.low;
   entry.same_host = info.pair.same_host;
+  entry.place = info.pair.place;
   entry.cause_cookie = info.cause.cookie;
   entry.cause_offset = info.cause.offset;
   entry.cause_layer = info.cause.layer;
@@ -241,14 +243,23 @@ Resolution LinkTable::ContextOf(LinkEntry& entry, std::uint64_t now_ns, IdGenera
   return Resolution::kReady;
 }
 
+// Whether a parent that is missing may be on its way.
+bool LinkTable::MayCome(const LinkEntry& entry) const {
+  return IsIncoming(entry.kind) ? in_vain_[entry.place] < kMostInVain : shared_;
+}
+
+void LinkTable::NoteClient(const LinkEntry& entry, Search search) {
+  std::uint8_t& in_vain = in_vain_[entry.place];
+  if (search == Search::kFound) in_vain = 0;
+  if (search == Search::kMissing && in_vain < kMostInVain) ++in_vain;
+}
+
 // True when it may still be worth waiting. Past its deadline an exchange takes what there is, and so does every parent
 // it asks.
 bool LinkTable::MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced) {
-  const bool plaintext = IsIncoming(entry.kind) && entry.layer == PROBE_LAYER_PLAINTEXT;
-  if (forced || !(shared_ || plaintext)) return false;
+  if (forced || !MayCome(entry)) return false;
   const bool first = entry.deadline_ns == 0;
-  const std::chrono::nanoseconds most = plaintext ? options_.plaintext_wait : options_.wait;
-  if (first) entry.deadline_ns = now_ns + static_cast<std::uint64_t>(most.count());
+  if (first) entry.deadline_ns = now_ns + static_cast<std::uint64_t>(options_.wait.count());
   forced = !first && now_ns >= entry.deadline_ns;
   const bool wait = !forced && candidate.search == Search::kMissing;
   if (wait && first) Increment(counts_.waited);
@@ -275,6 +286,7 @@ bool LinkTable::TryResolve(LinkEntry& entry, std::uint64_t now_ns, bool forced, 
   const bool incoming = IsIncoming(entry.kind);
   const Candidate candidate = incoming ? FindPair(entry) : FindCause(entry);
   if (MustWait(entry, candidate, now_ns, forced)) return false;
+  if (incoming) NoteClient(entry, candidate.search);
   LinkEntry* parent = candidate.search == Search::kFound ? candidate.entry : nullptr;
   if (parent == &entry) parent = nullptr;
   if (parent != nullptr && !ResolveParent(entry, parent, now_ns, forced, depth, ids)) return false;

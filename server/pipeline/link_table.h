@@ -16,11 +16,15 @@
 // No parent is better than a wrong one: a reference to a segment in which several requests began is ambiguous, one to
 // a request that had ended before the child began is stale. Both are counted, neither is followed.
 //
+// A span whose parent is missing waits for it: for a cause if there are other shards, for a client if it is on this
+// machine, unless this server has had many requests in a row whose clients never came: nobody looks at those.
+//
 // Threads: one table for all shards; every function on any shard's thread. One lock for all, none with one shard:
 // parent and child live on different shards, so locks by stripe would have to be taken in pairs; held for some 50 ns
 // three times per exchange, one lock is busy 15 % at a million exchanges per second.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -37,15 +41,14 @@ struct LinkTableOptions {
   /// How long an ended exchange may still become somebody's parent, if room permits, in the time of the records: many
   /// drain intervals. At 40 000 exchanges per second each 100 ms are a MiB.
   std::chrono::nanoseconds retain = std::chrono::milliseconds(250);
-  /// How long a span may wait for a parent that another shard has not decoded yet: two drain intervals.
-  std::chrono::nanoseconds wait = std::chrono::milliseconds(20);
-  /// The same of a request received in plaintext: its sender's is known when the library's call has come back.
-  std::chrono::nanoseconds plaintext_wait = std::chrono::milliseconds(100);
+  /// How long a span may wait for its parent. One that another shard decodes is there within two drain intervals. A
+  /// client's request is known when its call has come back, which on a busy host may be after the server's answer.
+  std::chrono::nanoseconds wait = std::chrono::milliseconds(100);
 };
 
 enum class Resolution : std::uint8_t {
   kReady,    // the context is filled in
-  kPending,  // ask again later; after `wait` the answer is kReady. With one shard only of plaintext
+  kPending,  // ask again later; after `wait` the answer is kReady
   kUnknown,  // evicted, aborted, or never begun
 };
 
@@ -57,7 +60,7 @@ struct LinkCounters {
   std::uint64_t ambiguous = 0;  // of the roots (or remote ones): several requests could have been the cause
   std::uint64_t stale = 0;      // of the roots (or remote ones): the cause had ended before, or began after
   std::uint64_t evicted = 0;    // open exchanges that had to go: the table was full of them
-  std::uint64_t waited = 0;     // spans that had to wait for another shard
+  std::uint64_t waited = 0;     // spans that had to wait for their parent
 };
 
 class LinkTable {
@@ -104,6 +107,8 @@ class LinkTable {
   inline Resolution ContextOf(LinkEntry& entry, std::uint64_t now_ns, IdGenerator& ids, SpanContext& out);
   bool TryResolve(LinkEntry& entry, std::uint64_t now_ns, bool forced, int depth, IdGenerator& ids);
   bool MustWait(LinkEntry& entry, const Candidate& candidate, std::uint64_t now_ns, bool& forced);
+  bool MayCome(const LinkEntry& entry) const;
+  void NoteClient(const LinkEntry& entry, Search search);
   bool ResolveParent(LinkEntry& entry, LinkEntry*& parent, std::uint64_t now_ns, bool forced, int depth,
                      IdGenerator& ids);
   void Adopt(LinkEntry& child, const LinkEntry& parent, Origin origin);
@@ -115,6 +120,7 @@ class LinkTable {
   const bool shared_;
   mutable FastMutex mutex_;
   LinkStore store_;
+  std::array<std::uint8_t, 256> in_vain_{};  // by PairKey::place: requests in a row whose clients were waited for
   Counts counts_;
 };
 

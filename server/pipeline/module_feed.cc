@@ -411,7 +411,7 @@ std::uint64_t ModuleFeed::BeginPlain(probe_stream& stream, const probe_exchange_
 void ModuleFeed::NamePlaintext(probe_stream& stream, const std::uint8_t* name) {
   if (stream.layer != PROBE_LAYER_RAW || stream.cookie == 0) return;
   stream.names_plaintext = true;
-  output_.NamePlaintext(stream.cookie, MakePlaintextKey(name, stream.pair.same_host));
+  output_.NamePlaintext(stream.cookie, MakePlaintextKey(name, stream.pair));
 }
 
 // What the host makes of the constant attributes of a span, made at the first span that names the set.

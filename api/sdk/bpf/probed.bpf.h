@@ -212,10 +212,9 @@ static __always_inline bool probed_segment_begin(struct probed_segment *segment,
   if (probed_is_counted_here(state, direction)) segment->line->hooked++;
   segment->passed = 0;
   if (state->raw.taken[direction & 1] > 1) probed_segment_cut(segment);
-  if (state->raw.open_incarnation != segment->incarnation) {
-    pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, segment->slot, segment->incarnation);
+  if (state->raw.open_incarnation != segment->incarnation &&
+      pb_ship_open(&segment->at, segment->ring, segment->line, segment->settings, segment->slot, segment->incarnation))
     probed_ship_held(segment);
-  }
   return true;
 }
 

@@ -60,6 +60,7 @@ class StreamDriver {
   std::uint64_t now_ns = 1'000'000'000;
   std::uint32_t generation = 1;
   std::uint32_t tgid = 1234;
+  std::uint32_t thread_id = 1234;
   probe_cause_t cause{};
   probe_stream_t* raw() { return stream_; }
 
@@ -194,6 +195,7 @@ inline void StreamDriver::Feed(const Step& step) {
   segment.captured = static_cast<std::uint32_t>(bytes.size());
   segment.total = segment.captured + step.skipped;
   segment.wire_sequence = 1000 + static_cast<std::uint32_t>(offset_[d]);
+  segment.thread_id = thread_id;
   segment.layer = layer_;
   segment.direction = d;
   segment.flags = step.flags;

@@ -22,6 +22,7 @@ struct FrameStart {
   std::uint64_t offset;
   std::uint32_t generation;
   std::uint32_t wire_sequence;
+  std::uint32_t thread;
   probe_cause_t cause;
 };
 
@@ -79,6 +80,7 @@ struct Connection {
   bool speaks_grpc = false;       // some call of it was gRPC
   std::uint32_t first_id = 0;     // lowest stream whose request was seen
   std::uint32_t last_id = 0;      // highest
+  std::uint32_t asker = 0;        // the thread of the last request
   std::uint32_t undecodable = 0;  // records, as long as no block was read
   bool proven = false;            // a block was read
   bool late = false;  // not its first bytes: HTTP/1 asked for it (and is answered as stream 1), or they were lost

@@ -98,9 +98,11 @@ Call* Stitcher::Begin(Direction& d) {
   const BlockState& state = d.under_way;
   const Config* config = configs_.Find(state.start.generation);
   if (c_->calls.size() >= kMaxOpen) Drop(c_->calls.oldest(), PROBE_EVICTED_MEMORY);
-  // Libraries connect on threads of their own: the first request is written by whoever saw the connection stand.
-  const bool connecting = state.id == 1;
-  const bool alone = c_->calls.size() == 0 && ++requests_ == 1 && !connecting;
+  // Whoever is at work on a connection writes what others have for it, first of all who saw it stand. A thread that
+  // asked before is taken to ask for itself.
+  const bool knows = state.id != 1 && c_->asker == state.start.thread;
+  c_->asker = state.start.thread;
+  const bool alone = c_->calls.size() == 0 && ++requests_ == 1 && knows;
   const std::uint64_t exchange = emitter_.Begin(stream_, *c_, state.start, d.block, at_, alone);
   const std::string_view path = d.block.text(kPath);
   if (config != nullptr && !config->http.ignored.empty() &&

@@ -52,6 +52,7 @@ FrameStart Stitcher::StartAt(std::uint64_t offset) const {
           .wire_sequence = segment_->wire_sequence == 0
                                ? 0
                                : segment_->wire_sequence + static_cast<std::uint32_t>(offset - segment_->offset),
+          .thread = segment_->thread_id,
           .cause = segment_->cause};
 }
 

@@ -179,6 +179,19 @@ TEST_F(GrpcStitch, AThreadSpeaksForACallThatIsAloneAndNotTheFirst) {
   EXPECT_THAT(causes, ElementsAre(0, 5, 5, 0));
 }
 
+TEST_F(GrpcStitch, AThreadThatDidNotAskBeforeMayAskForAnother) {
+  Start();
+  stream_->cause = {5, 6, 0, {}};
+  for (const std::uint32_t id : {1U, 3U, 5U, 7U, 9U}) {
+    stream_->thread_id = id == 5 ? 2 : 1;
+    stream_->Receive(p_.Ask(id, "a.B/C"));
+    stream_->Send(p_.Answer(id));
+  }
+  std::vector<std::uint64_t> causes;
+  for (const auto& exchange : driver_->host.exchanges) causes.push_back(exchange.raw.cause.cookie);
+  EXPECT_THAT(causes, ElementsAre(0, 5, 0, 0, 5));
+}
+
 // --- what is not known --------------------------------------------------------------------------------------------
 
 /// The same connection, joined after `before` calls.

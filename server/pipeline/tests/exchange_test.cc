@@ -32,14 +32,15 @@ bool SameKey(const PairKey& a, const PairKey& b) { return a.high == b.high && a.
 
 TEST(PlaintextKey, EveryByteOfTheNameCounts) {
   std::array<std::uint8_t, PROBE_PLAINTEXT_NAME_BYTES> name{};
-  const PairKey key = MakePlaintextKey(name.data(), true);
+  const PairKey key = MakePlaintextKey(name.data(), {.same_host = true, .place = 7});
   EXPECT_TRUE(key.valid());
   EXPECT_TRUE(key.same_host);
-  EXPECT_TRUE(SameKey(key, MakePlaintextKey(name.data(), false)));
+  EXPECT_EQ(key.place, 7);
+  EXPECT_TRUE(SameKey(key, MakePlaintextKey(name.data(), {})));
   for (std::size_t i = 0; i < name.size(); ++i) {
     std::array<std::uint8_t, PROBE_PLAINTEXT_NAME_BYTES> other = name;
     other[i] = 2;
-    EXPECT_FALSE(SameKey(key, MakePlaintextKey(other.data(), true))) << i;
+    EXPECT_FALSE(SameKey(key, MakePlaintextKey(other.data(), {}))) << i;
   }
 }
 

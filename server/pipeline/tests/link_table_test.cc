@@ -57,9 +57,11 @@ ExchangeInfo WithRemote(ExchangeInfo info, std::uint8_t trace, std::uint8_t span
 class LinkTableTest : public ::testing::Test {
  protected:
   ExchangeId Begin(const ExchangeInfo& info) { return table_.Begin(info, ids_); }
+  /// However long it waits for its parent.
   SpanContext Get(ExchangeId id, std::uint64_t now_ns = kStart) {
     SpanContext context;
-    EXPECT_EQ(table_.Resolve(id, now_ns, ids_, context), Resolution::kReady);
+    if (table_.Resolve(id, now_ns, ids_, context) == Resolution::kReady) return context;
+    EXPECT_EQ(table_.Resolve(id, now_ns + kSecond, ids_, context), Resolution::kReady);
     return context;
   }
   void End(ExchangeId id, std::uint64_t end_ns) {
@@ -274,6 +276,33 @@ TEST_F(LinkTableTest, RequestInPlaintextWaitsForItsSender) {
   EXPECT_EQ(joined.not_before_ns, 0U) << "it was no shorter than it was";
   EXPECT_EQ(Get(call, kStart + 3 * kMs).trace_id, joined.trace_id);
   ExpectRoot(Get(alone, kStart + 200 * kMs));
+}
+
+/// Its hook may run after the server has answered: the call that sent the request had not come back.
+TEST_F(LinkTableTest, ServerThatHasAnsweredWaitsForItsClient) {
+  const ExchangeId server = Begin(Joined(Server(2, 0, kStart), Pair(5), 777));
+  SpanContext child;
+  EXPECT_EQ(table_.End(server, kStart + kMs, kStart + kMs, ids_, child), Resolution::kPending);
+  const ExchangeId client = Begin(Joined(Client(0, 0, kStart + 2 * kMs), Pair(5), 777));
+  child = Get(server, kStart + 3 * kMs);
+  ExpectChild(child, Get(client, kStart + 3 * kMs));
+}
+
+TEST_F(LinkTableTest, ClientsThatNeverComeAreNotWaitedForLong) {
+  const auto pending = [this](std::uint64_t number) {
+    const ExchangeId id = Begin(Joined(Server(number, 0, kStart), Pair(number), 777));
+    SpanContext context;
+    const bool waits = table_.Resolve(id, kStart, ids_, context) == Resolution::kPending;
+    ExpectRoot(Get(id, kStart + kSecond));
+    return waits;
+  };
+  std::uint64_t waited = 0;
+  for (std::uint64_t number = 10; number < 110; ++number) waited += pending(number) ? 1 : 0;
+  EXPECT_EQ(waited, 16U);
+  EXPECT_EQ(table_.counters().waited, 16U);
+  Begin(Joined(Client(0, 0, kStart), Pair(5), 777));
+  ASSERT_NE(Get(Begin(Joined(Server(2, 0, kStart), Pair(5), 777))).parent_span_id, kNoSpanId);
+  EXPECT_TRUE(pending(200)) << "one was found: others may come";
 }
 
 TEST_F(LinkTableTest, JoinNeedsTheSameSequenceAndPair) {

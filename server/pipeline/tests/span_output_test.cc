@@ -145,7 +145,7 @@ TEST_F(TwoShards, SpanWaitsForAParentThatIsDecodedLater) {
 
 TEST_F(TwoShards, SpanWaitsNoLongerThanTheTableSays) {
   EmitChild();
-  Round(21);
+  Round(101);
   Round(300);
   const std::vector<SentSpan> sent = rig_.Sent();
   ASSERT_EQ(sent.size(), 1U);
