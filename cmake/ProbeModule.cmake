@@ -5,6 +5,7 @@
 #   Builds modules/NAME.so the way the ABI asks (docs/adding_a_module.md): hidden symbols, one export, no unique symbols,
 #   the manifest and one BPF object per attach prototype as ELF sections. Works in this tree and from the package.
 #   FIXTURE: a module for tests; it goes to fixture_modules/ and is neither installed nor part of the conformance run.
+#   Of any other, the code is also the object library NAME_decoder: the module's tests link what the module consists of.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 enable_language(ASM)  # not inside the function: CMake wants it at file scope, above every folder that uses it
 
@@ -40,23 +41,34 @@ function(add_probe_module name)
     VERBATIM)
   set_source_files_properties(${sections}.s PROPERTIES LANGUAGE ASM)
 
-  add_library(probe_module_${name} MODULE ${ARG_SOURCES} ${sections}.s)
-  set_target_properties(probe_module_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+  add_library(probe_module_${name} MODULE ${sections}.s)
+  set(code probe_module_${name})
+  if(ARG_FIXTURE)
+    target_sources(probe_module_${name} PRIVATE ${ARG_SOURCES})
+  else()
+    set(code ${name}_decoder)
+    add_library(${code} OBJECT ${ARG_SOURCES})
+    target_link_libraries(probe_module_${name} PRIVATE ${code})
+    if(COMMAND probed_unity)
+      probed_unity(${code})
+    endif()
+  endif()
+  set_target_properties(probe_module_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LINKER_LANGUAGE CXX
                         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
                         LINK_DEPENDS ${PROBED_MODULE_TOOLS_DIR}/module.version)
-  target_compile_options(probe_module_${name} PRIVATE
+  target_compile_options(${code} PRIVATE
     $<$<COMPILE_LANGUAGE:CXX>:-fvisibility=hidden -fvisibility-inlines-hidden -fno-gnu-unique>)
   target_link_options(probe_module_${name} PRIVATE
     -Wl,--version-script=${PROBED_MODULE_TOOLS_DIR}/module.version -Wl,-z,now,-z,relro,-z,noexecstack)
   if(NOT PROBED_SANITIZE)
     target_link_options(probe_module_${name} PRIVATE -Wl,-z,defs)
   endif()
-  target_link_libraries(probe_module_${name} PRIVATE ${ARG_DEPS})
+  target_link_libraries(${code} PUBLIC ${ARG_DEPS})
   if(TARGET probed_options)
-    target_link_libraries(probe_module_${name} PRIVATE probed_options)
+    target_link_libraries(${code} PRIVATE probed_options)
   endif()
   if(TARGET probed::sdk)
-    target_link_libraries(probe_module_${name} PRIVATE probed::sdk)
+    target_link_libraries(${code} PUBLIC probed::sdk)
   endif()
   if(ARG_FIXTURE)
     set_target_properties(probe_module_${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fixture_modules)

@@ -4,6 +4,7 @@
 # Compiler settings of the whole tree and the options a user may set.
 option(PROBED_WERROR "Treat warnings as errors" ON)
 option(PROBED_TESTS "Build the tests" ON)
+option(PROBED_UNITY "Compile several files of a library at once, and tests with precompiled headers" ON)
 set(PROBED_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
 option(PROBED_FUZZ "Build libFuzzer targets (clang only)" OFF)
 
@@ -19,8 +20,10 @@ endif()
 
 find_program(PROBED_CCACHE ccache)
 if(PROBED_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${PROBED_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${PROBED_CCACHE})
+  # Else it keeps nothing of what is compiled with precompiled headers.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${PROBED_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 add_library(probed_options INTERFACE)

@@ -4,6 +4,18 @@
 # probed_library(NAME SOURCES... DEPS...)  a static library of one folder, alias probed::NAME
 # probed_decoder_fuzz(MODULE ...)          the libFuzzer target of a module's decoder, or its seeds as a test
 # probed_test(NAME SOURCES... DEPS... [LABELS...])  a gmock test program, registered with ctest under unit by default
+# probed_unity(TARGET)  compiles several files of a target at once (PROBED_UNITY): most of the time goes into headers
+# probed_apart(FILES...)  compiles these by themselves: they have names that other files of their target have too, or
+#                         flattened functions, which take in all that they can see
+
+function(probed_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${PROBED_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+endfunction()
+
+function(probed_apart)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 function(probed_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(probed_${name} STATIC ${ARG_SOURCES})
@@ -12,7 +24,20 @@ function(probed_library name)
   target_compile_options(probed_${name} PRIVATE -fno-semantic-interposition)
   target_link_libraries(probed_${name} PUBLIC ${ARG_DEPS} PRIVATE probed_options)
   target_include_directories(probed_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  probed_unity(probed_${name})
 endfunction()
+
+# What tests include, read once. They are not optimised: what they test is.
+if(PROBED_TESTS AND PROBED_UNITY)
+  set(headers ${PROJECT_BINARY_DIR}/test_headers)
+  file(GENERATE OUTPUT ${headers}/main.cc CONTENT "int main() {}\n")
+  add_executable(probed_test_headers ${headers}/main.cc)
+  target_compile_options(probed_test_headers PRIVATE -O0)
+  target_link_libraries(probed_test_headers PRIVATE probed_options GTest::gmock_main)
+  target_precompile_headers(probed_test_headers PRIVATE
+    <array> <chrono> <filesystem> <fstream> <functional> <map> <memory> <optional> <span> <string> <string_view> <thread>
+    <vector> <gmock/gmock.h> <gtest/gtest.h> <nlohmann/json.hpp>)
+endif()
 
 function(probed_test name)
   if(NOT PROBED_TESTS)
@@ -30,6 +55,11 @@ function(probed_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} probed_options GTest::gmock_main)
+  target_compile_options(${name} PRIVATE -O0)
+  probed_unity(${name})
+  if(PROBED_UNITY)
+    target_precompile_headers(${name} REUSE_FROM probed_test_headers)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

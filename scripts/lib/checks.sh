@@ -85,8 +85,18 @@ count_ctest() {
   fi
   failures+=("$name")
   printf 'FAILED  %4d s  %d of %d, %s\n' "$seconds" "$bad" "$total" "$log"
-  tail -n 60 "$log" | sed 's/^/    | /'
+  failed_tests "$log" | sed 's/^/    | /'
   return 1
+}
+
+# failed_tests LOG: what each test that failed printed last.
+failed_tests() {
+  awk '/^ *[0-9]+\/[0-9]+ Test +#/ { show(); lines = 0; bad = /\*\*\*|Exception: / && !/\*\*\*(Skipped|Not Run)/ }
+       /^ +Start +[0-9]+: |^[0-9]+% tests passed/ { show(); lines = 0; bad = 0 }
+       { if (bad) line[lines++] = $0 }
+       function show(  i) { for (i = lines > 60 ? lines - 60 : 0; i < lines; i++) print line[i] }
+       END { show() }' "$1"
+  grep -q 'tests passed' "$1" || tail -n 20 "$1"
 }
 
 # skipped_cases BUILD_DIR: how many cases skipped inside tests of the last run that ran others.

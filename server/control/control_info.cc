@@ -12,7 +12,7 @@
 namespace probed::control {
 namespace {
 
-void ToProto(const state::PlatformInfo& platform, const std::string& machine, v1::Platform& out) {
+void PlatformToProto(const state::PlatformInfo& platform, const std::string& machine, v1::Platform& out) {
   out.set_kernel_release(platform.kernel_release);
   out.set_backend(platform.backend);
   for (const std::string& backend : platform.backends_available) out.add_backends_available(backend);
@@ -39,7 +39,7 @@ grpc::ServerUnaryReactor* ControlService::GetInfo(Call* call, const v1::GetInfoR
     out->mutable_module_abi()->set_major(facts.abi_major);
     out->mutable_module_abi()->set_minor_min(facts.abi_minor_min);
     out->mutable_module_abi()->set_minor_max(facts.abi_minor_max);
-    ToProto(facts.platform, facts.machine, *out->mutable_platform());
+    PlatformToProto(facts.platform, facts.machine, *out->mutable_platform());
     LimitsToProto(facts, *out->mutable_limits());
     SetTime(facts.started_utc_ns, *out->mutable_started_at());
     for (const std::string& directory : facts.module_dirs) out->add_module_dirs(directory);

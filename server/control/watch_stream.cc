@@ -10,7 +10,7 @@
 namespace probed::control {
 namespace {
 
-constexpr std::size_t kPortion = 32;
+constexpr std::size_t kChangesAtOnce = 32;
 
 class WatchStream final : public WriteStream<v1::WatchResponse> {
  public:
@@ -29,7 +29,7 @@ class WatchStream final : public WriteStream<v1::WatchResponse> {
       return true;
     }
     while (true) {
-      const state::ChangeLog::Reading reading = log_.After(cursor_, kPortion);
+      const state::ChangeLog::Reading reading = log_.After(cursor_, kChangesAtOnce);
       if (reading.lost != 0) {
         cursor_ += reading.lost;
         out.set_version(cursor_);

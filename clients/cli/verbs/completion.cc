@@ -45,7 +45,7 @@ end
 complete -c probectl -a '(__probectl_complete)'
 )";
 
-std::vector<std::string> Modules(Session& session, bool loaded) {
+std::vector<std::string> ModuleNames(Session& session, bool loaded) {
   v1::ListModulesRequest request;
   request.set_loaded_only(loaded);
   v1::ListModulesResponse response;
@@ -55,7 +55,7 @@ std::vector<std::string> Modules(Session& session, bool loaded) {
   return names;
 }
 
-std::vector<std::string> Sinks(Session& session) {
+std::vector<std::string> SinkNames(Session& session) {
   v1::ListSinksResponse response;
   std::vector<std::string> names;
   if (!session.TryCall(&v1::Control::Stub::ListSinks, v1::ListSinksRequest(), &response).ok()) return names;
@@ -65,9 +65,9 @@ std::vector<std::string> Sinks(Session& session) {
 
 std::vector<std::string> Names(Session& session, NameKind kind) {
   switch (kind) {
-    case NameKind::kModule: return Modules(session, /*loaded=*/false);
-    case NameKind::kLoadedModule: return Modules(session, /*loaded=*/true);
-    case NameKind::kSink: return Sinks(session);
+    case NameKind::kModule: return ModuleNames(session, /*loaded=*/false);
+    case NameKind::kLoadedModule: return ModuleNames(session, /*loaded=*/true);
+    case NameKind::kSink: return SinkNames(session);
     case NameKind::kFile: return {};
   }
   return {};

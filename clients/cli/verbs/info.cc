@@ -50,7 +50,7 @@ void Print(Session& session, const v1::GetInfoResponse& info) {
   }
 }
 
-ExitCode Run(Session& session) {
+ExitCode ShowInfo(Session& session) {
   v1::GetInfoResponse info;
   const ExitCode code = session.Call("get info", &v1::Control::Stub::GetInfo, v1::GetInfoRequest(), &info);
   if (code != ExitCode::kDone) return code;
@@ -62,7 +62,7 @@ ExitCode Run(Session& session) {
 
 void AddInfo(Verbs& verbs) {
   CLI::App* command = verbs.app().add_subcommand("info", "Version, host, backends and limits of the daemon");
-  verbs.OnRun(command, [&verbs] { return Run(verbs.session()); });
+  verbs.OnRun(command, [&verbs] { return ShowInfo(verbs.session()); });
 }
 
 }  // namespace probed::cli

@@ -36,7 +36,7 @@ void Print(Session& session, const v1::GetLedgerResponse& ledger, bool wide) {
   }
 }
 
-ExitCode Run(Session& session) {
+ExitCode ShowLedger(Session& session) {
   v1::GetLedgerResponse ledger;
   const ExitCode code = session.Call("read the ledger", &v1::Observe::Stub::GetLedger, v1::GetLedgerRequest(), &ledger);
   if (code != ExitCode::kDone) return code;
@@ -50,7 +50,7 @@ ExitCode Run(Session& session) {
 
 void AddLedger(Verbs& verbs) {
   CLI::App* command = verbs.app().add_subcommand("ledger", "What was taken and given, place by place");
-  verbs.OnRun(command, [&verbs] { return Run(verbs.session()); });
+  verbs.OnRun(command, [&verbs] { return ShowLedger(verbs.session()); });
 }
 
 }  // namespace probed::cli

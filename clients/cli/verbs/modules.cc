@@ -52,7 +52,7 @@ void PrintDetails(Session& session, const v1::Module& module) {
   }
 }
 
-ExitCode Get(Session& session, const std::string& name) {
+ExitCode GetModule(Session& session, const std::string& name) {
   v1::GetModuleRequest request;
   request.set_name(name);
   v1::GetModuleResponse response;
@@ -81,7 +81,7 @@ void AddModules(Verbs& verbs) {
   CLI::App* get = command->add_subcommand("get", "One of them, in full");
   get->add_option("name", args->name, "Its name")->required();
   verbs.TakesNames(get, NameKind::kModule);
-  verbs.OnRun(get, [&session, args] { return Get(session, args->name); });
+  verbs.OnRun(get, [&session, args] { return GetModule(session, args->name); });
   CLI::App* rescan = command->add_subcommand("rescan", "Look through the module directories now");
   verbs.OnRun(rescan, [&session] { return Rescan(session); });
 }

@@ -27,7 +27,7 @@ ExitCode List(Session& session) {
   return code;
 }
 
-ExitCode Get(Session& session, const std::string& name) {
+ExitCode GetSink(Session& session, const std::string& name) {
   v1::GetSinkRequest request;
   request.set_name(name);
   v1::GetSinkResponse response;
@@ -159,7 +159,7 @@ void AddSinks(Verbs& verbs) {
   for (CLI::App* target : {get, remove, test}) verbs.TakesNames(target, NameKind::kSink);
   CLI::App* put = command->add_subcommand("put", "Create or replace the sinks of a file");
   put->add_option("-f,--file", args->file, "YAML or JSON as in probed.yaml; - is standard input")->required();
-  verbs.OnRun(get, [&session, args] { return Get(session, args->name); });
+  verbs.OnRun(get, [&session, args] { return GetSink(session, args->name); });
   verbs.OnRun(remove, [&session, args] { return Delete(session, args->name); });
   verbs.OnRun(put, [&session, args] { return Put(session, args->file); });
   verbs.OnRun(test, [&session, args, name] {

@@ -40,7 +40,7 @@ void Print(Session& session, const v1::GetStateResponse& response, bool wide) {
   SinksView(session, {response.sinks().begin(), response.sinks().end()}).table(wide);
 }
 
-ExitCode Run(Session& session) {
+ExitCode ShowState(Session& session) {
   v1::GetStateResponse response;
   const ExitCode code = session.Call("get state", &v1::Control::Stub::GetState, v1::GetStateRequest(), &response);
   if (code != ExitCode::kDone) return code;
@@ -57,7 +57,7 @@ void AddState(Verbs& verbs) {
   CLI::App* command = verbs.app().add_subcommand("state", "The desired state and what became of it");
   command->add_flag("--watch", *watch, "Again whenever something changes");
   verbs.OnRun(command, [&verbs, watch] {
-    const auto once = [&verbs] { return Run(verbs.session()); };
+    const auto once = [&verbs] { return ShowState(verbs.session()); };
     return *watch ? Repeat(verbs.session(), v1::RESOURCE_KIND_UNSPECIFIED, once) : once();
   });
 }
