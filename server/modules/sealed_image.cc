@@ -11,7 +11,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "server/modules/reasons.h"
 
@@ -19,6 +21,8 @@ namespace probed::modules {
 namespace {
 
 constexpr unsigned kMfdExec = 0x0010U;  // MFD_EXEC, Linux 6.3: says the file is meant to be mapped executable
+constexpr int kSealTries = 20;
+constexpr std::chrono::milliseconds kSealPause(10);
 constexpr int kAllSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 Status Unreadable(std::string_view label, std::string_view what, int error) {
@@ -47,6 +51,15 @@ Result<std::uint64_t> CopyAll(int source, int memory, std::string_view label, st
   return Refused(kModuleCorrupt, label, fmt::format("module {} is larger than {} bytes", label, max_bytes));
 }
 
+/// EBUSY: something in the kernel (reclaim, compaction) is at a page of it, and was waited for in vain. That passes.
+Status Seal(int memory, std::string_view label) {
+  for (int tries = 1; fcntl(memory, F_ADD_SEALS, kAllSeals) != 0; ++tries) {
+    if (errno != EBUSY || tries == kSealTries) return Unreadable(label, "cannot seal the copy of it", errno);
+    std::this_thread::sleep_for(kSealPause);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 std::string Sha256Hex(std::span<const std::uint8_t> bytes) {
@@ -68,7 +81,7 @@ Result<SealedImage> SealedImage::Copy(int source, std::string_view label, std::u
   SealedImage image;
   ASSIGN_OR_RETURN(image.fd_, NewMemory(label));
   ASSIGN_OR_RETURN(image.size_, CopyAll(source, image.fd(), label, max_bytes));
-  if (fcntl(image.fd(), F_ADD_SEALS, kAllSeals) != 0) return Unreadable(label, "cannot seal the copy of it", errno);
+  RETURN_IF_ERROR(Seal(image.fd(), label));
   struct stat info{};
   if (fstat(image.fd(), &info) != 0) return Unreadable(label, "cannot stat the copy of it", errno);
   image.device_ = info.st_dev;
