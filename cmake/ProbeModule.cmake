@@ -49,9 +49,6 @@ function(add_probe_module name)
     set(code ${name}_decoder)
     add_library(${code} OBJECT ${ARG_SOURCES})
     target_link_libraries(probe_module_${name} PRIVATE ${code})
-    if(COMMAND probed_unity)
-      probed_unity(${code})
-    endif()
   endif()
   set_target_properties(probe_module_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LINKER_LANGUAGE CXX
                         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules

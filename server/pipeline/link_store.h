@@ -40,7 +40,7 @@ struct LinkValues {
   bool resolving = false;
   bool allow_cause = false;
   bool same_host = false;
-  std::uint8_t place = 0;
+  std::uint8_t place = 0;       // PairKey::place
   bool shared_segment = false;  // another request began in the same segment
   bool in_stream = false;
   bool in_pairs = false;

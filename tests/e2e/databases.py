@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases to be asked, and what a case of the sql module needs around them."""
 
-import atexit
 import collections
 import functools
 import glob
@@ -13,10 +12,9 @@ import shutil
 import signal
 import statistics
 import subprocess
-import tempfile
 import time
 
-from harness import FULL, LiveCase, accepts, free_port, strangers, wait_for
+from harness import FULL, LiveCase, accepts, folder_of_file, free_port, strangers, wait_for
 from spans import CLIENT, SERVER
 
 HELD = 2000  # statements
@@ -189,8 +187,7 @@ def postgres_user(data):
 @functools.cache
 def postgres_data(server, initdb, psql):
     """A database with SETUP in it, made once: each test has a copy, which takes a tenth of the time."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-postgres."))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = folder_of_file("probed-postgres.")
     folder.chmod(0o755)
     data = folder / "data"
     data.mkdir(mode=0o700)

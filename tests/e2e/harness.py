@@ -6,7 +6,9 @@ PROBED_BUILD_DIR names the build folder (bin/probed, bin/probectl, modules/). Ev
 its own; ports are free ones; every process started here is ended by its pid.
 """
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -74,6 +76,21 @@ def strangers():
         else:
             others.append(pid)
     return {"name": "strangers", "exclude": True, "pids": others}
+
+
+@functools.cache
+def shared(server_type):
+    """The one server of a type for all classes of a file, for those whose start takes longer than many a test."""
+    server = server_type()
+    atexit.register(server.stop)
+    return server
+
+
+def folder_of_file(prefix):
+    """A temporary folder that stays until the tests of the file are over."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def accepts(port):

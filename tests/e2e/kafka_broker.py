@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Apache Kafka broker (KRaft, from Maven) for all tests of a file, and what a case of the kafka module needs."""
 
-import atexit
-import functools
 import pathlib
 import shutil
 import socket
@@ -12,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD_DIR, LiveCase, accepts, free_port, strangers, wait_for
+from harness import BUILD_DIR, LiveCase, accepts, free_port, shared, strangers, wait_for
 from languages import Missing, fetch, program
 from peers import SERVERS
 
@@ -181,20 +179,12 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@functools.cache
-def broker():
-    """The one of a file's classes: its start takes longer than many a test, and each test has topics of its own."""
-    started = Broker()
-    atexit.register(started.stop)
-    return started
-
-
 class KafkaCase(LiveCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         try:
-            cls.broker = broker()
+            cls.broker = shared(Broker)  # each test has topics of its own
         except Missing as reason:
             print(f"SKIPPED: {cls.__name__}: {reason}")
             raise unittest.SkipTest(str(reason)) from None

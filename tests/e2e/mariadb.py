@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A MariaDB to be asked, and what a case of the sql module needs around it."""
 
-import atexit
-import functools
 import os
 import pathlib
 import pwd
@@ -15,7 +13,7 @@ import unittest
 
 import peers
 from databases import Asker, SqlModuleCase
-from harness import accepts, free_port, wait_for
+from harness import accepts, free_port, shared, wait_for
 
 SETUP = """
 create database shop;
@@ -92,14 +90,6 @@ class Server:
         self.process.kill()  # nobody reads again what an orderly end would write
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@functools.cache
-def shared(server_type):
-    """The one of a file's classes: making a database takes longer than many a test."""
-    server = server_type()
-    atexit.register(server.stop)
-    return server
 
 
 class MariaCase(SqlModuleCase):

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unmodified programs that are traced: servers on free ports, clients, load."""
 
-import atexit
 import functools
 import json
 import os
@@ -11,9 +10,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 
-from harness import accepts, free_port, wait_for
+from harness import accepts, folder_of_file, free_port, wait_for
 
 SERVERS = pathlib.Path(__file__).resolve().parent / "servers"
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
@@ -111,8 +109,7 @@ def build_go(case, name, replace=None, flags=(), go=None):
 
 @functools.cache
 def built_go(go, name, source, flags):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-go."))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = folder_of_file("probed-go.")
     (folder / f"{name}.go").write_text(source)
     environment = {**os.environ, "GOFLAGS": "", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GO111MODULE": "off"}
     subprocess.run([go, "build", *flags, "-o", folder / name, folder / f"{name}.go"], check=True, env=environment,

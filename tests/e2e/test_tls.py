@@ -2,20 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS handshakes of unmodified clients and servers: one span at each end, what it says, and how it fails."""
 
-import atexit
 import functools
 import os
-import pathlib
 import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 import unittest
 import urllib.request
 
 import peers
-from harness import FULL, LiveCase, accepts, free_port, strangers, wait_for
+from harness import FULL, LiveCase, accepts, folder_of_file, free_port, strangers, wait_for
 from under_load import Overflow, UnderLoad
 
 INTERNAL = 1
@@ -27,8 +24,7 @@ HANDSHAKES = 1000 if FULL else 300
 @functools.cache
 def secrets(openssl):
     """A certificate and its key, made once: each test has a copy."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="probed-tls."))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = folder_of_file("probed-tls.")
     subprocess.run([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key.pem", "-out",
                     folder / "cert.pem", "-days", "30", "-subj", f"/CN={NAME}", "-addext",
                     f"subjectAltName=DNS:{NAME}"], check=True, capture_output=True)
