@@ -7,8 +7,8 @@
 #
 #   scripts/test.sh            the run of CI
 #   scripts/test.sh --quick    dev build, unit tests, conformance, format
-#   scripts/test.sh --full     also TSan, the cost budgets, long fuzzing, 1000 module cycles, long VM runs,
-#                              long live tests, clang-tidy over every file
+#   scripts/test.sh --full     also TSan, every unit test with and without sanitizers, the cost budgets, long fuzzing,
+#                              1000 module cycles, long VM runs, long live tests, clang-tidy over every file
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib/checks.sh
@@ -73,19 +73,14 @@ run_live() {
 
 run_kernels() {
   if ! command -v qemu-system-x86_64 >/dev/null; then skip_check kernels "qemu-system-x86_64 is not installed"; return; fi
-  local checks="check attach tls datagrams"
+  local checks="check attach tls datagrams" check version
   if [ "$1" = full ]; then checks+=" sql kafka"; fi
-  for check in $checks; do run_check "kernels-$check" on_both_kernels "$check" "$1"; done
-}
-
-# Side by side: a VM has one CPU.
-on_both_kernels() {
-  local older status=0
-  tests/kernels/"$1.sh" 6.1 build/dev "$2" >"$LOGS/kernels-$1-6.1.log" 2>&1 &
-  older=$!
-  tests/kernels/"$1.sh" 6.12 build/dev "$2" || status=1
-  wait "$older" || { status=1; echo "on 6.1:"; cat "$LOGS/kernels-$1-6.1.log"; }
-  return $status
+  for check in $checks; do
+    for version in 6.12 6.1; do  # the longer one first
+      queue_check "kernels-$check-$version" tests/kernels/"$check.sh" $version build/dev "$1"
+    done
+  done
+  finish_queue
 }
 
 # The figures of docs/benchmarks.md: a release build, the programs of tests/bench beside it.
@@ -102,14 +97,31 @@ run_sanitizer() {
   if run_check "build-$1" configure_and_build "$1"; then run_ctest "unit-$1" "build/$1" -L unit -j "$JOBS"; fi
 }
 
-# In every run: the unit tests under ASan and UBSan. Those over gRPC (control, client) only with --full: building them
-# takes longer than all others together.
-export NOT_SANITIZED='^(adjacency|protocol_table|app_test|control_test|cli_.*|python_example_test)$'
+# CI builds a unit test once, because that takes longer than running it: with ASan and UBSan, but without those over gRPC
+# (control, client), whose libraries would have to be built twice. --full runs all of them in both ways, --quick without.
+SCRIPTS='adjacency|protocol_table'
+OVER_GRPC='app_test|control_test|cli_.*|python_example_test'
+IN_PART_WITHOUT_SANITIZERS='modules_library_test|modules_crash_note_test'
+export NOT_SANITIZED="^($SCRIPTS|$OVER_GRPC)\$"
+PLAIN="^($SCRIPTS|$OVER_GRPC|$IN_PART_WITHOUT_SANITIZERS)\$"
 export LSAN_OPTIONS=suppressions=$PWD/scripts/lib/lsan.supp
-sanitized_tests() { ctest --test-dir build/asan-ubsan -N -L unit -E "$NOT_SANITIZED" | sed -n 's/^ *Test *#[0-9]*: //p'; }
+
+# unit_tests BUILD_DIR ARGUMENT...: their names, which are those of their programs.
+unit_tests() { ctest --test-dir "$1" -N -L unit "${@:2}" | sed -n 's/^ *Test *#[0-9]*: //p'; }
+build_dev() {
+  if [ "$mode" != ci ]; then configure_and_build dev; return; fi
+  # shellcheck disable=SC2046
+  cmake --preset dev -DPROBED_UNIT_TESTS_APART=ON &&
+    cmake --build --preset dev -j "$JOBS" --target all $(unit_tests build/dev -R "$PLAIN" -E "^($SCRIPTS)\$")
+}
+run_units() {
+  if [ "$mode" = ci ]; then run_ctest unit build/dev -L unit -R "$PLAIN" -j "$JOBS"; return; fi
+  run_ctest unit build/dev -L unit -j "$JOBS"
+}
 build_sanitized() {
   # shellcheck disable=SC2046
-  cmake --preset asan-ubsan && cmake --build --preset asan-ubsan -j "$JOBS" --target $(sanitized_tests)
+  cmake --preset asan-ubsan &&
+    cmake --build --preset asan-ubsan -j "$JOBS" --target $(unit_tests build/asan-ubsan -E "$NOT_SANITIZED")
 }
 # Beside the live tests, which wait more than they compute.
 start_address_sanitizer() {
@@ -133,8 +145,8 @@ run_check setup scripts/setup.sh || { close_checks; exit 1; }
 run_check format check_format
 run_check apt-sources tests/integration/apt_sources_test.sh
 if [ "$mode" = full ]; then export PROBED_CONFORMANCE_CYCLES=1000 PROBED_FULL=1; fi
-if run_check build-dev configure_and_build dev; then
-  run_ctest unit build/dev -L unit -j "$JOBS"
+if run_check build-dev build_dev; then
+  run_units
   run_ctest conformance build/dev -L conformance
   if [ "$mode" != quick ]; then
     run_ctest integration build/dev -L integration

@@ -36,6 +36,27 @@ finish_check() {
   count_check "$1" $((SECONDS - began)) "$status"
 }
 
+# queue_check NAME COMMAND...: one check beside others, as soon as one of as many places as there are CPUs is free;
+# finish_queue waits for those that still run.
+declare -A queued=() queued_at=()
+queue_check() {
+  local name=$1
+  shift
+  while [ ${#queued[@]} -ge "$(nproc)" ]; do finish_queued; done
+  "$@" >"$LOGS/$name.log" 2>&1 </dev/null &
+  queued[$!]=$name
+  queued_at[$!]=$SECONDS
+}
+finish_queue() { while [ ${#queued[@]} -gt 0 ]; do finish_queued; done; }
+finish_queued() {
+  local pid name status=0
+  wait -n -p pid "${!queued[@]}" || status=$?
+  name=${queued[$pid]}
+  unset "queued[$pid]"
+  printf '%-28s ' "$name"
+  count_check "$name" $((SECONDS - queued_at[$pid])) "$status"
+}
+
 count_check() {
   local name=$1 seconds=$2 status=$3
   if [ "$status" -eq 0 ]; then
