@@ -5,6 +5,7 @@
 #include "api/sdk/http/address.h"
 #include "api/sdk/text.h"
 #include "api/sdk/trace_context.h"
+#include "modules/grpc/decode/web_status.h"
 
 namespace probed::mod::grpc {
 namespace {
@@ -28,21 +29,6 @@ bool IsGrpc(Content content) {
   return content == Content::kGrpc || content == Content::kGrpcWeb || content == Content::kGrpcWebText;
 }
 
-/// grpc-status in the trailers that gRPC-Web sends as a message: "grpc-status:0\r\n...". Other lines may say the same
-/// words.
-std::int32_t WebStatus(const Call& call) {
-  std::string_view text(call.web_status.data(), call.web_status_size);
-  constexpr std::string_view kName = "grpc-status:";
-  while (!text.starts_with(kName)) {
-    const std::size_t line = text.find('\n');
-    if (line == std::string_view::npos) return kNoStatus;
-    text.remove_prefix(line + 1);
-  }
-  const std::string_view value = text.substr(kName.size());
-  const std::size_t end = value.find_first_of("\r\n");
-  return end == std::string_view::npos ? kNoStatus : ParseStatus(sdk::TrimBlanks(value.substr(0, end)));
-}
-
 /// Who gives up at the deadline, client or server, says CANCEL on the wire; the caller is told DEADLINE_EXCEEDED. The
 /// timeout that was sent is what was left when it was written, rounded: hence the slack of a sixteenth.
 bool IsPastDeadline(const Call& call, std::uint64_t now_ns) {
@@ -58,7 +44,8 @@ std::int32_t StatusOf(const Call& call, const Ending& ending) {
     return FromReset(ending.code);
   }
   if (ending.kind != Ending::Kind::kComplete) return kNoStatus;
-  if (const std::int32_t web = WebStatus(call); web != kNoStatus) return web;
+  const std::string_view trailers(call.web_status.data(), call.web_status_size);
+  if (const std::int32_t web = WebStatus(trailers); web != kNoStatus) return web;
   const bool in_body = call.response_content == Content::kGrpcWeb || call.response_content == Content::kGrpcWebText;
   if (call.response_lossy || call.torn || in_body || call.status == 0) return kNoStatus;
   return call.status == 200 && IsGrpc(call.response_content) ? std::int32_t{kUnknown} : FromHttp(call.status);

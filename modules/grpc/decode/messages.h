@@ -35,8 +35,8 @@ class MessageReader {
     }
   }
 
-  /// A frame of `size` bytes begins that ends the body. If bytes before it were left out, it counts for nothing but the
-  /// trailers, which it must be from its first byte to its last.
+  /// A short frame of `size` bytes begins, which may be the last one that is not empty. If bytes before it were left
+  /// out, it counts for nothing but the trailers, which it must be from its first byte to its last.
   void BeginTail(std::uint32_t size) {
     if (!broken_) return;
     have_ = 0;
@@ -69,7 +69,7 @@ class MessageReader {
     left_ = std::uint32_t{prefix_[1]} << 24U | std::uint32_t{prefix_[2]} << 16U | std::uint32_t{prefix_[3]} << 8U |
             prefix_[4];
     if ((prefix_[0] & 0x7eU) != 0) broken_ = true;
-    if (tail_ != 0 && (prefix_[0] != 0x80 || left_ + prefix_.size() != tail_)) tail_ = 0;
+    if (tail_ != 0 && ((prefix_[0] & 0xfeU) != 0x80 || left_ + prefix_.size() != tail_)) tail_ = 0;
     if (!is_trailers()) ++count_;
     if (left_ == 0) have_ = 0;
   }

@@ -132,7 +132,7 @@ void Stitcher::OnData(Direction& d, std::string_view bytes, bool first) {
   if (call == nullptr || c_->request_direction < 0) return;
   const bool request = IsRequestSide(d);
   MessageReader& messages = call->messages[request ? 0 : 1];
-  if (first && d.frame.tail) messages.BeginTail(d.frame.size);
+  if (first && d.frame.size <= H2_TAIL_BYTES) messages.BeginTail(d.frame.size);
   messages.Read(bytes, [call, request](std::string_view piece) {
     if (request) return;
     const std::size_t room = call->web_status.size() - call->web_status_size;
