@@ -62,8 +62,7 @@ void RingReader::PublishHeldBack() {
 
 bool RingReader::PublishAll() {
   published_ = position_;
-  consumer_->store(position_, std::memory_order_release);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  consumer_->store(position_, std::memory_order_seq_cst);  // not after the look at the producer's
   return position_ < producer_position();
 }
 

@@ -61,7 +61,8 @@ class RingReader {
 
   /// Where the kernel writes next, and where this reader stands: bytes since the ring was made.
   std::uint64_t producer_position() const {
-    return static_cast<const std::atomic<unsigned long>*>(mapping_)->load(std::memory_order_acquire);
+    // seq_cst: never before PublishAll's store.
+    return static_cast<const std::atomic<unsigned long>*>(mapping_)->load(std::memory_order_seq_cst);
   }
   std::uint64_t position() const { return position_; }
 
