@@ -77,7 +77,7 @@ typedef struct probe_module_entry {
   void (*on_close)(probe_shard_t *shard, probe_stream_t *stream, void **state, uint32_t reason, uint64_t ktime_ns);
   void (*on_datagram)(probe_shard_t *shard, probe_stream_t *stream, void **state, const probe_datagram_t *datagram);
   void (*on_event)(probe_shard_t *shard, const probe_event_t *event);
-  /* At most every 100 ms while streams have open exchanges, else not at all. */
+  /* At most every 100 ms: while streams have open exchanges, and twice after the last record; else not at all. */
   void (*on_tick)(probe_shard_t *shard, uint64_t now_ns);
   /* Ends what is open, because the module goes or the daemon stops. */
   void (*flush)(probe_shard_t *shard, uint64_t deadline_ns);

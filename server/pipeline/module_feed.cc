@@ -66,7 +66,13 @@ void ModuleFeed::Stop(std::uint64_t deadline_ns) {
 }
 
 void ModuleFeed::Tick(std::uint64_t now_ns) {
-  if (shard_ && has_open_exchanges()) shard_->OnTick(now_ns);
+  if (!wants_ticks()) return;
+  if (ring_.position() != ticked_position_) {
+    ticked_position_ = ring_.position();
+    idle_ticks_ = 0;
+  }
+  idle_ticks_ = std::min(idle_ticks_ + 1, kIdleTicks);
+  shard_->OnTick(now_ns);
 }
 
 void ModuleFeed::TakeOther(const pb_record& record, const std::uint8_t* payload) {

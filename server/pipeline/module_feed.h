@@ -71,7 +71,10 @@ class ModuleFeed {
   bool PublishAll() { return ring_.PublishAll(); }
   void Tick(std::uint64_t now_ns);
 
-  bool has_open_exchanges() const { return ledger_.in_flight > 0; }
+  /// What is open may be overdue some day; what came last may have left something that is no exchange yet.
+  bool wants_ticks() const {
+    return shard_ && (ledger_.in_flight > 0 || idle_ticks_ < kIdleTicks || ring_.position() != ticked_position_);
+  }
   std::uint64_t ring_position() const { return ring_.position(); }
   std::uint64_t ring_producer() const { return ring_.producer_position(); }
   const FeedLedger& ledger() const { return ledger_; }
@@ -99,6 +102,7 @@ class ModuleFeed {
     probe_stream* stream = nullptr;
   };
   static constexpr std::size_t kRecent = 256;
+  static constexpr std::uint32_t kIdleTicks = 2;  // behind the last record, with nothing open
 
   void Take(std::string_view bytes);
   void Take(const pb_record& record, const std::uint8_t* payload);
@@ -145,6 +149,8 @@ class ModuleFeed {
   std::uint64_t memory_ = 0;
   exporter::WireWriter scratch_;
   std::uint64_t segment_offset_ = 0;  // of the record being decoded
+  std::uint64_t ticked_position_ = 0;         // of the ring, at the last tick
+  std::uint32_t idle_ticks_ = kIdleTicks;     // since the last record
   std::optional<std::uint32_t> record_reason_;
 };
 

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kDrainLimit = 4096;       // records per ring and round: no ring starves another
 constexpr int kPollMilliseconds = 5;            // between rounds while records come
 constexpr int kEmptyRounds = 4;                 // this many empty rounds end the polling
-constexpr std::uint64_t kTickNs = 100'000'000;  // on_tick while exchanges are open
+constexpr std::uint64_t kTickNs = 100'000'000;  // on_tick
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 }  // namespace
@@ -131,12 +131,12 @@ void ShardWorker::Tick(std::uint64_t now_ns) {
   output_->FlushIfDue(now_ns);
 }
 
-// How long nothing needs doing: until a batch is due, or a tick while exchanges are open; -1: until somebody calls.
+// How long nothing needs doing: until a batch is due, or a tick; -1: until somebody calls.
 int ShardWorker::SleepMilliseconds(std::uint64_t now_ns) const {
-  const bool open =
-      std::any_of(feeds_.begin(), feeds_.end(), [](const ModuleFeed* feed) { return feed->has_open_exchanges(); });
+  const bool ticks =
+      std::any_of(feeds_.begin(), feeds_.end(), [](const ModuleFeed* feed) { return feed->wants_ticks(); });
   const std::uint64_t due = output_->due_ns();
-  std::uint64_t wait_ns = open ? kTickNs : UINT64_MAX;
+  std::uint64_t wait_ns = ticks ? kTickNs : UINT64_MAX;
   if (due != 0) wait_ns = std::min(wait_ns, due > now_ns ? due - now_ns : 0);
   return wait_ns == UINT64_MAX ? -1 : static_cast<int>(wait_ns / kNsPerMs) + 1;
 }

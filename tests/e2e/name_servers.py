@@ -119,11 +119,6 @@ class DnsCase(LiveCase):
         mounts = f"mount --bind {path} /etc/resolv.conf && mount --bind {switch} /etc/nsswitch.conf && exec \"$@\""
         return [self.need("unshare"), "-m", "sh", "-c", mounts, "sh"]
 
-    def dnsperf(self):
-        """It sends and receives in different threads, here on one CPU: else the sending one may be kept from its hook until
-        the other has read the answer, which is then nobody's (ROADMAP)."""
-        return [self.need("taskset"), "-c", min(os.sched_getaffinity(0)), self.need("dnsperf")]
-
     def exact(self, daemon, lookups):
         found = daemon.wait_spans(lookups, seconds=60, settle=1.0)
         self.assertEqual(len(found), lookups)

@@ -138,7 +138,7 @@ class DnsClients(DnsCase):
         daemon = self.dns_daemon(self.clients_only())
         names = self.folder / "names"
         names.write_text("".join(f"n{index}.www.test A\n" for index in range(100)))
-        done = self.run_client([*self.dnsperf(), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-m", transport,
+        done = self.run_client([self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-m", transport,
                                 "-n", lookups // 100, "-Q", rate, "-c", 4])
         self.assertRegex(done.stdout, rf"Queries completed:\s+{lookups} ", done.stdout + done.stderr)
         found = self.exact(daemon, lookups)
@@ -199,7 +199,7 @@ class DnsUnderLoad(UnderLoad, DnsCase):
         self.unbound()
         names = self.folder / "names"
         names.write_text("".join(f"n{index}.www.test A\n" for index in range(100)))
-        command = [*self.dnsperf(), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-n", 20, "-Q", 4000, "-c", 4]
+        command = [self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.port, "-d", names, "-n", 20, "-Q", 4000, "-c", 4]
 
         def round_of():
             done = self.run_client(command)

@@ -67,7 +67,7 @@ class EveryProtocol(KafkaCase, SqlCase, DnsCase, TlsCase):
         names = self.folder / "names"
         names.write_text("".join(f"n{number}.www.test A\n" for number in range(10)))
         for _ in range(CONNECTIONS // 10):
-            done = self.run_client([*self.dnsperf(), "-s", "127.0.0.1", "-p", self.names, "-d", names, "-m", "tcp",
+            done = self.run_client([self.need("dnsperf"), "-s", "127.0.0.1", "-p", self.names, "-d", names, "-m", "tcp",
                                     "-n", 1, "-c", 10])
             self.assertRegex(done.stdout, r"Queries completed:\s+10 ", done.stdout + done.stderr)
 

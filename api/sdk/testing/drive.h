@@ -229,6 +229,7 @@ inline void StreamDriver::Datagram(std::uint8_t direction, std::string_view byte
   datagram.cookie = 77;
   datagram.total = static_cast<std::uint32_t>(bytes.size());
   datagram.captured = static_cast<std::uint32_t>(copy.size());
+  datagram.thread_id = thread_id;
   datagram.tgid = tgid;
   datagram.direction = direction;
   datagram.flags = cut != 0 ? PROBE_SEGMENT_TRUNCATED : 0;

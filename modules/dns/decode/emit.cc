@@ -62,8 +62,11 @@ Keys::Keys(sdk::Host host)
       retransmissions(host.InternKey("probed.dns.retransmissions")),
       duration(host.InternInstrument("dns.lookup.duration")) {}
 
-std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query) {
-  return stream.Begin(sdk::ExchangeOf(kind, query));
+std::uint64_t Emitter::Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query,
+                             std::uint64_t start_ns) {
+  probe_exchange_t exchange = sdk::ExchangeOf(kind, query);
+  exchange.start_ns = start_ns;
+  return stream.Begin(exchange);
 }
 
 void Emitter::Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns,
@@ -84,7 +87,7 @@ void Emitter::EmitFailure(sdk::Stream stream, const Lookup& lookup, std::string_
 
 void Emitter::Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_ns, const probe_endpoint_t& sender) {
   span_.Start(lookup.kind, lookup.exchange);
-  span_.Times(lookup.start_ns, end_ns);
+  span_.Times(lookup.start_ns, std::max(lookup.start_ns, end_ns));  // a record's time is taken behind its place
   const std::string_view question = NameText(lookup.wire_name(), span_.scratch());
   span_.Name(SpanName(lookup, question, span_.scratch()));
   span_.String(keys_.question_name, question);

@@ -40,7 +40,8 @@ class Emitter {
  public:
   explicit Emitter(const Keys& keys) : keys_(keys) {}
 
-  static std::uint64_t Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query);
+  static std::uint64_t Begin(sdk::Stream stream, probe_span_kind kind, const sdk::Arrival& query,
+                             std::uint64_t start_ns);
   /// Answered. `sender`: by another address than was asked; nullptr: by that.
   void Emit(sdk::Stream stream, const Lookup& lookup, const Message& response, std::uint64_t end_ns,
             const probe_endpoint_t* sender = nullptr);

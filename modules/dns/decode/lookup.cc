@@ -39,6 +39,10 @@ bool SameQuestion(const Lookup& lookup, const Message& message) {
 
 }  // namespace
 
+bool AsksFor(const Question& question, std::string_view wire_name, std::uint16_t class_) {
+  return ((class_ ^ question.class_) & kClassMask) == 0 && SameName(wire_name, question.wire_name());
+}
+
 Lookup* Lookups::Add(sdk::Stream stream, Socket& socket, const LookupKey& key) {
   const Question& question = key.message.question;
   void* memory = stream.Alloc(sizeof(Lookup) + question.name_size);
@@ -56,7 +60,7 @@ Lookup* Lookups::Add(sdk::Stream stream, Socket& socket, const LookupKey& key) {
   Lookup*& row = socket.RowOf(made->id);
   made->next = row;
   row = made;
-  Append(*made);
+  by_age_.Append(*made);
   return made;
 }
 
@@ -72,7 +76,7 @@ Lookup* Lookups::Find(Socket& socket, const LookupKey& key) {
 }
 
 bool Lookups::IsAbout(const Lookup& lookup, const Question& question) {
-  return ((lookup.class_ ^ question.class_) & kClassMask) == 0 && SameName(lookup.wire_name(), question.wire_name());
+  return AsksFor(question, lookup.wire_name(), lookup.class_);
 }
 
 void Lookups::Doubt(Socket& socket, probe_span_kind kind) {
@@ -83,33 +87,21 @@ void Lookups::Doubt(Socket& socket, probe_span_kind kind) {
 void Lookups::Renew(Lookup& lookup, std::uint64_t now_ns) {
   lookup.last_ns = now_ns;
   ++lookup.retransmissions;
-  Unlink(lookup);
-  Append(lookup);
+  by_age_.Unlink(lookup);
+  by_age_.Append(lookup);
 }
 
 void Lookups::Remove(sdk::Stream stream, Lookup& lookup) {
   Lookup** at = &lookup.socket->RowOf(lookup.id);
   while (*at != &lookup) at = &(*at)->next;
   *at = lookup.next;
-  Unlink(lookup);
+  by_age_.Unlink(lookup);
   stream.Free(&lookup, sizeof(Lookup) + lookup.name_size);
 }
 
 Lookup* Lookups::AnyOf(Socket& socket) {
   const auto found = std::find_if(socket.rows.begin(), socket.rows.end(), [](Lookup* row) { return row != nullptr; });
   return found == socket.rows.end() ? nullptr : *found;
-}
-
-void Lookups::Append(Lookup& lookup) {
-  lookup.older = newest_;
-  lookup.newer = nullptr;
-  (newest_ == nullptr ? oldest_ : newest_->newer) = &lookup;
-  newest_ = &lookup;
-}
-
-void Lookups::Unlink(Lookup& lookup) {
-  (lookup.older == nullptr ? oldest_ : lookup.older->newer) = lookup.newer;
-  (lookup.newer == nullptr ? newest_ : lookup.newer->older) = lookup.older;
 }
 
 }  // namespace probed::mod::dns

@@ -12,6 +12,7 @@
 #include "api/sdk/framed_stream.h"
 #include "api/sdk/host.h"
 #include "modules/dns/config.h"
+#include "modules/dns/decode/by_age.h"
 #include "modules/dns/decode/types.h"
 
 namespace probed::mod::dns {
@@ -21,6 +22,7 @@ struct Socket;
 /// The way of a message here, and the other end of it.
 struct Arrival : sdk::Arrival {
   probe_endpoint_t peer{};
+  std::uint32_t thread_id = 0;  // that sent or read it, its last byte
 };
 
 struct Lookup {
@@ -47,20 +49,33 @@ struct Lookup {
   bool over_stream = false;
   bool doubtful = false;  // bytes were lost that may have been the response
 
-  /// Of a whole zone: no lookup, and answered by many messages. It is kept to know those by.
-  bool is_transfer() const { return type == kTypeIxfr || type == kTypeAxfr; }
+  /// It is kept to know its answers by.
+  bool is_transfer() const { return IsTransfer(type); }
   std::string_view wire_name() const { return {reinterpret_cast<const char*>(this + 1), name_size}; }
 };
 
 /// State of a stream or of a socket of datagrams. Plain data: zeroed memory is a socket without lookups.
 struct Socket {
   static constexpr std::size_t kRows = 16;
+  static constexpr std::size_t kAnswered = 8;
   std::array<Lookup*, kRows> rows{};                 // by id
   std::array<sdk::FramedDirection, 2> directions{};  // of a stream, by enum probe_direction
+  std::array<std::uint64_t, kAnswered> answered{};   // by id: which was answered last, and when
   std::uint32_t undecodable = 0;                     // records since the last message, while there was none at all
+  std::uint32_t early = 0;                           // answers that wait for their questions
   bool spoke = false;                                // a message was seen on this stream
 
   Lookup*& RowOf(std::uint16_t id) { return rows[id % kRows]; }
+  void NoteAnswered(std::uint16_t id, std::uint64_t now_ns) {
+    answered[id % kAnswered] = (now_ns & kTimeOfAnswer) | id;
+  }
+  bool WasAnswered(std::uint16_t id, std::uint64_t since_ns) const {
+    const std::uint64_t last = answered[id % kAnswered];
+    return last != 0 && static_cast<std::uint16_t>(last) == id && (last & kTimeOfAnswer) >= (since_ns & kTimeOfAnswer);
+  }
+
+ private:
+  static constexpr std::uint64_t kTimeOfAnswer = ~std::uint64_t{0xffff};  // where the id is, 66 us are left out
 };
 
 /// What a response, or the same query once more, must have in common with a lookup.
@@ -69,6 +84,9 @@ struct LookupKey {
   probe_span_kind kind;
   const probe_endpoint_t& peer;
 };
+
+/// Whether the question asks for this name in this class.
+bool AsksFor(const Question& question, std::string_view wire_name, std::uint16_t class_);
 
 /// All open lookups of a shard. [shard]
 class Lookups {
@@ -87,14 +105,10 @@ class Lookups {
   /// Any lookup of the socket, or nullptr.
   static Lookup* AnyOf(Socket& socket);
   /// The one that was sent longest ago, or nullptr.
-  Lookup* oldest() const { return oldest_; }
+  Lookup* oldest() const { return by_age_.oldest(); }
 
  private:
-  void Append(Lookup& lookup);
-  void Unlink(Lookup& lookup);
-
-  Lookup* oldest_ = nullptr;
-  Lookup* newest_ = nullptr;
+  ByAge<Lookup> by_age_;  // by when they were sent last
 };
 
 }  // namespace probed::mod::dns

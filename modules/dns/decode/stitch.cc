@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/dns/decode/stitch.h"
 
+#include <algorithm>
+
 #include "api/sdk/close_failure.h"
 #include "modules/dns/decode/parse.h"
 
@@ -28,6 +30,12 @@ std::string_view FailureOf(const Lookup& lookup, std::uint32_t close_reason) {
   return lookup.over_stream ? sdk::CloseFailure(close_reason) : kTimeout;
 }
 
+/// When a question was sent whose answer was read before it was seen is not known: before that. Such a lookup lasts no
+/// time, unless the answer's record merely was the first of the two in the ring.
+std::uint64_t StartOf(const Arrival& question, const EarlyAnswer* answer) {
+  return answer == nullptr ? question.begin_ns : std::min(question.begin_ns, answer->arrival.end_ns);
+}
+
 }  // namespace
 
 Arrival Stitcher::ArrivalOf(const probe_datagram_t& datagram) {
@@ -38,7 +46,8 @@ Arrival Stitcher::ArrivalOf(const probe_datagram_t& datagram) {
            .generation = datagram.generation,
            .direction = datagram.direction,
            .cause = datagram.cause},
-          datagram.peer};
+          datagram.peer,
+          datagram.thread_id};
 }
 
 void Stitcher::OnDatagram(sdk::Stream stream, Socket& socket, const probe_datagram_t& datagram) {
@@ -57,28 +66,39 @@ probe_reason Stitcher::OnMessage(sdk::Stream stream, Socket& socket, std::string
 }
 
 probe_reason Stitcher::OnQuery(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key) {
-  const Config& config = *configs_.Find(arrival.generation);
-  if (key.kind == PROBE_SPAN_SERVER && !config.server_spans) return PROBE_IGNORED_CONFIGURED;
+  if (key.kind == PROBE_SPAN_SERVER && !configs_.Find(arrival.generation)->server_spans)
+    return PROBE_IGNORED_CONFIGURED;
   const bool over_stream = socket.directions[arrival.direction].started;
   if (Lookup* again = over_stream ? nullptr : Lookups::Find(socket, key); again != nullptr) {
     lookups_.Renew(*again, arrival.end_ns);
     return kUsed;
   }
+  EarlyAnswer* answer = socket.early == 0 ? nullptr : early_.Find(socket, key, arrival);
   Lookup* lookup = lookups_.Add(stream, socket, key);
   const bool transfer = lookup != nullptr && lookup->is_transfer();
-  const std::uint64_t exchange = transfer ? 0 : Emitter::Begin(stream, key.kind, arrival);
+  const std::uint64_t start_ns = StartOf(arrival, answer);
+  const std::uint64_t exchange = transfer ? 0 : Emitter::Begin(stream, key.kind, arrival, start_ns);
   if (lookup == nullptr) {
     stream.Abort(exchange, PROBE_EVICTED_MEMORY);
     return kUsed;
   }
   lookup->exchange = exchange;
-  lookup->config = &config;
+  lookup->config = configs_.Find(arrival.generation);
   lookup->generation = arrival.generation;
-  lookup->start_ns = arrival.begin_ns;
+  lookup->start_ns = start_ns;
   lookup->last_ns = arrival.end_ns;
   lookup->over_stream = over_stream;
   pins_.Pin(arrival.generation);
+  if (answer != nullptr) EndEarly(stream, *lookup, *answer);
   return transfer ? PROBE_IGNORED_CONFIGURED : kUsed;
+}
+
+void Stitcher::EndEarly(sdk::Stream stream, Lookup& lookup, EarlyAnswer& answer) {
+  answer.Restore(message_);  // of the question, which is at hand, the lookup has what is needed
+  emitter_.Emit(stream, lookup, message_, answer.arrival.end_ns);
+  lookup.socket->NoteAnswered(lookup.id, lookup.last_ns);
+  Remove(stream, lookup);
+  early_.Remove(stream, answer);
 }
 
 probe_reason Stitcher::OnResponse(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key) {
@@ -90,12 +110,29 @@ probe_reason Stitcher::OnResponse(sdk::Stream stream, Socket& socket, const Arri
   if (lookup != nullptr) {
     emitter_.Emit(stream, *lookup, message_, arrival.end_ns);
     Remove(stream, *lookup);
+    socket.NoteAnswered(message_.id, arrival.end_ns);
     return kUsed;
   }
   if (key.kind == PROBE_SPAN_SERVER && !configs_.Find(arrival.generation)->server_spans)
     return PROBE_IGNORED_CONFIGURED;
-  stream.Abort(Emitter::Begin(stream, key.kind, arrival), PROBE_ABORTED_UNMATCHED);
+  OnUnmatched(stream, socket, arrival, key);
   return kUsed;
+}
+
+void Stitcher::OnUnmatched(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key) {
+  const bool over_stream = socket.directions[arrival.direction].started;
+  if (EarlyAnswers::MayBeEarly(socket, key, arrival) && (over_stream || !early_.Has(socket, message_))) {
+    if (EarlyAnswer* in_the_way = early_.InTheWay(socket); in_the_way != nullptr) GiveUp(*in_the_way);
+    if (early_.Keep(stream, socket, message_, arrival)) return;
+  }
+  stream.Abort(Emitter::Begin(stream, key.kind, arrival, arrival.begin_ns), PROBE_ABORTED_UNMATCHED);
+}
+
+void Stitcher::GiveUp(EarlyAnswer& answer) {
+  const sdk::Stream stream = host_.Wrap(answer.stream);
+  stream.Abort(Emitter::Begin(stream, PROBE_SPAN_CLIENT, answer.arrival, answer.arrival.begin_ns),
+               PROBE_ABORTED_UNMATCHED);
+  early_.Remove(stream, answer);
 }
 
 void Stitcher::Remove(sdk::Stream stream, Lookup& lookup) {
@@ -132,12 +169,15 @@ void Stitcher::OnClose(sdk::Stream stream, Socket& socket, std::uint32_t reason,
     if (!lookup->is_transfer()) EndAtClose(stream, *lookup, reason, ktime_ns);
     Remove(stream, *lookup);
   }
+  while (EarlyAnswer* answer = early_.AnyOf(socket)) GiveUp(*answer);
 }
 
 // In the order in which they were sent: behind a lookup with a longer timeout of an older configuration, one with a
 // shorter one waits for it.
 void Stitcher::OnTick(std::uint64_t now_ns) {
   ForgetUnanswered(now_ns);
+  early_.Tick();
+  while (EarlyAnswer* answer = early_.Overdue()) GiveUp(*answer);
   for (Lookup* lookup = lookups_.oldest(); lookup != nullptr; lookup = lookups_.oldest()) {
     const std::uint64_t end_ns = lookup->last_ns + lookup->config->timeout_ns;
     if (end_ns > now_ns) return;

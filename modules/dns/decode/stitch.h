@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: The probed authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rules: which message begins a lookup, which one ends it, and what becomes of those that nobody answers
-// (stitch.cc); how messages are found in a stream (stitch_stream.cc); and multicast, where all is different
-// (stitch_multicast.cc). One per shard. [shard]
+// The rules: which message begins a lookup, which one ends it, what becomes of those that nobody answers, and of
+// answers that nobody seems to have asked for (stitch.cc); how messages are found in a stream (stitch_stream.cc); and
+// multicast, where all is different (stitch_multicast.cc). One per shard. [shard]
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "api/sdk/generations.h"
 #include "api/sdk/host.h"
 #include "modules/dns/bpf/dns_classify.h"
+#include "modules/dns/decode/early.h"
 #include "modules/dns/decode/emit.h"
 #include "modules/dns/decode/lookup.h"
 
@@ -37,6 +38,11 @@ class Stitcher : public sdk::FramedReader<Stitcher, Socket> {
   probe_reason OnMessage(sdk::Stream stream, Socket& socket, std::string_view bytes, const Arrival& arrival);
   probe_reason OnQuery(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key);
   probe_reason OnResponse(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key);
+  /// The answer came first.
+  void EndEarly(sdk::Stream stream, Lookup& lookup, EarlyAnswer& answer);
+  /// An answer without a lookup: kept, or counted.
+  void OnUnmatched(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key);
+  void GiveUp(EarlyAnswer& answer);
   void EndUnanswered(sdk::Stream stream, Lookup& lookup, std::string_view error, std::uint64_t end_ns);
   void EndAtClose(sdk::Stream stream, Lookup& lookup, std::uint32_t reason, std::uint64_t ktime_ns);
   void Remove(sdk::Stream stream, Lookup& lookup);
@@ -66,6 +72,7 @@ class Stitcher : public sdk::FramedReader<Stitcher, Socket> {
   Emitter emitter_;
   Lookups lookups_;
   Lookups multicast_;  // those of multicast
+  EarlyAnswers early_;
   const sdk::Generations<Config>& configs_;
   sdk::ShardHost host_;
   Message message_;  // at hand: too large to be made anew each time

@@ -89,7 +89,7 @@ void Stitcher::Ask(sdk::Stream stream, Socket& socket, const probe_datagram_t& d
   }
   message_.id = 0;
   message_.question = question;
-  const std::uint64_t exchange = Emitter::Begin(stream, PROBE_SPAN_CLIENT, ArrivalOf(datagram));
+  const std::uint64_t exchange = Emitter::Begin(stream, PROBE_SPAN_CLIENT, ArrivalOf(datagram), datagram.ktime_ns);
   Lookup* lookup = multicast_.Add(stream, socket, {message_, PROBE_SPAN_CLIENT, datagram.peer});
   if (lookup == nullptr) return stream.Abort(exchange, PROBE_EVICTED_MEMORY);
   lookup->exchange = exchange;

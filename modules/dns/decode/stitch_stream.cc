@@ -37,7 +37,7 @@ std::size_t Stitcher::Search(Reading& r, std::string_view view) {
 
 probe_reason Stitcher::OnFramed(Reading& r, std::string_view bytes, const sdk::Arrival& arrival, bool) {
   const probe_open_t* open = r.stream.Open();
-  const Arrival from{arrival, open == nullptr ? probe_endpoint_t{} : open->peer};
+  const Arrival from{arrival, open == nullptr ? probe_endpoint_t{} : open->peer, r.segment->thread_id};
   const probe_reason reason = OnMessage(r.stream, r.state, bytes, from);
   r.state.spoke |= reason != PROBE_UNDECODABLE_MALFORMED;
   return reason;

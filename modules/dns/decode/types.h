@@ -15,6 +15,8 @@ namespace probed::mod::dns {
 
 inline constexpr std::uint16_t kTypeIxfr = 251;
 inline constexpr std::uint16_t kTypeAxfr = 252;
+/// Of a whole zone: no lookup, and answered by many messages.
+constexpr bool IsTransfer(std::uint16_t type) { return type == kTypeIxfr || type == kTypeAxfr; }
 inline constexpr std::size_t kMaxName = 255;  // bytes of a name on the wire (RFC 1035, section 2.3.4)
 
 /// Question of a message, its name uncompressed: labels with their lengths in front, an empty one at the end.

@@ -145,6 +145,7 @@ TEST_F(DnsStitch, CountsAResponseWithoutItsQuery) {
   Receive(Response("a"));
   Send(Query("a"));
   Receive(Response("b"));
+  for (int i = 0; i < 2; ++i) driver.Tick(stream.now_ns);
   EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_UNMATCHED), 2U);
   EXPECT_TRUE(driver.host.spans.empty());
   EXPECT_EQ(driver.host.in_flight(), 1U);

@@ -235,6 +235,7 @@ TEST_F(DnsStream, EndsALookupThatNobodyAnswers) {
   driver.Tick(stream.now_ns + 5000 * kMs);
   EXPECT_EQ(Seen(), std::vector<std::string>{"a  ? timeout"});
   Receive(Framed(Response("a")));
+  for (int i = 0; i < 2; ++i) driver.Tick(stream.now_ns);
   EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_UNMATCHED), 1U);
 }
 
@@ -280,6 +281,7 @@ TEST_F(DnsStream, KeepsTheAnswersThatStandBeforeAHole) {
   Receive(answer.substr(160) + Framed(Response("b")));
   EXPECT_EQ(Seen(), std::vector<std::string>{"a [192.0.2.1] NOERROR -"});
   EXPECT_EQ(driver.host.spans.at(0).end_ns, stream.now_ns);
+  for (int i = 0; i < 2; ++i) driver.Tick(stream.now_ns);
   EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_UNMATCHED), 1U);  // the boundary behind it is known
 }
 

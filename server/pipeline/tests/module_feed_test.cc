@@ -28,6 +28,7 @@ using ::testing::SizeIs;
 /// What the module does with a segment; set by the test.
 std::function<void(probe_stream_t*, const probe_segment_t&)> on_segment;
 std::vector<std::uint32_t> closes;  // reasons
+int ticks = 0;
 
 probe_module_entry_t ToyEntry() {
   static probe_module module;
@@ -53,6 +54,7 @@ probe_module_entry_t ToyEntry() {
   entry.on_close = [](probe_shard_t*, probe_stream_t*, void**, std::uint32_t reason, std::uint64_t) {
     closes.push_back(reason);
   };
+  entry.on_tick = [](probe_shard_t*, std::uint64_t) { ++ticks; };
   return entry;
 }
 
@@ -61,6 +63,7 @@ class ModuleFeedTest : public ::testing::Test {
   ModuleFeedTest() {
     on_segment = [](probe_stream_t*, const probe_segment_t&) {};
     closes.clear();
+    ticks = 0;
     EXPECT_TRUE(feed_.Start(*instance_, 0).ok());
   }
   static pb_record Record(__u8 type) {
@@ -127,6 +130,48 @@ TEST_F(ModuleFeedTest, DecodesUpToAMoment) {
   EXPECT_THAT(seen, ElementsAre(10, 20, 30));
   EXPECT_FALSE(feed_.PublishAll());
   EXPECT_EQ(feed_.ledger().gaps, 0U);
+}
+
+TEST_F(ModuleFeedTest, TicksTwiceBehindTheLastRecordAndThenNoMore) {
+  EXPECT_FALSE(feed_.wants_ticks());
+  feed_.Tick(1);
+  EXPECT_EQ(ticks, 0);
+  for (int record = 1; record <= 2; ++record) {
+    Segment("bytes");
+    for (int i = 0; i < 4; ++i) feed_.Tick(1);
+    EXPECT_EQ(ticks, 2 * record);
+    EXPECT_FALSE(feed_.wants_ticks());
+  }
+  Segment("bytes");
+  feed_.Tick(1);
+  Segment("bytes");
+  for (int i = 0; i < 4; ++i) feed_.Tick(1);
+  EXPECT_EQ(ticks, 4 + 1 + 2);
+}
+
+TEST_F(ModuleFeedTest, TicksWhileAnExchangeIsOpen) {
+  std::uint64_t exchange = 0;
+  probe_stream_t* asked = nullptr;
+  on_segment = [&](probe_stream_t* stream, const probe_segment_t&) {
+    probe_exchange_t begun{};
+    begun.struct_size = sizeof(begun);
+    asked = stream;
+    exchange = host().exchange_begin(stream, &begun);
+  };
+  Segment("bytes");
+  for (int i = 0; i < 5; ++i) feed_.Tick(1);
+  EXPECT_EQ(ticks, 5);
+  host().exchange_abort(asked, exchange, PROBE_ABORTED_CLOSE);
+  EXPECT_FALSE(feed_.wants_ticks());
+}
+
+TEST_F(ModuleFeedTest, WithoutItsModuleNothingTicks) {
+  Segment("bytes");
+  EXPECT_TRUE(feed_.wants_ticks());
+  feed_.Stop(0);
+  EXPECT_FALSE(feed_.wants_ticks());
+  feed_.Tick(1);
+  EXPECT_EQ(ticks, 0);
 }
 
 TEST_F(ModuleFeedTest, BooksARecordUnderTheReasonGiven) {

@@ -7,6 +7,7 @@
 //   control: 0x01 direction   0x02 a tick of an hour before it   0x04 cut by a third   0x08 another peer; a hole before
 //            0x10 a header of a query in front                   0x20 one of a response
 //            0x40 of the stream; with 0x10 or 0x20 its length in front
+//            0x80 by another thread
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ void FeedStream(StreamDriver& stream, std::uint8_t control, std::string_view byt
 
 void FeedRecord(Driver& driver, StreamDriver& stream, std::uint8_t control, std::string_view bytes) {
   if ((control & 0x02U) != 0) driver.Tick(stream.now_ns += kHourNs);
+  stream.thread_id = (control & 0x80U) != 0 ? 1235 : 1234;
   if ((control & 0x40U) != 0) return FeedStream(stream, control, bytes);
   const std::string datagram = InFront(control).append(bytes);
   const auto cut = static_cast<std::uint32_t>((control & 0x04U) != 0 ? datagram.size() / 3 : 0);
