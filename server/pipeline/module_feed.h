@@ -148,9 +148,9 @@ class ModuleFeed {
   FeedLedger ledger_;
   std::uint64_t memory_ = 0;
   exporter::WireWriter scratch_;
-  std::uint64_t segment_offset_ = 0;  // of the record being decoded
-  std::uint64_t ticked_position_ = 0;         // of the ring, at the last tick
-  std::uint32_t idle_ticks_ = kIdleTicks;     // since the last record
+  std::uint64_t segment_offset_ = 0;       // of the record being decoded
+  std::uint64_t ticked_position_ = 0;      // of the ring, at the last tick
+  std::uint32_t idle_ticks_ = kIdleTicks;  // since the last record
   std::optional<std::uint32_t> record_reason_;
 };
 
