@@ -153,6 +153,27 @@ class DnsClients(DnsCase):
     def test_exact_under_load_over_tcp(self):
         self.load("tcp", 100_000 if FULL else 10_000, 5000)
 
+    def race(self, transport):
+        """Thousands of lookups, of which some, how many is left to the machine, are answered before the kernel tells of the
+        question: they have no length."""
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest("there is one processor")
+        self.unbound()  # so that there is a server to leave out
+        daemon = self.dns_daemon(self.clients_only())
+        done = self.run_client([peers.build_c(self, "dns_race", "-lpthread"), transport, 5000])
+        self.assertEqual(done.stdout, "5000 answered\n", done.stderr)
+        found = self.exact(daemon, 5000)
+        self.assertTrue(all(span.end_ns >= span.start_ns for span in found))
+        self.assertEqual(self.total(daemon, "aborted.unmatched"), 0)
+        if all(span.end_ns > span.start_ns for span in found):
+            self.skipTest("nothing was answered that early: this kernel does not interrupt a send")
+
+    def test_answered_before_the_question_is_seen(self):
+        self.race("udp")
+
+    def test_answered_before_the_question_is_seen_over_tcp(self):
+        self.race("tcp")
+
     def test_durations(self):
         """At a server that takes its time each lookup lies inside of what the client itself saw, ends behind the moment
         when the server answered, and lasts as long as that took."""

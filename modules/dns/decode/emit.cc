@@ -87,7 +87,7 @@ void Emitter::EmitFailure(sdk::Stream stream, const Lookup& lookup, std::string_
 
 void Emitter::Start(sdk::Stream stream, const Lookup& lookup, std::uint64_t end_ns, const probe_endpoint_t& sender) {
   span_.Start(lookup.kind, lookup.exchange);
-  span_.Times(lookup.start_ns, std::max(lookup.start_ns, end_ns));  // a record's time is taken behind its place
+  span_.Times(lookup.start_ns, end_ns);
   const std::string_view question = NameText(lookup.wire_name(), span_.scratch());
   span_.Name(SpanName(lookup, question, span_.scratch()));
   span_.String(keys_.question_name, question);
