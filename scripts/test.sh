@@ -26,7 +26,7 @@ for argument in "$@"; do
 done
 
 export LOGS=$PWD/build/logs
-mkdir -p "$LOGS"
+rm -rf "$LOGS" && mkdir -p "$LOGS"
 export JOBS=${PROBED_JOBS:-$(nproc)}
 
 configure_and_build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$JOBS"; }
@@ -71,16 +71,19 @@ run_live() {
   fi
 }
 
-run_kernels() {
-  if ! command -v qemu-system-x86_64 >/dev/null; then skip_check kernels "qemu-system-x86_64 is not installed"; return; fi
+# As run_queue reads them: of both kernels, the longer one first.
+kernel_checks() {
   local checks="check attach tls datagrams" check version
+  if ! command -v qemu-system-x86_64 >/dev/null; then return; fi
   if [ "$1" = full ]; then checks+=" sql kafka"; fi
   for check in $checks; do
-    for version in 6.12 6.1; do  # the longer one first
-      queue_check "kernels-$check-$version" tests/kernels/"$check.sh" $version build/dev "$1"
-    done
+    for version in 6.12 6.1; do echo "kernels-$check-$version tests/kernels/$check.sh $version build/dev $1"; done
   done
-  finish_queue
+}
+finish_kernels() {
+  if [ "$mode" = full ]; then kernel_checks full | run_queue >"$LOGS/kernels"; fi
+  if [ ! -s "$LOGS/kernels" ]; then skip_check kernels "qemu-system-x86_64 is not installed"; fi
+  count_queue <"$LOGS/kernels"
 }
 
 # The figures of docs/benchmarks.md: a release build, the programs of tests/bench beside it.
@@ -123,12 +126,16 @@ build_sanitized() {
   cmake --preset asan-ubsan &&
     cmake --build --preset asan-ubsan -j "$JOBS" --target $(unit_tests build/asan-ubsan -E "$NOT_SANITIZED")
 }
-# Beside the live tests, which wait more than they compute.
-start_address_sanitizer() {
-  if [ "$mode" = ci ]; then start_check build-asan-ubsan test_sanitized; fi
+# Beside the live tests, which wait more than they compute: the sanitizers, then the virtual machines.
+start_beside_live() {
+  if [ "$mode" = ci ]; then start_check build-asan-ubsan check_beside_live; fi
 }
-test_sanitized() {
-  build_sanitized && log_ctest unit-asan-ubsan build/asan-ubsan -L unit -E "$NOT_SANITIZED" -j "$JOBS"
+check_beside_live() {
+  local status=0
+  build_sanitized || status=$?
+  [ $status -ne 0 ] || log_ctest unit-asan-ubsan build/asan-ubsan -L unit -E "$NOT_SANITIZED" -j "$JOBS"
+  kernel_checks ci | run_queue >"$LOGS/kernels"
+  return $status
 }
 finish_address_sanitizer() {
   if [ "$mode" = full ]; then run_sanitizer asan-ubsan; return; fi
@@ -150,11 +157,11 @@ if run_check build-dev build_dev; then
   run_ctest conformance build/dev -L conformance
   if [ "$mode" != quick ]; then
     run_ctest integration build/dev -L integration
-    start_address_sanitizer
+    start_beside_live
     run_live
-    run_kernels "$mode"
     run_check clang-tidy check_tidy
     finish_address_sanitizer
+    finish_kernels
   fi
 fi
 if [ "$mode" = full ]; then

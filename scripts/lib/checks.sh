@@ -36,25 +36,33 @@ finish_check() {
   count_check "$1" $((SECONDS - began)) "$status"
 }
 
-# queue_check NAME COMMAND...: one check beside others, as soon as one of as many places as there are CPUs is free;
-# finish_queue waits for those that still run.
-declare -A queued=() queued_at=()
-queue_check() {
-  local name=$1
-  shift
-  while [ ${#queued[@]} -ge "$(nproc)" ]; do finish_queued; done
-  "$@" >"$LOGS/$name.log" 2>&1 </dev/null &
-  queued[$!]=$name
-  queued_at[$!]=$SECONDS
+# run_queue < lines of "NAME COMMAND...": as many at a time as there are CPUs. Prints "NAME SECONDS STATUS" of each when it
+# ends, for count_queue, which may come much later: the queue itself may run beside other checks.
+run_queue() {
+  local -A names=() began=()
+  local name command
+  while read -r name command; do
+    while [ ${#names[@]} -ge "$(nproc)" ]; do end_one; done
+    # shellcheck disable=SC2086
+    $command >"$LOGS/$name.log" 2>&1 </dev/null &
+    names[$!]=$name
+    began[$!]=$SECONDS
+  done
+  while [ ${#names[@]} -gt 0 ]; do end_one; done
 }
-finish_queue() { while [ ${#queued[@]} -gt 0 ]; do finish_queued; done; }
-finish_queued() {
-  local pid name status=0
-  wait -n -p pid "${!queued[@]}" || status=$?
-  name=${queued[$pid]}
-  unset "queued[$pid]"
-  printf '%-28s ' "$name"
-  count_check "$name" $((SECONDS - queued_at[$pid])) "$status"
+# In run_queue, whose variables it uses.
+end_one() {
+  local pid status=0
+  wait -n -p pid "${!names[@]}" || status=$?
+  echo "${names[$pid]} $((SECONDS - began[$pid])) $status"
+  unset "names[$pid]"
+}
+count_queue() {
+  local name seconds status
+  while read -r name seconds status; do
+    printf '%-28s ' "$name"
+    count_check "$name" "$seconds" "$status"
+  done
 }
 
 count_check() {

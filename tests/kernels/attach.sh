@@ -12,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 printf 'GET /flipped HTTP/1.1\r\nHost: flipped\r\n\r\n' |
   python3 -c 'import sys; sys.stdout.buffer.write(bytes(byte ^ 0x5a for byte in sys.stdin.buffer.read()))' > "$work/request"
-"$here/run_vm.sh" "$version" "$here/attach_init.sh" --fast --timeout 400 --build "$build" \
+"$here/run_vm.sh" "$version" "$here/attach_init.sh" --fast --timeout 1000 --build "$build" \
   --add "$build/fixture_modules/attach_probe.so=/modules/attach_probe.so" \
   --add "$build/fixture_programs/attach_caller=/bin/attach_caller" \
   --add "$build/fixture_programs/flip_server=/bin/flip_server" \

@@ -12,7 +12,7 @@ build=${2:?build folder}
 mode=${3:-ci}
 case $mode in
   full) requests=50000 rounds=200 kept=10000 fresh=2000 timeout=1800 ;;
-  *) requests=2000 rounds=5 kept=2000 fresh=1000 timeout=700 ;;
+  *) requests=2000 rounds=5 kept=2000 fresh=1000 timeout=1500 ;;
 esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 backends_of "$version" > "$work/backends"
 for index in $(seq 0 9); do echo "n$index.www.test A"; done > "$work/names"
 gcc -std=c11 -O2 -o "$work/dns_vectors" "$here/../e2e/servers/dns_vectors.c"
-"$here/run_vm.sh" "$version" "$here/datagrams_init.sh" --fast --timeout 400 --build "$build" \
+"$here/run_vm.sh" "$version" "$here/datagrams_init.sh" --fast --timeout 1000 --build "$build" \
   --add "$work/backends=/etc/backends" --add "$here/unbound.conf=/etc/unbound.conf" \
   --add "$work/dns_vectors=/bin/dns_vectors" --add "$work/names=/etc/names" --add "$(command -v dnsperf)=/bin/dnsperf" \
   --add "$(PATH=$PATH:/usr/sbin command -v unbound)=/bin/unbound"

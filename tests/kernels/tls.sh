@@ -20,7 +20,7 @@ if go=$(PATH=$PATH:/usr/local/go/bin command -v go); then
   CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local "$go" build -ldflags "-s -w" -o "$work/https" "$here/../e2e/servers/https.go"
   https=(--add "$work/https=/bin/https")
 fi
-"$here/run_vm.sh" "$version" "$here/tls_init.sh" --fast --timeout 400 --build "$build" \
+"$here/run_vm.sh" "$version" "$here/tls_init.sh" --fast --timeout 1000 --build "$build" \
   --add "$work/nginx.conf=/etc/nginx.conf" --add "$work/cert.pem=/etc/cert.pem" --add "$work/key.pem=/etc/key.pem" \
   --add /etc/ssl/openssl.cnf=/usr/lib/ssl/openssl.cnf \
   --add "$(command -v openssl)=/bin/openssl" "${https[@]}" \
