@@ -47,10 +47,15 @@ static __always_inline bool pb_gather_bytes(struct pb_segment *segment, struct p
 }
 
 /* The calling thread's call is one of this direction; what it did in the other one is over. */
-static __always_inline void pb_gather_begin(struct pb_gather *gather, __u32 direction) {
-  const __u64 thread = bpf_get_current_pid_tgid();
-  gather->thread[direction] = thread;
-  if (gather->thread[!direction] == thread) gather->thread[!direction] = 0;
+static __always_inline void pb_asker_note(struct pb_stream *stream, __u32 direction) {
+  const __u32 thread = (__u32)bpf_get_current_pid_tgid();
+  stream->thread[direction] = thread;
+  if (stream->thread[!direction] == thread) stream->thread[!direction] = 0;
+}
+
+/* Which direction the calling thread's call was noted for. */
+static __always_inline __u32 pb_asker_direction(const struct pb_stream *stream) {
+  return stream->thread[PB_SENT] == (__u32)bpf_get_current_pid_tgid();
 }
 
 /* What pb_unowned below does, but for the index of the message. */
@@ -82,7 +87,7 @@ static __always_inline __u32 pb_unowned_look(struct pb_segment *segment, struct 
     line->fault++;
     return PB_DONE;
   }
-  pb_gather_begin(gather, direction);
+  pb_asker_note(&state->raw, direction);
   state->raw.taken[direction] = 1;
   return first * PB_SLOT_PROGRAMS + PB_CLASSIFY;
 }

@@ -27,8 +27,9 @@ struct pb_stream {
   __u16 shard;            /* of the cookie */
   __u8 seen[2];           /* wire_end and end mean something */
   __u32 taken[2];         /* of a direction's call under way, which is in end[] already: 1 + bytes other owners had */
-  __u64 route;  /* pb_route_make: what becomes of further calls; one word, so that it is read and written whole */
-  __u64 end[2]; /* offset after the last byte seen */
+  __u32 thread[2]; /* whose call is the last one of the direction: so a classifier knows which one it is asked about */
+  __u64 route;     /* pb_route_make: what becomes of further calls; one word, so that it is read and written whole */
+  __u64 end[2];    /* offset after the last byte seen */
   __u64 scratch[PB_SCRATCH_BYTES / 8];
 };
 
@@ -66,7 +67,6 @@ struct pb_gather {
   __u32 length[2];
   __u32 held[2];   /* of them, bytes of earlier segments: not yet shipped to anybody */
   __u64 offset[2]; /* of the first gathered byte */
-  __u64 thread[2]; /* whose call is the last one of the direction: so a classifier knows which one it is asked about */
   __u32 more;      /* somebody wants to see more before it decides */
   __u32 reserved;
   __u8 bytes[2][PB_HEAD_BYTES * 3]; /* a third is used: room for the verifier's worst case (pb_copy_vector) */

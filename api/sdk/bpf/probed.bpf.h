@@ -246,7 +246,7 @@ static __always_inline bool probed_gather_rest(struct probed_segment *segment, _
   if (pb_copy_plain(gather->bytes[direction], PB_HEAD_BYTES, segment->at.buffer, rest, want) < want) return false;
   gather->offset[direction] = segment->at.offset + rest;
   gather->length[direction] = want;
-  pb_gather_begin(gather, direction);
+  pb_asker_note(&segment->at.state->raw, direction);
   return true;
 }
 
@@ -357,16 +357,17 @@ struct {
 } PROBED_PROGS SEC(".maps");
 #endif
 
-/* The end of the classifier chain: nobody claimed it. Waits for more bytes while somebody wants them. */
+/* The end of the classifier chain: nobody claimed it. Waits for more bytes while somebody wants them. No `gather`: the
+ * other direction, at the same moment, came to an end of its own. */
 static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *state, struct pb_gather *gather,
                                                 struct pb_control *control, __u32 direction) {
   struct pb_counters *line = pb_line(0, state->raw.shard, control->shards);
   if (line) line->unclassified++;
   direction &= 1;
   state->raw.taken[direction] = 0; /* the segment at hand ends here */
-  if (state->flags & PB_SOCK_DATAGRAM)
-    pb_message_passed();
-  else if (gather->more && gather->length[direction] < PB_HEAD_BYTES) {
+  if (state->flags & PB_SOCK_DATAGRAM) pb_message_passed();
+  if (!gather) return;
+  if (!(state->flags & PB_SOCK_DATAGRAM) && gather->more && gather->length[direction] < PB_HEAD_BYTES) {
     gather->held[direction] = gather->length[direction];
     return;
   }
@@ -374,33 +375,47 @@ static __always_inline void probed_unclassified(pb_subject *sk, struct pb_sock *
   pb_gather_drop(sk);
 }
 
+/* The program of the stream's owner; 0: there is none. */
+static __always_inline __u32 probed_owner_program(const struct pb_control *control, const struct pb_sock *state,
+                                                  __u32 direction) {
+  const __u32 slot = state->raw.slot & (PB_MAX_SLOTS - 1);
+  if (!slot || state->raw.incarnation != control->incarnation[slot]) return 0;
+  return slot * PB_SLOT_PROGRAMS + pb_program_for(state, direction);
+}
+
 /* Runs `body` on the head of the direction at hand and goes on: to the owner's segment program, to the next classifier,
- * or out. A macro, because a tail call must stand in the program itself. */
-#define PROBED_CLASSIFY(name)                                                                           \
-  static __always_inline int name##_verdict(const struct probed_head *head);                            \
-  SEC(PROBED_SECTION_RX)                                                                                \
-  PROBED_PROGRAM(name##_classify) {                                                                     \
-    struct pb_sock *state = pb_state_of(sk);                                                            \
-    struct pb_gather *gather = pb_gather_of(sk);                                                        \
-    struct pb_control *control = pb_control_get();                                                      \
-    if (!state || !gather) return 0;                                                                    \
-    const __u32 direction = gather->thread[PB_SENT] == bpf_get_current_pid_tgid();                      \
-    const struct probed_head head = {.bytes = gather->bytes[direction],                                 \
-                                     .length = gather->length[direction],                               \
-                                     .direction = direction,                                            \
-                                     .datagram = (state->flags & PB_SOCK_DATAGRAM) != 0};               \
-    const int verdict = name##_verdict(&head);                                                          \
-    if (verdict == PROBED_MINE) {                                                                       \
-      pb_stream_claim(&state->raw, cfg_slot, cfg_incarnation);                                          \
-      bpf_tail_call(ctx, &PROBED_PROGS, cfg_slot *PB_SLOT_PROGRAMS + pb_program_for(state, direction)); \
-      return 0;                                                                                         \
-    }                                                                                                   \
-    if (verdict == PROBED_MORE) gather->more = 1;                                                       \
-    const __u32 next = pb_next_classifier(control, state, cfg_slot);                                    \
-    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next *PB_SLOT_PROGRAMS + PB_CLASSIFY);                  \
-    probed_unclassified(sk, state, gather, control, direction);                                         \
-    return 0;                                                                                           \
-  }                                                                                                     \
+ * or out. Both directions may be at it at the same moment: the owner that one has found is the other's too, and the
+ * head may be gone then. A macro, because a tail call must stand in the program itself. */
+#define PROBED_CLASSIFY(name)                                                                     \
+  static __always_inline int name##_verdict(const struct probed_head *head);                      \
+  static __always_inline __u32 name##_next(struct pb_sock *state, struct pb_gather *gather,       \
+                                           struct pb_control *control, __u32 direction) {         \
+    const struct probed_head head = {.bytes = gather->bytes[direction & 1],                       \
+                                     .length = gather->length[direction & 1],                     \
+                                     .direction = direction,                                      \
+                                     .datagram = (state->flags & PB_SOCK_DATAGRAM) != 0};         \
+    const int verdict = name##_verdict(&head);                                                    \
+    if (verdict == PROBED_MINE) {                                                                 \
+      pb_stream_claim(&state->raw, cfg_slot, cfg_incarnation);                                    \
+      return cfg_slot * PB_SLOT_PROGRAMS + pb_program_for(state, direction);                      \
+    }                                                                                             \
+    if (verdict == PROBED_MORE) gather->more = 1;                                                 \
+    const __u32 next = pb_next_classifier(control, state, cfg_slot);                              \
+    return next ? next * PB_SLOT_PROGRAMS + PB_CLASSIFY : 0;                                      \
+  }                                                                                               \
+  SEC(PROBED_SECTION_RX)                                                                          \
+  PROBED_PROGRAM(name##_classify) {                                                               \
+    struct pb_sock *state = pb_state_of(sk);                                                      \
+    struct pb_gather *gather = pb_gather_of(sk);                                                  \
+    struct pb_control *control = pb_control_get();                                                \
+    if (!state) return 0;                                                                         \
+    const __u32 direction = pb_asker_direction(&state->raw);                                      \
+    const __u32 owner = probed_owner_program(control, state, direction);                          \
+    const __u32 next = owner || !gather ? owner : name##_next(state, gather, control, direction); \
+    if (next) bpf_tail_call(ctx, &PROBED_PROGS, next);                                            \
+    probed_unclassified(sk, state, gather, control, direction);                                   \
+    return 0;                                                                                     \
+  }                                                                                               \
   static __always_inline int name##_verdict(const struct probed_head *head)
 
 #define PROBED_RECORD_PROGRAM(function, name, section, way, index, name_address)                                       \
