@@ -52,7 +52,7 @@ function(probed_test name)
     set(ARG_TIMEOUT 60)
   endif()
   if(PROBED_SANITIZE) # slower by themselves, and run at idle priority
-    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 10")
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 30")
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} probed_options GTest::gmock_main)

@@ -96,8 +96,9 @@ run_cost() {
   run_check cost-native /usr/bin/python3 tests/bench/paired_run.py build/release
 }
 
+# run_sanitizer PRESET [ARGUMENT...]: arguments of ctest.
 run_sanitizer() {
-  if run_check "build-$1" configure_and_build "$1"; then run_ctest "unit-$1" "build/$1" -L unit -j "$JOBS"; fi
+  if run_check "build-$1" configure_and_build "$1"; then run_ctest "unit-$1" "build/$1" -L unit -j "$JOBS" "${@:2}"; fi
 }
 
 # CI builds a unit test once, because that takes longer than running it: with ASan and UBSan, but without those over gRPC
@@ -165,7 +166,8 @@ if run_check build-dev build_dev; then
   fi
 fi
 if [ "$mode" = full ]; then
-  run_sanitizer tsan
+  # gRPC is not built for TSan, which therefore does not see how it hands things from thread to thread.
+  run_sanitizer tsan -E "^($OVER_GRPC|export_transport_test)\$"
   run_cost
   run_fuzz
 fi
