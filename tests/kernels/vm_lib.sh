@@ -135,10 +135,10 @@ wait_bpf_objects() {
   done
 }
 
-# count PATTERN: how often it is in the file sink. wait_count PATTERN COUNT: up to 30 s for that many; prints them.
+# count PATTERN: how often it is in the file sink. wait_count PATTERN COUNT: up to two minutes for that many; prints them.
 count() { grep -o "$1" /tmp/spans.json 2>/dev/null | wc -l; }
 wait_count() {
-  for attempt in $(seq 150); do
+  for attempt in $(seq 600); do
     [ "$(count "$1")" -ge "$2" ] && break
     sleep 0.2
   done
