@@ -9,7 +9,8 @@ skipped=0
 failures=()
 declare -A beside=()
 
-# run_check NAME COMMAND...: one check; its output goes to $LOGS/NAME.log, the last lines are shown if it fails.
+# run_check NAME COMMAND...: one check; its output goes to $LOGS/NAME.log. If it fails, its lines of "FAIL" are shown,
+# and the last ones.
 run_check() {
   local name=$1 status=0 began=$SECONDS
   shift
@@ -75,7 +76,7 @@ count_check() {
   failed=$((failed + 1))
   failures+=("$name")
   printf 'FAILED  %4d s  %s\n' "$seconds" "$LOGS/$name.log"
-  tail -n 40 "$LOGS/$name.log" | sed 's/^/    | /'
+  { grep -aE '^FAIL ' "$LOGS/$name.log"; tail -n 40 "$LOGS/$name.log"; } | sed 's/^/    | /'
   return 1
 }
 
