@@ -81,7 +81,7 @@ class Driver {
   explicit Driver(const probe_module_entry_t& entry, std::string_view config = "{}") : entry_(entry) {
     if (entry.create(host.table(), &module_) != PROBE_OK) throw std::runtime_error("create failed");
     Configure(config, 1);
-    if (entry.shard_start(module_, 0, host.shard_context(), &shard_) != PROBE_OK) throw std::runtime_error("no shard");
+    StartShard();
   }
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -106,6 +106,12 @@ class Driver {
     }
     entry_.kernel_settings(prepared, &kernel);
     entry_.commit(module_, prepared, generation);
+  }
+  /// Another shard, and a host that knows of nothing that was. Streams made before are gone.
+  void Restart() {
+    entry_.shard_stop(shard_);
+    host.Forget();
+    StartShard();
   }
   StreamDriver NewStream(std::uint8_t layer = PROBE_LAYER_RAW) { return {*this, layer}; }
   std::uint32_t OldestGeneration() const { return entry_.oldest_generation(shard_); }
@@ -137,6 +143,9 @@ class Driver {
   probe_kernel_settings_t kernel{};
 
  private:
+  void StartShard() {
+    if (entry_.shard_start(module_, 0, host.shard_context(), &shard_) != PROBE_OK) throw std::runtime_error("no shard");
+  }
   std::map<std::string, std::string> Prepare(std::string_view config, probe_config_t** out) {
     std::map<std::string, std::string> errors;
     probe_error_sink_t sink{};

@@ -129,6 +129,18 @@ class FakeHost {
     return &streams_.back();
   }
 
+  /// As new, but for the interned names. No stream may be in use.
+  void Forget() {
+    exchanges.clear();
+    spans.clear();
+    points.clear();
+    logs.clear();
+    counted.clear();
+    streams_.clear();
+    used = constant_spans = aborted_ = in_flight_ = 0;
+    problem_.clear();
+  }
+
   std::uint64_t opened() const { return exchanges.size(); }
   std::uint64_t aborted() const { return aborted_; }
   std::uint64_t in_flight() const { return in_flight_; }

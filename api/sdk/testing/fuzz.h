@@ -22,6 +22,9 @@ inline void Require(bool condition, const char* what) {
   std::abort();
 }
 
+// A module is created and configured once per process, which takes longer than most inputs do. What an input can change
+// is its own: Driver::Restart().
+
 /// Hands out the records of `input`: a head of `head_bytes`, whose first byte is for `feed`, then as many bytes as
 /// `size(head)` says, or what is left. The ledger must close after each.
 template <class Size, class Feed>

@@ -58,7 +58,8 @@ void FeedRecord(Driver& driver, StreamDriver& stream, std::uint8_t control, std:
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Driver driver(probe_module_entry, R"({"server_spans":true,"duration_metric":true})");
+  static Driver driver(probe_module_entry, R"({"server_spans":true,"duration_metric":true})");
+  driver.Restart();
   StreamDriver socket = driver.NewStream();
   StreamDriver stream = driver.NewStream();
   const std::string_view input(reinterpret_cast<const char*>(data), size);

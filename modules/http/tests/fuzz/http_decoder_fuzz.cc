@@ -48,7 +48,8 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Driver driver(probe_module_entry, kConfig);
+  static Driver driver(probe_module_entry, kConfig);
+  driver.Restart();
   StreamDriver stream = driver.NewStream(size % 2 == 0 ? PROBE_LAYER_RAW : PROBE_LAYER_PLAINTEXT);
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 3 != 0) stream.Open(size % 3 == 1);

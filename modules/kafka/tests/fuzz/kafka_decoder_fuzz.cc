@@ -73,7 +73,8 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Driver driver(probe_module_entry, R"({"server_spans":true,"group_spans":true,"cluster_spans":true})");
+  static Driver driver(probe_module_entry, R"({"server_spans":true,"group_spans":true,"cluster_spans":true})");
+  driver.Restart();
   StreamDriver stream = driver.NewStream();
   if (size % 3 != 0) stream.Open();
   FeedRecords(

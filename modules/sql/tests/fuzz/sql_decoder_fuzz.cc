@@ -60,9 +60,10 @@ void FeedRecord(StreamDriver& stream, std::uint8_t control, std::string_view byt
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Driver driver(probe_module_entry,
-                R"({"server_spans":true,"returned_rows":true,"query_parameters":true,"capture_bytes":64})");
-  if (size % 5 == 0) driver.host.memory_limit = 4096;
+  static Driver driver(probe_module_entry,
+                       R"({"server_spans":true,"returned_rows":true,"query_parameters":true,"capture_bytes":64})");
+  driver.Restart();
+  driver.host.memory_limit = size % 5 == 0 ? 4096 : 64U << 20U;
   StreamDriver stream = driver.NewStream();
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (size % 2 != 0) stream.Open();
