@@ -66,8 +66,8 @@ probe_reason Stitcher::OnMessage(sdk::Stream stream, Socket& socket, std::string
 }
 
 probe_reason Stitcher::OnQuery(sdk::Stream stream, Socket& socket, const Arrival& arrival, const LookupKey& key) {
-  if (key.kind == PROBE_SPAN_SERVER && !configs_.Find(arrival.generation)->server_spans)
-    return PROBE_IGNORED_CONFIGURED;
+  const Config& config = *configs_.Find(arrival.generation);
+  if (key.kind == PROBE_SPAN_SERVER && !config.server_spans) return PROBE_IGNORED_CONFIGURED;
   const bool over_stream = socket.directions[arrival.direction].started;
   if (Lookup* again = over_stream ? nullptr : Lookups::Find(socket, key); again != nullptr) {
     lookups_.Renew(*again, arrival.end_ns);
@@ -83,7 +83,7 @@ probe_reason Stitcher::OnQuery(sdk::Stream stream, Socket& socket, const Arrival
     return kUsed;
   }
   lookup->exchange = exchange;
-  lookup->config = configs_.Find(arrival.generation);
+  lookup->config = &config;
   lookup->generation = arrival.generation;
   lookup->start_ns = start_ns;
   lookup->last_ns = arrival.end_ns;

@@ -27,7 +27,6 @@ using sdk::testing::StreamDriver;
 constexpr std::uint64_t kMs = 1'000'000;  // every record advances the time by one
 constexpr std::uint32_t kSender = 11;
 constexpr std::uint32_t kReader = 12;
-constexpr unsigned kAxfr = 252;
 constexpr std::uint32_t kMostOfSocket = EarlyAnswers::kMostOfSocket;
 constexpr std::uint32_t kMost = EarlyAnswers::kMost;
 
@@ -390,9 +389,9 @@ TEST_F(DnsEarly, OverAStreamTwoAlikeAreTwo) {
 
 TEST_F(DnsEarly, MessagesOfATransferDoNotWait) {
   stream.Open();
-  ReadOverStream(Framed(Response("zone", kAxfr, 7, 0, Record(kA, kAddress4), 1)));
+  ReadOverStream(Framed(Response("zone", kTypeAxfr, 7, 0, Record(kA, kAddress4), 1)));
   EXPECT_EQ(Unmatched(), 1U);
-  AskOverStream(Framed(Query("zone", kAxfr, 7)));
+  AskOverStream(Framed(Query("zone", kTypeAxfr, 7)));
   EXPECT_EQ(driver.host.Counted(PROBE_IGNORED_CONFIGURED), 1U);
 }
 

@@ -3,7 +3,6 @@
 #include "modules/grpc/decode/emit.h"
 
 #include "api/sdk/http/address.h"
-#include "api/sdk/text.h"
 #include "api/sdk/trace_context.h"
 #include "modules/grpc/decode/web_status.h"
 

@@ -134,6 +134,18 @@ class Indexing {
   std::vector<std::string> entries_;
 };
 
+inline Headers WebRequest(std::string_view method) {
+  Headers out = GrpcRequest(method);
+  for (auto& [name, value] : out) {
+    if (name == "content-type") value = "application/grpc-web+proto";
+  }
+  return out;
+}
+inline Headers WebResponse() { return {{":status", "200"}, {"content-type", "application/grpc-web+proto"}}; }
+/// The last message of a gRPC-Web body; flags 0x80, or 0x81 where the lines are compressed.
+inline std::string WebTrailers(char flags, std::string_view lines) {
+  return std::string(1, flags) + BigEndian(lines.size(), 4) + std::string(lines);
+}
 inline Headers GrpcResponse() { return {{":status", "200"}, {"content-type", "application/grpc"}}; }
 inline Headers GrpcTrailers(std::string_view status) {
   return {{"grpc-status", std::string(status)}, {"grpc-message", ""}};

@@ -174,18 +174,13 @@ Vector Tables() {
 
 Vector Web() {
   Peers p;
-  Headers request = GrpcRequest("a.B/Web");
-  for (auto& [name, value] : request) {
-    if (name == "content-type") value = "application/grpc-web+proto";
-  }
   Vector vector{"gRPC-Web: the trailers are the last message", {Received(p.Hello())}, {}};
   std::uint32_t id = 1;
   for (const std::string trailers :
        {"grpc-status:7\r\ngrpc-message:no\r\n", "grpc-message: it was grpc-status: 0, or so\r\ngrpc-status: 7\r\n"}) {
-    vector.steps.push_back(Received(Join({p.client.Frames(id, request), Data(id, Message("x"), true)})));
-    vector.steps.push_back(
-        Sent(Join({p.server.Frames(id, {{":status", "200"}, {"content-type", "application/grpc-web+proto"}}),
-                   Data(id, Message("answer")), Data(id, "\x80" + BigEndian(trailers.size(), 4) + trailers, true)})));
+    vector.steps.push_back(Received(Join({p.client.Frames(id, WebRequest("a.B/Web")), Data(id, Message("x"), true)})));
+    vector.steps.push_back(Sent(Join({p.server.Frames(id, WebResponse()), Data(id, Message("answer")),
+                                      Data(id, WebTrailers('\x80', trailers), true)})));
     vector.spans.push_back("server a.B/Web PERMISSION_DENIED -");
     id += 2;
   }

@@ -24,12 +24,6 @@ std::string Compressed() {
   return {"\x1f\x8b\x08\0\0\0\0\0\0\xffJ/*H\xd6-.I,)-\xb6R0\xe0\xe5\x02\x04\0\0\xff\xff\xfdl$\xab\x10\0\0\0", 40};
 }
 
-std::string Trailers(char flags, std::string_view lines) {
-  return std::string(1, flags) + BigEndian(lines.size(), 4) + std::string(lines);
-}
-
-Headers WebResponse() { return {{":status", "200"}, {"content-type", "application/grpc-web+proto"}}; }
-
 TEST(GrpcWebStatus, IsAtTheBeginningOfALine) {
   EXPECT_EQ(WebStatus("grpc-status: 5\r\ngrpc-message: no\r\n"), 5);
   EXPECT_EQ(WebStatus("grpc-message: grpc-status: 0\r\ngrpc-status:7\r\n"), 7);
@@ -51,11 +45,7 @@ class GrpcWebCall : public ::testing::Test {
  protected:
   void SetUp() override {
     stream_.Open();
-    Headers request = GrpcRequest("a.B/Web");
-    for (auto& [name, value] : request) {
-      if (name == "content-type") value = "application/grpc-web+proto";
-    }
-    stream_.Receive(Join({p_.Hello(), p_.client.Frames(1, request), Data(1, Message("x"), true)}));
+    stream_.Receive(Join({p_.Hello(), p_.client.Frames(1, WebRequest("a.B/Web")), Data(1, Message("x"), true)}));
     stream_.Send(Settings());
     stream_.Send(p_.server.Frames(1, WebResponse()));
   }
@@ -78,14 +68,14 @@ class GrpcWebCall : public ::testing::Test {
 
 TEST_F(GrpcWebCall, EndedByAnEmptyFrame) {
   stream_.Send(Data(1, Message("answer")));
-  stream_.Send(Data(1, Trailers('\x81', Compressed())));
+  stream_.Send(Data(1, WebTrailers('\x81', Compressed())));
   stream_.Send(Data(1, "", true));
   EXPECT_THAT(Spans(), ElementsAre("server a.B/Web OK -"));
 }
 
 TEST_F(GrpcWebCall, BehindALongMessage) {
   SendLong(5000);
-  stream_.Send(Data(1, Trailers('\x80', "grpc-status: 7\r\n")));
+  stream_.Send(Data(1, WebTrailers('\x80', "grpc-status: 7\r\n")));
   stream_.Send(Data(1, "", true));
   EXPECT_THAT(Spans(), ElementsAre("server a.B/Web PERMISSION_DENIED -"));
 }
