@@ -16,9 +16,16 @@ PROBED_CLASSIFY(kafka) {
   return kfk_recognise(head->bytes, head->length);
 }
 
-static __always_inline __u64 kfk_peek8(void *source, __u32 place) {
-  struct probed_segment *segment = source;
-  return probed_readable(segment) ? probed_peek8(segment, place) : 0;
+static __always_inline __u64 kfk_peek8(const void *source, __u32 place, __u32 have) {
+  const struct pb_buffer *buffer = source;
+  return !PB_PAGES && buffer->readable ? pb_peek8(buffer, place, have) : 0;
+}
+
+/* Global: what it comes to is one state to the verifier, not one per path (docs/verifier_cookbook.md#global-functions).
+ */
+__noinline int kfk_plan(struct kfk_run *run, struct kfk_stream *stream, const struct pb_buffer *buffer) {
+  if (!run || !stream || !buffer) return 0;
+  return kfk_plan_record(run, stream, buffer);
 }
 
 /* Long messages under way. Whose entry is gone is counted no further. The walk is here because the stack is full. */
@@ -138,19 +145,18 @@ static __always_inline int kfk_ship_packed(struct probed_segment *segment, const
 PROBED_SEGMENT(kafka) {
   struct kfk_stream *stream = probed_scratch(segment);
   struct kfk_run run = {
-      .stream = stream,
-      .source = segment,
       .offset = probed_offset(segment),
       .total = probed_total(segment),
       .limit = *(const __u32 *)probed_settings(segment),
       .direction = probed_direction(segment) & 1,
       .readable = probed_readable(segment),
   };
-  if (!kfk_plan_record(&run)) return PROBED_SKIPPED;
+  if (!kfk_plan(&run, stream, segment->at.buffer)) return PROBED_SKIPPED;
   if (run.packs) {
-    const int outcome = kfk_ship_packed(segment, &run, &stream->ways[run.direction & 1]);
+    struct kfk_way *way = &stream->ways[run.direction & 1];
+    const int outcome = kfk_ship_packed(segment, &run, way);
     if (outcome != KFK_WENT_ASTRAY) return outcome;
-    if (!kfk_plan_astray(&run)) return PROBED_SKIPPED;
+    if (!kfk_plan_astray(&run, way)) return PROBED_SKIPPED;
   }
   __u8 flags = kfk_flags(run.direction);
   if (run.plan.want < run.plan.total) flags |= PB_SEGMENT_SKIPPED;

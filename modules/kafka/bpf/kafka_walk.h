@@ -4,8 +4,8 @@
  * Follows the messages of a direction by their sizes and plans what of a segment is shipped: of each message its first
  * bytes. What of the rest of a long one is shipped is found by kafka_pack.h; where that does not find its way it is
  * left out. Compiled for the kernel and, in tests, for the host: the includer brings __u8, __u32,
- * __u64, bpf_loop and kfk_peek8, which reads eight bytes from a place of the segment (what is not there is 0). Words
- * are little endian, as all machines the daemon runs on.
+ * __u64, bpf_loop and kfk_peek8, which reads eight of the `have` bytes that there are from a place of the segment on
+ * (what is not there is 0). Words are little endian, as all machines the daemon runs on.
  *
  * A place is a boundary when the message before ended there. Where the boundary is lost (bytes that no hook showed, a
  * connection older than the daemon) all is shipped until a segment begins like a message; the decoder searches too.
@@ -132,8 +132,6 @@ KFK_INLINE void kfk_take_all(struct kfk_way *way, __u32 rest, struct kfk_plan *p
 
 /* A segment while a record of it is planned. */
 struct kfk_run {
-  struct kfk_stream *stream;
-  void *source; /* kfk_peek8's */
   __u64 offset; /* of the segment's first byte */
   __u32 total;  /* its bytes */
   __u32 limit;  /* how much of a message is shipped */
@@ -144,14 +142,22 @@ struct kfk_run {
   __u8 packs; /* the record is kfk_pack's: there is no plan */
 };
 
-static __u64 kfk_peek8(void *source, __u32 place);
+/* The same, with what it is planned by. */
+struct kfk_planning {
+  struct kfk_run *run;
+  struct kfk_stream *stream;
+  const void *source; /* kfk_peek8's */
+};
+
+static __u64 kfk_peek8(const void *source, __u32 place, __u32 have);
 
 KFK_INLINE int kfk_is_packed(const struct kfk_way *way) { return way->left && way->tail && !(way->state & KFK_ASTRAY); }
 
 /* One message, or what there is of it. Whether the record may go on. */
-KFK_INLINE int kfk_step(struct kfk_run *run) {
-  struct kfk_way *way = &run->stream->ways[run->direction & 1];
-  const struct kfk_way *other = &run->stream->ways[~run->direction & 1];
+KFK_INLINE int kfk_step(const struct kfk_planning *planning) {
+  struct kfk_run *run = planning->run;
+  struct kfk_way *way = &planning->stream->ways[run->direction & 1];
+  const struct kfk_way *other = &planning->stream->ways[~run->direction & 1];
   const __u32 place = run->skip + run->plan.total;
   const __u32 rest = run->total - place;
   int verdict = KFK_NOT;
@@ -159,7 +165,7 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
   /* What is behind a place nobody knows is not known either; and so is what follows a size that was gathered before
    * the stream became this module's. */
   if (way->state & KFK_KNOWN || !(place || run->offset == KFK_SIZE_BYTES)) {
-    const __u64 word = kfk_peek8(run->source, place);
+    const __u64 word = kfk_peek8(planning->source, place, rest);
     verdict = kfk_begin(way, word, kfk_least(rest, 8), run->total, run->limit, other->correlation);
   }
   if (verdict == KFK_MORE) {
@@ -172,7 +178,7 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
     return 0;
   }
   if (verdict == KFK_REQUEST && rest >= 12) {
-    way->correlation = __builtin_bswap32((__u32)kfk_peek8(run->source, place + 8));
+    way->correlation = __builtin_bswap32((__u32)kfk_peek8(planning->source, place + 8, rest - 8));
   }
   if (kfk_is_packed(way)) { /* a record of its own */
     run->packs = !run->plan.total;
@@ -182,14 +188,16 @@ KFK_INLINE int kfk_step(struct kfk_run *run) {
 }
 
 /* A bpf_loop, because the verifier would follow every number a plan can have (docs/verifier_cookbook.md#loops). */
-static long kfk_plan_step(__u32 index, struct kfk_run *run) {
-  return !kfk_step(run) || run->skip + run->plan.total >= run->total;
+static long kfk_plan_step(__u32 index, struct kfk_planning *planning) {
+  const struct kfk_run *run = planning->run;
+  return !kfk_step(planning) || run->skip + run->plan.total >= run->total;
 }
 
 /* What the segment's next record is. False: none, nobody need know of bytes in the middle of what is left out. Those at
  * its end are the message's end. */
-KFK_INLINE int kfk_plan_record(struct kfk_run *run) {
-  struct kfk_way *way = &run->stream->ways[run->direction & 1];
+KFK_INLINE int kfk_plan_record(struct kfk_run *run, struct kfk_stream *stream, const void *source) {
+  struct kfk_planning planning = {.run = run, .stream = stream, .source = source};
+  struct kfk_way *way = &stream->ways[run->direction & 1];
   const __u64 end = run->offset + run->total;
   const __u64 at = kfk_resume(way, run->offset, end);
   run->skip = (__u32)(at - run->offset);
@@ -198,14 +206,13 @@ KFK_INLINE int kfk_plan_record(struct kfk_run *run) {
     run->packs = 1;
     return 1;
   }
-  bpf_loop(KFK_MESSAGES, kfk_plan_step, run, 0);
+  bpf_loop(KFK_MESSAGES, kfk_plan_step, &planning, 0);
   way->at = at + run->plan.total;
   return run->plan.want || !way->left || way->at != end;
 }
 
 /* Likewise, of a long message that is not packed after all. */
-KFK_INLINE int kfk_plan_astray(struct kfk_run *run) {
-  struct kfk_way *way = &run->stream->ways[run->direction & 1];
+KFK_INLINE int kfk_plan_astray(struct kfk_run *run, struct kfk_way *way) {
   kfk_take(way, run->total - run->skip, &run->plan);
   way->at += run->plan.total;
   return run->plan.want || !way->left || run->skip + run->plan.total != run->total;

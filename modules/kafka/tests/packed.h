@@ -21,8 +21,8 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #include "modules/kafka/bpf/kafka_pack.h"
 
-static __u64 kfk_peek8(void* source, __u32 place) {
-  const auto& bytes = *static_cast<std::string_view*>(source);
+static __u64 kfk_peek8(const void* source, __u32 place, __u32 /*have*/) {
+  const auto& bytes = *static_cast<const std::string_view*>(source);
   char word[8] = {};
   if (place < bytes.size()) bytes.copy(word, sizeof(word), place);
   __u64 out = 0;
@@ -60,18 +60,16 @@ class Packer {
   std::size_t Record(sdk::testing::StreamDriver& stream, std::uint8_t direction, std::string_view bytes,
                      std::size_t done) {
     kfk_run run{};
-    run.stream = &state_;
-    run.source = &bytes;
     run.offset = offset_[direction];
     run.total = static_cast<__u32>(bytes.size());
     run.limit = limit_;
     run.direction = direction;
     run.readable = 1;
-    bool ships = kfk_plan_record(&run) != 0;
+    bool ships = kfk_plan_record(&run, &state_, &bytes) != 0;
     if (run.packs != 0 && !forgets) return Packed(stream, direction, bytes, run, done);
     if (run.packs != 0) {
       state_.ways[direction].state |= KFK_ASTRAY;
-      ships = kfk_plan_astray(&run) != 0;
+      ships = kfk_plan_astray(&run, &state_.ways[direction]) != 0;
     }
     const kfk_plan& plan = run.plan;
     stuck = run.skip != done || plan.total == 0 || plan.want > plan.total || run.skip + plan.total > bytes.size();

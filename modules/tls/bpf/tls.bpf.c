@@ -34,8 +34,6 @@ struct tls_stream {
 
 /* What one run ships: [from, clear), and says that it stands for [from, at). Offsets of the stream. */
 struct tls_walk {
-  struct tls_direction *d;
-  const struct pb_buffer *buffer;
   __u64 begin; /* of the segment */
   __u64 end;
   __u64 from;
@@ -45,13 +43,21 @@ struct tls_walk {
   __u8 over;  /* nothing more of this segment */
 };
 
+/* The same, with what is walked. */
+struct tls_walking {
+  struct tls_walk *walk;
+  struct tls_direction *d;
+  const struct pb_buffer *buffer;
+};
+
 /* The header at walk->at, or as much of it as there is. */
-static __always_inline void tls_take_header(struct tls_walk *walk) {
-  struct tls_direction *d = walk->d;
+static __always_inline void tls_take_header(const struct tls_walking *walking) {
+  struct tls_walk *walk = walking->walk;
+  struct tls_direction *d = walking->d;
   const __u64 rest = walk->end - walk->at;
   const __u32 held = d->held & 7;
   const __u32 missing = TLS_HEADER_BYTES - held;
-  const __u64 word = pb_peek8(walk->buffer, walk->at - walk->begin, rest) << (8 * held) | d->partial;
+  const __u64 word = pb_peek8(walking->buffer, walk->at - walk->begin, rest) << (8 * held) | d->partial;
   if (rest < missing) {
     d->partial = (__u32)word;
     d->held = (__u8)(held + rest);
@@ -73,8 +79,7 @@ static __always_inline void tls_take_header(struct tls_walk *walk) {
 }
 
 /* The bytes of the record under way. 1: what is to be shipped is together. */
-static __always_inline int tls_take_bytes(struct tls_walk *walk) {
-  struct tls_direction *d = walk->d;
+static __always_inline int tls_take_bytes(struct tls_walk *walk, const struct tls_direction *d) {
   walk->at = d->next < walk->end ? d->next : walk->end;
   if (!(d->flags & TLS_CLEAR)) {
     if (walk->clear > walk->from) return 1;
@@ -87,13 +92,23 @@ static __always_inline int tls_take_bytes(struct tls_walk *walk) {
 }
 
 /* A header and what follows it. */
-static long tls_step(__u32 index, struct tls_walk *walk) {
-  struct tls_direction *d = walk->d;
+static long tls_step(__u32 index, struct tls_walking *walking) {
+  struct tls_walk *walk = walking->walk;
+  const struct tls_direction *d = walking->d;
   if (walk->over || walk->at >= walk->end) return 1;
-  if (d->next <= walk->at) tls_take_header(walk);
+  if (d->next <= walk->at) tls_take_header(walking);
   if (d->flags & (TLS_LOST | TLS_FINISHED)) walk->over = 1;
   if (walk->over || walk->at >= walk->end) return 1;
-  return tls_take_bytes(walk);
+  return tls_take_bytes(walk, d);
+}
+
+/* Global: what it comes to is one state to the verifier, not one per path (docs/verifier_cookbook.md#global-functions).
+ */
+__noinline int tls_walk_on(struct tls_walk *walk, struct tls_direction *d, const struct pb_buffer *buffer) {
+  if (!walk || !d || !buffer) return 0;
+  struct tls_walking walking = {.walk = walk, .d = d, .buffer = buffer};
+  bpf_loop(TLS_RECORDS_PER_RUN, tls_step, &walking, 0);
+  return 0;
 }
 
 /* False: bytes are missing, those at hand or some before them. */
@@ -118,15 +133,9 @@ PROBED_SEGMENT(tls) {
     d->flags |= TLS_LOST;
     return probed_ship(segment, 0, 0, 0, 0, 0);
   }
-  struct tls_walk walk = {.d = d,
-                          .buffer = segment->at.buffer,
-                          .begin = begin,
-                          .end = end,
-                          .from = at,
-                          .at = at,
-                          .clear = at,
-                          .other = stream->directions[direction ^ 1].flags};
-  bpf_loop(TLS_RECORDS_PER_RUN, tls_step, &walk, 0);
+  struct tls_walk walk = {
+      .begin = begin, .end = end, .from = at, .at = at, .clear = at, .other = stream->directions[direction ^ 1].flags};
+  tls_walk_on(&walk, d, segment->at.buffer);
   if (d->flags & TLS_LOST || walk.clear == walk.from) return PROBED_SKIPPED;
   const int outcome = probed_ship(segment, (__u32)(walk.from - begin), (__u32)(walk.clear - walk.from),
                                   (__u32)(walk.at - walk.from), direction == PB_SENT ? PROBED_SHIP_CAUSE : 0,
