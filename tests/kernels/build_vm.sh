@@ -5,6 +5,7 @@
 # Prepares the VM of one kernel version and prints its folder: vmlinuz (Debian's cloud kernel, from the mirror apt
 # already uses) and base.gz (an initramfs with busybox, nginx and the load client). Everything is kept in
 # $PROBED_VM_CACHE (default: ~/.cache/probed-vm) and made only once; nothing is installed.
+# In modules/: TLS in the kernel.
 #   build_vm.sh 6.1|6.12
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -34,6 +35,22 @@ private_apt() {
     -o "Dir::Cache=$VM_CACHE/apt/cache" -o APT::Sandbox::User=root -o APT::Architecture=amd64 -o APT::Default-Release=)
 }
 
+# keep_modules UNPACKED: those of TLS in the kernel and of what it encrypts with, not compressed, numbered in the order in which
+# they can be inserted. Not every kernel has each as a module.
+keep_modules() {
+  local name file to number=0
+  mkdir -p "$folder/modules"
+  for name in gf128mul ghash-generic crypto_null ctr gcm tls; do
+    file=$(find "$1" -name "$name.ko*")
+    to=$folder/modules/$((number += 1))-$name.ko
+    case $file in
+      "") ;;
+      *.xz) xz -dc "$file" > "$to" ;;
+      *) cp "$file" "$to" ;;
+    esac
+  done
+}
+
 fetch_kernel() {
   local package work
   private_apt
@@ -41,8 +58,10 @@ fetch_kernel() {
   package=$(apt-cache "${apt_options[@]}" depends linux-image-cloud-amd64 | awk '$1 == "Depends:" && /linux-image-/ {print $2; exit}')
   [ -n "$package" ] || vm_fail "$suite has no linux-image-cloud-amd64"
   work=$(mktemp -d "$VM_CACHE/fetch.XXXXXX")
-  (cd "$work" && apt-get "${apt_options[@]}" download "$package" && dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards './boot/vmlinuz-*')
+  (cd "$work" && apt-get "${apt_options[@]}" download "$package" &&
+    dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards './boot/vmlinuz-*' '*/kernel/net/tls/*' '*/kernel/*crypto/*')
   cp "$work"/boot/vmlinuz-* "$folder/vmlinuz.new"
+  keep_modules "$work"
   echo "$package" > "$folder/package"
   rm -rf "$work"
   mv "$folder/vmlinuz.new" "$folder/vmlinuz"
@@ -68,7 +87,7 @@ build_base() {
 [ "$(dpkg --print-architecture)" = amd64 ] || vm_fail "the VM is x86-64 only"
 mkdir -p "$folder"
 exec {lock}>"$VM_CACHE/lock" && flock "$lock"  # two VMs may be started at once
-[ -s "$folder/vmlinuz" ] || fetch_kernel
+[ -s "$folder/vmlinuz" ] && compgen -G "$folder/modules/*-tls.ko" > /dev/null || fetch_kernel
 inputs=("$SOURCE_DIR/tests/bench/closed_loop.c" "$KERNELS_DIR/nginx.conf" "$KERNELS_DIR/build_vm.sh" "$KERNELS_DIR/lib.sh")
 if [ ! -s "$VM_CACHE/base.gz" ] || [ -n "$(find "${inputs[@]}" -newer "$VM_CACHE/base.gz")" ]; then build_base; fi
 ln -sf ../base.gz "$folder/base.gz"

@@ -84,6 +84,7 @@ class Stitcher {
   void EndAt(sdk::Stream stream, Connection& connection, std::string_view error, std::uint64_t end_ns);
   void Abort(sdk::Stream stream, Connection& connection, probe_reason reason);
   void Forget(sdk::Stream stream, Connection& connection);
+  static bool IsOutOfSight(const Connection& connection);
   void EndAtClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns);
 
   Emitter emitter_;

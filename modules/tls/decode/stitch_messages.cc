@@ -227,6 +227,14 @@ void Stitcher::Abort(sdk::Stream stream, Connection& connection, probe_reason re
   Forget(stream, connection);
 }
 
+/// Up to TLS 1.2 a library sends its Finished together with its ChangeCipherSpec. Where it was not seen, no hook tells
+/// of what the kernel encrypts (kTLS): how the handshake ended is not known.
+bool Stitcher::IsOutOfSight(const Connection& connection) {
+  const Handshake& handshake = *connection.handshake;
+  const std::uint8_t flags = connection.directions[PROBE_SENT].flags;
+  return handshake.answered && handshake.version < kTls13 && (flags & (TLS_CHANGED | TLS_FINISHED)) == TLS_CHANGED;
+}
+
 void Stitcher::EndAtClose(sdk::Stream stream, Connection& connection, std::uint32_t reason, std::uint64_t ktime_ns) {
   const Handshake& handshake = *connection.handshake;
   if (handshake.exchange == 0) return;
@@ -235,8 +243,10 @@ void Stitcher::EndAtClose(sdk::Stream stream, Connection& connection, std::uint3
     case PROBE_CLOSE_UNLOAD: return stream.Abort(handshake.exchange, PROBE_ABORTED_UNLOAD);
     case PROBE_CLOSE_EVICTED: return stream.Abort(handshake.exchange, PROBE_EVICTED_MEMORY);
     case PROBE_CLOSE_HANDED_OVER: return stream.Abort(handshake.exchange, PROBE_ABORTED_CLOSE);
-    default: return emitter_.End(stream, handshake, sdk::CloseFailure(reason), ktime_ns);
+    default: break;
   }
+  if (IsOutOfSight(connection)) return stream.Abort(handshake.exchange, PROBE_ABORTED_GAP);
+  emitter_.End(stream, handshake, sdk::CloseFailure(reason), ktime_ns);
 }
 
 /// The handshake is over, and with it the connection as far as this module goes.

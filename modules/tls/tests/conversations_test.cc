@@ -482,6 +482,32 @@ TEST(TlsStreams, HandshakesWithoutTheirBeginningAreNoSpan) {
   }
 }
 
+/// As a server sees it whose library lets the kernel encrypt and decrypt, where no hook tells of that.
+TEST(TlsStreams, WhatTheKernelEncryptsDoesNotFail) {
+  const std::string change("\x14\x03\x03\x00\x01\x01", 6);
+  for (const char* name : {"tls12", "tls12_ticket"}) {
+    Driver driver(probe_module_entry);
+    StreamDriver stream = driver.NewStream();
+    stream.Open();
+    std::set<std::uint8_t> changed;
+    for (Step step : Conversation(name, '<')) {
+      if (changed.contains(step.direction)) continue;
+      const std::size_t at = step.bytes.find(change);
+      if (at != std::string::npos) {
+        step.bytes.resize(at + change.size());
+        changed.insert(step.direction);
+      }
+      stream.Feed(step);
+    }
+    ASSERT_EQ(changed.size(), 2U);
+    EXPECT_EQ(driver.host.in_flight(), 1U);
+    stream.Close(PROBE_CLOSE_PEER);
+    EXPECT_EQ(driver.host.spans.size(), 0U) << name;
+    EXPECT_EQ(driver.host.Aborts(PROBE_ABORTED_GAP), 1U) << name;
+    EXPECT_EQ(driver.host.bytes(), 0U);
+  }
+}
+
 /// Given over by another protocol when the ClientHello had been sent.
 TEST(TlsStreams, TheMidstOfAHandshakeIsIgnored) {
   Driver driver(probe_module_entry);
