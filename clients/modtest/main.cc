@@ -25,7 +25,9 @@ struct Arguments {
 void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("modules", arguments.paths, "Modules (.so), or directories of them");
   app.add_flag("--list", arguments.list, "List the checks and end");
-  app.add_option("--cycles", arguments.options.cycles, "Times a module is loaded and unloaded")->capture_default_str();
+  app.add_option("--cycles", arguments.options.cycles, "Times a module is loaded and unloaded")
+      ->envname("PROBED_CONFORMANCE_CYCLES")
+      ->capture_default_str();
   app.add_option("--rounds", arguments.options.rounds, "Random conversations per check")->capture_default_str();
   app.add_option("--seed", arguments.options.seed, "Seed of the random bytes")->capture_default_str();
   app.add_option("--timeout", arguments.options.timeout_seconds, "Seconds one check may take")->capture_default_str();
