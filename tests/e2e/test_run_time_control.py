@@ -12,7 +12,7 @@ from spans import SERVER
 from under_load import Load, Overflow
 
 CONFIGURES = 200 if FULL else 60
-CYCLES = 1000 if FULL else 20
+CYCLES = 100 if FULL else 20
 ROUND = 10_000 if FULL else 5000  # requests, twice as many a second
 
 
