@@ -3,6 +3,7 @@
 #include "modules/kafka/decode/records.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "api/sdk/trace_context.h"
 
@@ -93,14 +94,22 @@ bool ReadRecord(WireReader& r, Topics& topics, Batches* out, Record* record) {
   return body.ok();
 }
 
+/// No offset is negative, and within a batch they are counted in 32 bits from its base on.
+bool HasOffset(const BatchHead& head, const Record& record) {
+  constexpr std::int64_t kMostDelta = std::numeric_limits<std::int32_t>::max();
+  constexpr std::int64_t kMostBase = std::numeric_limits<std::int64_t>::max() - kMostDelta;
+  return head.base_offset >= 0 && head.base_offset <= kMostBase && record.offset_delta >= 0 &&
+         record.offset_delta <= kMostDelta;
+}
+
 void ReadBody(std::string_view bytes, const BatchHead& head, Topics& topics, Batches* out) {
   WireReader r(bytes, false);
   Record record;
   std::int32_t read = 0;
   while (read < head.records && ReadRecord(r, topics, out, &record)) ++read;
   if (head.records != 1 || read != 1) return;
-  out->has_offset = true;
-  out->offset = head.base_offset + record.offset_delta;
+  out->has_offset = HasOffset(head, record);
+  if (out->has_offset) out->offset = head.base_offset + record.offset_delta;
   out->has_key = record.has_key;
   out->key = record.key;
   out->tombstone = !record.has_value;

@@ -6,8 +6,10 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "modules/kafka/decode/records.h"
@@ -256,6 +258,17 @@ TEST(KafkaRecords, LeavesCompressedBatchesClosed) {
   EXPECT_EQ(out.messages, 1U);
   EXPECT_TRUE(out.counted);
   EXPECT_FALSE(out.has_offset);
+}
+
+TEST(KafkaRecords, OffsetsThatCannotBeAreNone) {
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  for (const auto& [base, delta] : {std::pair{kLeast, -1}, {kMost, 1}, {std::int64_t{-1}, 0}, {std::int64_t{5}, -1}}) {
+    Topics topics;
+    const Batches out = Read(BatchOf(RecordBytes({}, delta), 1, base, 0), topics);
+    EXPECT_EQ(out.messages, 1U);
+    EXPECT_FALSE(out.has_offset) << base << " + " << delta;
+  }
 }
 
 TEST(KafkaRecords, KnowsTombstones) {
