@@ -35,8 +35,8 @@ private_apt() {
     -o "Dir::Cache=$VM_CACHE/apt/cache" -o APT::Sandbox::User=root -o APT::Architecture=amd64 -o APT::Default-Release=)
 }
 
-# keep_modules UNPACKED: those of TLS in the kernel and of what it encrypts with, not compressed, numbered in the order in which
-# they can be inserted. Not every kernel has each as a module.
+# keep_modules UNPACKED: those of TLS in the kernel and of what it encrypts with, not compressed, numbered in the order
+# in which they can be inserted. Not every kernel has each as a module.
 keep_modules() {
   local name file to number=0
   mkdir -p "$folder/modules"

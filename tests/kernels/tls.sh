@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: The probed authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# TLS on one kernel of the matrix: a handshake span at each end, and HTTP spans of what is inside; also where the kernel encrypts.
+# TLS on one kernel of the matrix: a handshake span at each end, and HTTP spans of what is inside; also where the kernel
+# encrypts.
 #   tls.sh 6.1|6.12 BUILD_DIR
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -30,11 +30,15 @@ spans=$((2 * requests))
 expect "requests inside, at both ends" $spans "$(wait_count '"http.request.method"' $spans)"
 expect "certificates that TLS 1.3 encrypts, at clients" $requests "$(wait_count '"tls.server.subject"' $requests)"
 
-# in_kernel VERSION: a connection of three requests; the kernel encrypts what the server sends, and reads the file by itself.
+# Connections that the kernel encrypts, since it runs.
+encrypted() { awk '$1 == "TlsTxSw" {print $2}' /proc/net/tls_stat; }
+
+# in_kernel VERSION: a connection of three requests; the kernel encrypts what the server sends, and reads the file by
+# itself.
 in_kernel() {
-  before=$(awk '$1 == "TlsTxSw" {print $2}' /proc/net/tls_stat)
+  before=$(encrypted)
   curl -sk --http1.1 --tls-max $1 -o /run/first -o /run/file -o /run/last $kernel/short $kernel/file $kernel/short
-  expect "connections of TLS $1 that the kernel encrypts" $((before + 1)) "$(awk '$1 == "TlsTxSw" {print $2}' /proc/net/tls_stat)"
+  expect "connections of TLS $1 that the kernel encrypts" $((before + 1)) "$(encrypted)"
   cmp /tmp/kernel/file /run/file || status=1
 }
 kernel=https://127.0.0.1:8445
@@ -45,6 +49,7 @@ in_kernel 1.2
 in_kernel 1.3
 spans=$((spans + 12))
 expect "with the requests that the kernel answers" $spans "$(wait_count '"http.request.method"' $spans)"
+expect "files that the server never read" 2 "$(ctl ledger | awk '$1 == "module:http"' | grep -oE ' unreadable=[0-9]+' | cut -d= -f2)"
 # Of TLS 1.2 the server's is out of sight.
 expect "with the server's handshake of TLS 1.3" $((requests + 1)) "$(wait_count '"TLS server handshake"' $((requests + 1)))"
 expect "spans with an error" 0 "$(count '"error.type"')"

@@ -57,7 +57,7 @@ struct probed_segment {
   __u32 slot;
   __u32 incarnation;
   __u64 kernel_name; /* of a datagram: where the kernel has the address of the other end; 0: it is not asked for */
-  __u32 rest;        /* of PROBED_LET_GO: where in the segment another protocol begins; 0: behind it */
+  __u32 rest;        /* set by who returns PROBED_LET_GO: where another protocol begins; 0: behind it */
   __u32 passed;      /* bytes before it that were another owner's */
 };
 

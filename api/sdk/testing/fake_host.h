@@ -129,7 +129,7 @@ class FakeHost {
     return &streams_.back();
   }
 
-  /// As new, but for the interned names. No stream may be in use.
+  /// What it was told is gone; interned names and what the test has set stay. No stream may be in use.
   void Forget() {
     exchanges.clear();
     spans.clear();
