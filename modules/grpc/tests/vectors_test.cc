@@ -74,12 +74,13 @@ TEST(GrpcVectors, AsTheKernelPacksThem) {
 
 /// Every place of every hole: what is said is what would have been said without it, or less.
 TEST(GrpcVectors, HolesNeverMakeAWrongSpan) {
+  Driver driver(probe_module_entry);
   for (const Vector& vector : testing::Vectors()) {
     std::size_t longest = sdk::testing::TotalBytes(vector.steps);
     for (const std::size_t length : {std::size_t{1}, std::size_t{40}, std::size_t{100000}}) {
       const std::size_t stride = longest > 3000 ? 7 : 1;
       for (std::size_t at = 0; at < longest; at += stride) {
-        Driver driver(probe_module_entry);
+        driver.Restart();
         StreamDriver stream = driver.NewStream();
         stream.Open();
         std::vector<Step> steps = vector.steps;

@@ -112,9 +112,10 @@ TEST_P(HttpVectors, YieldsTheSameSplitAtEveryByte) {
 TEST_P(HttpVectors, StaysHonestWithAHoleAnywhere) {
   const std::vector<Step> steps = Steps();
   const std::vector<std::string> expected = Expect();
+  Driver driver(probe_module_entry);
   for (const std::size_t length : {std::size_t{1}, std::size_t{40}, std::size_t{1000}}) {
     for (std::size_t at = 0; at < sdk::testing::TotalBytes(steps); ++at) {
-      Driver driver(probe_module_entry);
+      driver.Restart();
       StreamDriver stream = driver.NewStream(layer());
       stream.Open();
       FeedWithHole(stream, steps, at, length);

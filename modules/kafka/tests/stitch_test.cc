@@ -226,10 +226,11 @@ bool IsPartOf(const std::string& line, const std::string& whole) {
 TEST_P(KafkaConversation, WithAHoleAnywhere) {
   const Conversation& conversation = GetParam();
   const std::size_t total = sdk::testing::TotalBytes(conversation.steps);
+  Driver driver(probe_module_entry, kAll);
   for (const std::size_t length : {1U, 7U, 100U}) {
     for (std::size_t at = 0; at < total; ++at) {
       SCOPED_TRACE(std::to_string(at) + " " + std::to_string(length));
-      Driver driver(probe_module_entry, kAll);
+      driver.Restart();
       StreamDriver stream = driver.NewStream();
       stream.Open();
       FeedWithHole(stream, conversation.steps, at, length);

@@ -166,9 +166,10 @@ TEST_P(Conversations, WithAHoleAnywhere) {
   const Steps& steps = all.back();
   std::size_t spans = 0;
   std::size_t runs = 0;
+  Driver driver(probe_module_entry, kConfig);
   for (const std::size_t length : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
     for (std::size_t at = 0; at < TotalBytes(steps); ++at) {
-      Driver driver(probe_module_entry, kConfig);
+      driver.Restart();
       StreamDriver stream = driver.NewStream();
       stream.Open();
       FeedWithHole(stream, steps, at, length);

@@ -156,9 +156,10 @@ TEST_P(TlsConversations, YieldTheSameAsTheKernelShipsThem) { ExpectOne(AsShipped
 /// A hole ends the handshake without a span, or is behind it, or in what is not told: the span is then the same.
 TEST_P(TlsConversations, StayHonestWithAHoleAnywhere) {
   const std::vector<Step> steps = Steps();
+  Driver driver(probe_module_entry);
   for (const std::size_t length : {std::size_t{1}, std::size_t{100}}) {
     for (std::size_t at = 0; at < TotalBytes(steps); ++at) {
-      Driver driver(probe_module_entry);
+      driver.Restart();
       StreamDriver stream = driver.NewStream();
       stream.Open();
       FeedWithHole(stream, steps, at, length);
