@@ -15,7 +15,7 @@ requests=${3:-20000}
 budget_target=1500 budget_both=3000 budget_daemon=4000
 case $version in
   6.1) not_a_target=450 limit_target=$budget_target limit_both=5850 ;;
-  *) not_a_target=260 limit_target=2180 limit_both=4750 ;;
+  *) not_a_target=260 limit_target=2180 limit_both=4860 ;;
 esac
 
 [ -x "$build/bench/otlp_collector" ] || { echo "cost: build otlp_collector first" >&2; exit 1; }

@@ -85,7 +85,7 @@ class Handshakes(TlsCase):
     def test_tls13(self):
         port, process = self.server("-tls1_3")
         daemon = self.daemon_for(port)
-        self.client(port)
+        self.client(port, "-groups", "X25519")
         clients, servers = self.both_ends(daemon)
         self.assertEqual(clients[0].name, f"TLS client handshake {NAME}")
         self.assert_says(clients + servers, tls__protocol__version="1.3", tls__protocol__name="tls",
@@ -289,7 +289,7 @@ class OtherPeers(TlsCase):
     def test_nginx_and_curl(self):
         server = peers.Nginx(self, tls=(self.cert, self.key))
         daemon = self.daemon_for(server.port)
-        self.assertEqual(self.curl(server.port).stdout, "hello\n")
+        self.assertEqual(self.curl(server.port, "--tls-max", "1.2").stdout, "hello\n")
         clients, servers = self.both_ends(daemon)
         self.assert_says(clients + servers, tls__established=True, tls__protocol__version="1.2", server__address=NAME,
                          tls__next_protocol="http/1.1", tls__server__subject=SUBJECT,

@@ -129,6 +129,13 @@ TEST(KafkaParse, ReadsTopicIdsOfMetadata) {
   }
 }
 
+TEST(KafkaParse, TakesMetadataWithBytesBehindItButNotWithoutItsEnd) {
+  const std::string whole(Exact(MetadataResponse(12, 7, TwoTopics(false))).view());
+  const auto ignore = [](const NamedTopic&) {};
+  EXPECT_EQ(ParseMetadataResponse(whole + '\0', 12, false, ignore), ParseState::kOk);
+  EXPECT_EQ(ParseMetadataResponse(whole.substr(0, whole.size() - 1), 12, false, ignore), ParseState::kInvalid);
+}
+
 TEST(KafkaParse, ReadsCommitsOfEveryVersion) {
   const std::vector<TestTopic> topics = {{"orders", {{3}}, kId},
                                          {"payments", {{0}, {1, "", 28}, {2, "", 25}}, Uuid{9}}};
