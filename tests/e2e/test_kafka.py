@@ -20,6 +20,10 @@ MESSAGES = 10_000 if FULL else 4000
 HELD = 1000
 LATE = 100 if FULL else 40
 DELAY_MS = 50
+# kcat with librdkafka's own broker in its process waits for messages of a topic that gets none. Newer versions make the
+# topic only if they are asked to.
+OWN_BROKER = ["-C", "-t", "quiet", "-p", "0", "-b", "none", "-X", "allow.auto.create.topics=true", "-X",
+              "test.mock.num.brokers=1"]
 
 
 def messages(spans):
@@ -463,13 +467,10 @@ class Delayed(LiveCase):
     """librdkafka's own broker, in a process of kcat, answers all requests late."""
 
     def broker(self):
-        """Its address. The process that has it waits for messages of a topic that gets none, and that newer versions of
-        librdkafka make only if they are asked to."""
+        """Its address."""
         log = self.folder / "broker.log"
         with open(log, "w") as file:
-            process = subprocess.Popen([self.need("kcat"), "-C", "-t", "quiet", "-p", "0", "-b", "none", "-d", "mock", "-X",
-                                        "allow.auto.create.topics=true", "-X", "test.mock.num.brokers=1", "-X",
-                                        f"test.mock.broker.rtt={DELAY_MS}"],
+            process = subprocess.Popen([self.need("kcat"), *OWN_BROKER, "-d", "mock", "-X", f"test.mock.broker.rtt={DELAY_MS}"],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file)
         self.addCleanup(end, process)
         return wait_for("the broker", lambda: re.search(r"bootstrap.servers=([0-9.:]+)", log.read_text())).group(1)
@@ -515,8 +516,7 @@ class OverTls(ClientCase):
 
     def keep_kcat(self):
         """Else the probes come some milliseconds after a client's start. It waits for messages of its own broker."""
-        self.keep_mapped([self.need("kcat"), "-C", "-t", "quiet", "-p", "0", "-b", "none", "-X",
-                          "allow.auto.create.topics=true", "-X", "test.mock.num.brokers=1"], "libssl")
+        self.keep_mapped([self.need("kcat"), *OWN_BROKER], "libssl")
 
     def expect_moved(self, daemon, topic):
         self.assert_moved(daemon, topic, MESSAGES, port=self.broker.tls_port)

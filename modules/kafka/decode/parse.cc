@@ -124,7 +124,7 @@ void NotePartition(Topic& topic, std::int32_t partition, std::int16_t error) {
 }
 
 ParseState Settle(WireReader& r, const Seen& seen, bool only_the_end_missing, Topics* out) {
-  if (!seen.cut && seen.holes.empty()) return EndOf(r, false);
+  if (!seen.cut && seen.holes.empty()) return r.ok() && r.remaining() == 0 ? ParseState::kOk : ParseState::kInvalid;
   if (!seen.cut && r.ok()) return r.at_end() ? ParseState::kOk : ParseState::kInvalid;
   if (!only_the_end_missing) out->complete = false;
   if (!only_the_end_missing && out->count != 0) out->items[out->count - 1].batches.counted = false;

@@ -57,11 +57,6 @@ inline WireReader ResponseBody(std::string_view bytes, std::int16_t key, std::in
   return ResponseBody(Seen{.bytes = bytes}, key, version);
 }
 
-inline sdk::ParseState EndOf(WireReader& r, bool cut) {
-  if (cut) return sdk::ParseState::kOk;
-  return r.ok() && r.remaining() == 0 ? sdk::ParseState::kOk : sdk::ParseState::kInvalid;
-}
-
 /// Reads what names a topic, and starts its entry. nullptr: one too many.
 Topic* BeginTopic(WireReader& r, bool by_id, Topics* out);
 /// How many partitions follow.
@@ -94,8 +89,7 @@ sdk::ParseState ParseMetadataResponse(std::string_view bytes, std::int16_t versi
   if (version >= 8 && version <= 10) r.Skip(4);
   if (version >= 13) r.Skip(2);
   r.Tags();
-  // Not EndOf: the names are known, whatever stands behind them. The test broker of librdkafka 2.8 sends a byte too
-  // many.
+  // The names are known, whatever stands behind them: the test broker of librdkafka 2.8 sends a byte too many.
   return cut || r.ok() ? sdk::ParseState::kOk : sdk::ParseState::kInvalid;
 }
 
